@@ -1,0 +1,166 @@
+//! One view of the resources that stand for an object on a server.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt as _;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    AdoptionPolicy, Condition, Database, DatabaseUser, DeletionPolicy, DriftPolicy, InstanceId,
+    Ownership, ReadDeletionPolicyError, names,
+};
+
+/// The option blocks that a spec states, by their key in the spec. What is not stated is not in it.
+pub type OptionBlocks = BTreeMap<&'static str, Value>;
+
+/// A resource that stands for an object on a server, seen the same way whatever its kind.
+pub trait Managed {
+    /// The instance it names; `None` where it names none or two.
+    fn instance_id(&self) -> Option<InstanceId>;
+    /// Name of the object on the server.
+    fn external_name(&self) -> &str;
+    /// Its own drift policy, if it states one.
+    fn drift_policy(&self) -> Option<&DriftPolicy>;
+    /// Whether deleting it is refused.
+    fn deletion_protection(&self) -> bool;
+    /// What happens on the server when it is deleted.
+    fn deletion_policy(&self) -> Result<DeletionPolicy, ReadDeletionPolicyError>;
+    /// Whether it may take over what exists.
+    fn adoption_policy(&self) -> AdoptionPolicy;
+    /// The option blocks that it states, by their key in the spec.
+    fn option_blocks(&self) -> serde_json::Result<OptionBlocks>;
+    /// What it owns on the server, as recorded.
+    fn ownership(&self) -> Option<&Ownership>;
+    /// The conditions of the status; none where there is no status.
+    fn conditions(&self) -> &[Condition];
+    /// The generation its status is about.
+    fn observed_generation(&self) -> Option<i64>;
+}
+
+impl Managed for Database {
+    fn instance_id(&self) -> Option<InstanceId> {
+        InstanceId::named_by(
+            self.spec.instance_ref.as_ref(),
+            self.spec.cluster_instance_ref.as_ref(),
+            &self.namespace().unwrap_or_default(),
+        )
+    }
+
+    fn external_name(&self) -> &str {
+        &self.spec.name
+    }
+
+    fn drift_policy(&self) -> Option<&DriftPolicy> {
+        self.spec.drift_policy.as_ref()
+    }
+
+    fn deletion_protection(&self) -> bool {
+        self.spec.deletion_protection
+    }
+
+    fn deletion_policy(&self) -> Result<DeletionPolicy, ReadDeletionPolicyError> {
+        Ok(self.spec.deletion_policy)
+    }
+
+    fn adoption_policy(&self) -> AdoptionPolicy {
+        self.spec.adoption_policy
+    }
+
+    fn option_blocks(&self) -> serde_json::Result<OptionBlocks> {
+        let mut blocks = OptionBlocks::new();
+        block(&mut blocks, "postgres", self.spec.postgres.as_ref())?;
+        block(&mut blocks, "mysql", self.spec.mysql.as_ref())?;
+        block(&mut blocks, "clickhouse", self.spec.clickhouse.as_ref())?;
+        block(&mut blocks, "parameters", self.spec.parameters.as_ref())?;
+        Ok(blocks)
+    }
+
+    fn ownership(&self) -> Option<&Ownership> {
+        self.status.as_ref()?.ownership.as_ref()
+    }
+
+    fn conditions(&self) -> &[Condition] {
+        self.status
+            .as_ref()
+            .map_or(&[], |status| status.conditions.as_slice())
+    }
+
+    fn observed_generation(&self) -> Option<i64> {
+        self.status.as_ref()?.observed_generation
+    }
+}
+
+impl Managed for DatabaseUser {
+    fn instance_id(&self) -> Option<InstanceId> {
+        InstanceId::named_by(
+            self.spec.instance_ref.as_ref(),
+            self.spec.cluster_instance_ref.as_ref(),
+            &self.namespace().unwrap_or_default(),
+        )
+    }
+
+    fn external_name(&self) -> &str {
+        &self.spec.username
+    }
+
+    fn drift_policy(&self) -> Option<&DriftPolicy> {
+        self.spec.drift_policy.as_ref()
+    }
+
+    fn deletion_protection(&self) -> bool {
+        self.annotations()
+            .get(names::annotation::DELETION_PROTECTION)
+            .is_some_and(|value| value == "true")
+    }
+
+    fn deletion_policy(&self) -> Result<DeletionPolicy, ReadDeletionPolicyError> {
+        let Some(text) = self.annotations().get(names::annotation::DELETION_POLICY) else {
+            return Ok(DeletionPolicy::default());
+        };
+        match text.parse()? {
+            // There is nothing of a user that a backup could hold.
+            DeletionPolicy::Snapshot => Err(ReadDeletionPolicyError { text: text.clone() }),
+            policy @ (DeletionPolicy::Retain | DeletionPolicy::Delete) => Ok(policy),
+        }
+    }
+
+    fn adoption_policy(&self) -> AdoptionPolicy {
+        self.spec.adoption_policy
+    }
+
+    fn option_blocks(&self) -> serde_json::Result<OptionBlocks> {
+        let mut blocks = OptionBlocks::new();
+        block(&mut blocks, "postgres", self.spec.postgres.as_ref())?;
+        block(&mut blocks, "mysql", self.spec.mysql.as_ref())?;
+        block(&mut blocks, "clickhouse", self.spec.clickhouse.as_ref())?;
+        block(&mut blocks, "parameters", self.spec.parameters.as_ref())?;
+        Ok(blocks)
+    }
+
+    fn ownership(&self) -> Option<&Ownership> {
+        self.status.as_ref()?.ownership.as_ref()
+    }
+
+    fn conditions(&self) -> &[Condition] {
+        self.status
+            .as_ref()
+            .map_or(&[], |status| status.conditions.as_slice())
+    }
+
+    fn observed_generation(&self) -> Option<i64> {
+        self.status.as_ref()?.observed_generation
+    }
+}
+
+/// Adds a block that is stated.
+pub(crate) fn block<T: Serialize>(
+    blocks: &mut OptionBlocks,
+    key: &'static str,
+    stated: Option<&T>,
+) -> serde_json::Result<()> {
+    if let Some(stated) = stated {
+        blocks.insert(key, serde_json::to_value(stated)?);
+    }
+    Ok(())
+}

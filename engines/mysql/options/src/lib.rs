@@ -1,0 +1,18 @@
+//! The option blocks of MySQL and MariaDB: what `spec.mysql` of an instance, a database and a user may say,
+//! the MySQL parts of the generic blocks, and what `status.mysql` of a database reports.
+//!
+//! One definition serves the CRD schema and the adapter, so both accept the same fields.
+//! Every optional field is an `Option`: the defaults named in the comments are the adapter's,
+//! because only a value that somebody stated may be refused (and MariaDB cannot keep all of MySQL's).
+//! Deliberately absent: validation beyond shape, and anything that needs a server or Kubernetes.
+
+mod database;
+mod instance;
+mod user;
+
+pub use database::{MySqlDatabaseConfig, MySqlDatabaseStatus};
+pub use instance::{MySqlInstanceConfig, MySqlResourceTrackingConfig, MySqlTlsMode};
+pub use user::{MySqlAuthPlugin, MySqlRotationConfig, MySqlUserConfig};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! What to do about differences: the adapter says what differs, this selects what is changed.
+
+use crds::{DriftDiff, DriftMode};
+
+/// A difference, as the adapter reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What the selection names.
+    pub id: String,
+    /// The field's path in the resource.
+    pub field: String,
+    /// What the spec says.
+    pub expected: String,
+    /// What the server has.
+    pub actual: String,
+    /// Making it can lose data, rights or availability.
+    pub destructive: bool,
+    /// It cannot be made in place.
+    pub impossible: bool,
+}
+
+/// What to do at a generation that was applied before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// Ids of the changes to make.
+    pub apply: Vec<String>,
+    /// What stays different, for the status.
+    pub remain: Vec<DriftDiff>,
+}
+
+/// Selects the corrections. A change of the spec does not come here: it is always applied.
+pub fn correct(mode: DriftMode, allow_destructive: bool, changes: &[Change]) -> Correction {
+    let (apply, remain): (Vec<_>, Vec<_>) = changes.iter().partition(|change| {
+        mode == DriftMode::Correct && !change.impossible && (allow_destructive || !change.destructive)
+    });
+    Correction {
+        apply: apply.into_iter().map(|change| change.id.clone()).collect(),
+        remain: remain.into_iter().map(diff).collect(),
+    }
+}
+
+/// What stays different after everything that is possible was applied.
+pub fn impossible(changes: &[Change]) -> Vec<DriftDiff> {
+    changes.iter().filter(|change| change.impossible).map(diff).collect()
+}
+
+fn diff(change: &Change) -> DriftDiff {
+    let Change { id: _, field, expected, actual, destructive, impossible } = change;
+    DriftDiff {
+        field: field.clone(),
+        expected: expected.clone(),
+        actual: actual.clone(),
+        destructive: Some(*destructive),
+        immutable: Some(*impossible),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(id: &str, destructive: bool, impossible: bool) -> Change {
+        let text = || id.to_owned();
+        Change { id: text(), field: text(), expected: "a".into(), actual: "b".into(), destructive, impossible }
+    }
+
+    fn three() -> [Change; 3] {
+        [change("plain", false, false), change("destructive", true, false), change("impossible", false, true)]
+    }
+
+    #[test]
+    fn only_the_mode_correct_changes_anything() {
+        for mode in [DriftMode::Ignore, DriftMode::Detect] {
+            let correction = correct(mode, true, &three());
+            assert!(correction.apply.is_empty());
+            assert_eq!(correction.remain.len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_destructive_correction_needs_the_annotation() {
+        assert_eq!(correct(DriftMode::Correct, false, &three()).apply, ["plain"]);
+        let allowed = correct(DriftMode::Correct, true, &three());
+        assert_eq!(allowed.apply, ["plain", "destructive"]);
+        assert_eq!(allowed.remain.len(), 1);
+        assert_eq!(allowed.remain[0].immutable, Some(true));
+    }
+}

@@ -1,0 +1,283 @@
+//! One guest: a store with an instance in it, and the only way to call it.
+//!
+//! Decided here: how a call begins (clock, deadline, ticker) and what its end means. An answer leaves through
+//! [`Guest::finish`], which scrubs it; after a trap, a deadline or a cancelled call the guest is spoiled, and whoever
+//! holds it throws it away.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+use wasmtime::{PoolConcurrencyLimitError, Store};
+
+use crate::contract::bindings::{DatabaseAdapter, DatabaseAdapterPre};
+use crate::contract::{self, ProgressStatus, ServerFacts};
+use crate::counters::Tally;
+use crate::digest::Digest;
+use crate::engine::Inner;
+use crate::error::CallError;
+use crate::imports::net::Connection;
+use crate::limits::{Limits, Violation};
+use crate::processor::at_tick;
+use crate::quarantine::Quarantine;
+use crate::scrub::{Scrub, Scrubber};
+use crate::state::{GuestState, Reach};
+
+/// A guest that was given more secrets than this is replaced once it is idle: every answer is searched for all of them.
+const MOST_SECRETS: usize = 64;
+
+/// The same for words that are no secrets.
+const MOST_PUBLIC_WORDS: usize = 4096;
+
+/// What wasmtime says when a guest passes more than it may; it has no type of its own.
+const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// Where guests come from: a component that was proved and linked.
+pub(crate) struct Origin {
+    pub(crate) sandbox: Arc<Inner>,
+    pub(crate) digest: Digest,
+    pub(crate) prepared: DatabaseAdapterPre<GuestState>,
+    pub(crate) quarantine: Arc<Quarantine>,
+}
+
+impl Origin {
+    pub(crate) fn check_quarantine(&self) -> Result<(), CallError> {
+        match self.quarantine.remaining(Instant::now()) {
+            None => Ok(()),
+            Some(remaining) => Err(CallError::Quarantined { digest: self.digest, remaining }),
+        }
+    }
+}
+
+/// What a bounded call came to: the deadline, a trap, or the answer.
+pub(crate) type Outcome<T> = Result<wasmtime::Result<T>, tokio::time::error::Elapsed>;
+
+/// One guest.
+pub(crate) struct Guest {
+    origin: Arc<Origin>,
+    tally: Arc<Tally>,
+    store: Store<GuestState>,
+    adapter: DatabaseAdapter,
+    /// A call is under way or ended badly: nothing can be known of its state.
+    spoiled: bool,
+    /// What `connect` answered.
+    pub(crate) server: Option<ServerFacts>,
+}
+
+impl Guest {
+    /// Starts a guest.
+    pub(crate) async fn start(
+        origin: &Arc<Origin>,
+        label: &str,
+        limits: &Limits,
+        reach: Reach,
+        progress: Option<watch::Sender<Option<ProgressStatus>>>,
+    ) -> Result<Self, CallError> {
+        origin.check_quarantine()?;
+        let tally = match &reach {
+            Reach::Server(context) => Arc::clone(&context.tally),
+            Reach::Nothing | Reach::Examination => Arc::clone(&origin.sandbox.tally),
+        };
+        let mut state = GuestState::new(label.to_owned(), limits, reach, origin.sandbox.started);
+        state.progress = progress;
+        state.begin_call(limits.wall);
+        let mut store = Store::new(&origin.sandbox.engine, state);
+        store.limiter(|state| &mut state.budget);
+        // What a guest passes in one call, with room for the parts of a record beside its largest list.
+        store.set_hostcall_fuel(limits.call_bytes.saturating_add(64 << 10));
+        store.set_max_component_handles(limits.handles);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|context| at_tick(&context));
+        let starting = origin.prepared.instantiate_async(&mut store);
+        let outcome = Self::bounded(origin, limits.wall, starting).await;
+        let adapter = match outcome {
+            Ok(Ok(adapter)) => adapter,
+            ended => return Err(trouble(origin, &tally, &Scrubber::new(), limits.wall, ended)),
+        };
+        tally.guest_started();
+        Ok(Self { origin: Arc::clone(origin), tally, store, adapter, spoiled: false, server: None })
+    }
+
+    /// A call begins. Until it is finished, the guest counts as spoiled.
+    pub(crate) fn begin(&mut self, wall: Duration) -> Result<(), CallError> {
+        self.origin.check_quarantine()?;
+        self.spoiled = true;
+        self.store.data_mut().begin_call(wall);
+        self.store.set_epoch_deadline(1);
+        Ok(())
+    }
+
+    /// What a call needs.
+    pub(crate) fn parts(&mut self) -> (&DatabaseAdapter, &mut Store<GuestState>) {
+        (&self.adapter, &mut self.store)
+    }
+
+    pub(crate) fn state(&mut self) -> &mut GuestState {
+        self.store.data_mut()
+    }
+
+    /// Runs a call with the ticker on, no longer than this.
+    pub(crate) async fn bounded<T>(
+        origin: &Origin,
+        wall: Duration,
+        call: impl Future<Output = wasmtime::Result<T>>,
+    ) -> Outcome<T> {
+        let _running = origin.sandbox.ticker.run();
+        timeout(wall, call).await
+    }
+
+    /// What a call means that answers with a result of the contract.
+    pub(crate) fn finish<T: Scrub>(
+        &mut self,
+        wall: Duration,
+        outcome: Outcome<Result<T, contract::Error>>,
+    ) -> Result<T, CallError> {
+        match outcome {
+            Ok(Ok(Ok(answer))) => self.finish_plain(wall, Ok(Ok(answer))),
+            Ok(Ok(Err(error))) => {
+                let error = self.finish_plain(wall, Ok(Ok(error)))?;
+                // After these nobody knows what is still on its way on the stream.
+                self.spoiled = matches!(error.kind, contract::ErrorKind::Protocol | contract::ErrorKind::TimedOut);
+                Err(CallError::Adapter(error))
+            }
+            Ok(Err(trap)) => self.finish_plain(wall, Ok(Err(trap))),
+            Err(elapsed) => self.finish_plain(wall, Err(elapsed)),
+        }
+    }
+
+    /// The same for a call that cannot fail.
+    pub(crate) fn finish_plain<T: Scrub>(&mut self, wall: Duration, outcome: Outcome<T>) -> Result<T, CallError> {
+        self.store.data().clock.pause();
+        let scrubber = &self.store.data().scrubber;
+        match outcome {
+            Ok(Ok(answer)) => match answer.scrub(scrubber) {
+                Ok(answer) => {
+                    self.spoiled = false;
+                    Ok(answer)
+                }
+                Err(too_large) => {
+                    self.tally.trapped();
+                    self.origin.quarantine.record(Instant::now());
+                    Err(CallError::TooMuchData(too_large.to_string()))
+                }
+            },
+            ended => Err(trouble(&self.origin, &self.tally, scrubber, wall, ended)),
+        }
+    }
+
+    /// Ends a call whose answer the host takes as it is: a stream.
+    pub(crate) fn finish_stream<T>(
+        &mut self,
+        wall: Duration,
+        outcome: Outcome<Result<T, contract::Error>>,
+    ) -> Result<T, CallError> {
+        match outcome {
+            Ok(Ok(Ok(answer))) => {
+                self.finish_plain(wall, Ok(Ok(())))?;
+                Ok(answer)
+            }
+            Ok(Ok(Err(error))) => self.finish::<()>(wall, Ok(Ok(Err(error)))).and(Err(CallError::Closed)),
+            Ok(Err(trap)) => self.finish_plain::<()>(wall, Ok(Err(trap))).and(Err(CallError::Closed)),
+            Err(elapsed) => self.finish_plain::<()>(wall, Err(elapsed)).and(Err(CallError::Closed)),
+        }
+    }
+
+    /// Whether it can be called again: nothing broke, and its streams are open, as far as one look tells.
+    pub(crate) fn is_usable(&mut self) -> bool {
+        !self.spoiled && self.server.is_some() && self.streams_are_alive()
+    }
+
+    fn streams_are_alive(&mut self) -> bool {
+        let state = self.store.data_mut();
+        if state.main_session.strong_count() == 0 {
+            // It connected and then lost or closed its session.
+            return false;
+        }
+        state.table.iter_mut().all(|entry| entry.downcast_mut::<Connection>().is_none_or(Connection::is_alive))
+    }
+
+    /// Whether it should not be lent again although it could.
+    pub(crate) fn is_worn(&self) -> bool {
+        let scrubber = &self.store.data().scrubber;
+        scrubber.secrets() > MOST_SECRETS || scrubber.public_words() > MOST_PUBLIC_WORDS
+    }
+
+    /// Logs in, unless it is logged in.
+    pub(crate) async fn connect(
+        &mut self,
+        settings: &contract::Settings,
+        wall: Duration,
+    ) -> Result<ServerFacts, CallError> {
+        if let Some(facts) = &self.server {
+            return Ok(facts.clone());
+        }
+        self.begin(wall)?;
+        self.state().net_failure = None;
+        let origin = Arc::clone(&self.origin);
+        let calling = self.adapter.dbprovision_adapter_connection().call_connect(&mut self.store, settings);
+        let outcome = Self::bounded(&origin, wall, calling).await;
+        match self.finish(wall, outcome) {
+            Ok(facts) => {
+                self.server = Some(facts.clone());
+                Ok(facts)
+            }
+            Err(error) => {
+                // A half-open session may be left: the next try has a fresh guest.
+                self.spoiled = true;
+                Err(match (error, self.state().net_failure.take()) {
+                    (CallError::Adapter(answer), Some(failure)) => {
+                        CallError::Unreachable { failure, answer: Box::new(answer) }
+                    }
+                    (error, _) => error,
+                })
+            }
+        }
+    }
+
+    /// Says good-bye to the server, shortly.
+    pub(crate) async fn close(mut self, wall: Duration) {
+        if self.server.is_none() || self.begin(wall).is_err() {
+            return;
+        }
+        let origin = Arc::clone(&self.origin);
+        let calling = self.adapter.dbprovision_adapter_connection().call_close(&mut self.store);
+        let outcome = Self::bounded(&origin, wall, calling).await;
+        if let Err(error) = self.finish_plain(wall, outcome) {
+            tracing::debug!(adapter = %origin.digest, %error, "a session was not closed politely");
+        }
+    }
+}
+
+/// Why a call ended without an answer.
+fn trouble<T>(origin: &Origin, tally: &Tally, scrubber: &Scrubber, wall: Duration, outcome: Outcome<T>) -> CallError {
+    let error = match outcome {
+        Err(_) | Ok(Ok(_)) => {
+            tally.deadline_passed();
+            return CallError::DeadlineExceeded(wall);
+        }
+        Ok(Err(error)) => error,
+    };
+    if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        return CallError::NoRoom(full.to_string());
+    }
+    tally.trapped();
+    origin.quarantine.record(Instant::now());
+    match error.downcast_ref::<Violation>() {
+        Some(Violation::Memory(limit)) => CallError::MemoryLimit(*limit),
+        Some(Violation::Table(limit)) => CallError::TableLimit(*limit),
+        Some(Violation::Processor(limit)) => CallError::OutOfTime(*limit),
+        Some(Violation::Handles(limit)) => CallError::HandleLimit(*limit),
+        Some(violation @ (Violation::Import(_) | Violation::Contract(_))) => {
+            CallError::Trapped { message: violation.to_string() }
+        }
+        None => {
+            let message = format!("{error:#}");
+            if message.contains(HOSTCALL_FUEL) {
+                return CallError::TooMuchData("more than one call may carry".to_owned());
+            }
+            CallError::Trapped { message: scrubber.text(&message) }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Which kind of string each field of the contract's answers is. Every record is taken apart without `..`.
+//!
+//! The same list gives the records their equality, which the generated code has not.
+
+use super::{Scrub, Scrubber, TooLarge};
+use crate::contract;
+
+/// Strings of one kind, alone or in an option or a list.
+trait Strings: Sized {
+    fn each(self, clean: &impl Fn(&str) -> Result<String, TooLarge>) -> Result<Self, TooLarge>;
+}
+
+impl Strings for String {
+    fn each(self, clean: &impl Fn(&str) -> Result<String, TooLarge>) -> Result<Self, TooLarge> {
+        clean(&self)
+    }
+}
+
+impl<T: Strings> Strings for Option<T> {
+    fn each(self, clean: &impl Fn(&str) -> Result<String, TooLarge>) -> Result<Self, TooLarge> {
+        self.map(|inner| inner.each(clean)).transpose()
+    }
+}
+
+impl<T: Strings> Strings for Vec<T> {
+    fn each(self, clean: &impl Fn(&str) -> Result<String, TooLarge>) -> Result<Self, TooLarge> {
+        self.into_iter().map(|inner| inner.each(clean)).collect()
+    }
+}
+
+/// For people.
+fn text<T: Strings>(value: T, scrubber: &Scrubber) -> Result<T, TooLarge> {
+    value.each(&|text| Ok(scrubber.text(text)))
+}
+
+/// What the host compares.
+fn word<T: Strings>(value: T, scrubber: &Scrubber) -> Result<T, TooLarge> {
+    value.each(&|text| scrubber.word(text))
+}
+
+/// Documents.
+fn json<T: Strings>(value: T, scrubber: &Scrubber) -> Result<T, TooLarge> {
+    value.each(&|text| scrubber.json(text))
+}
+
+/// Further records.
+fn record<T: Scrub>(value: T, scrubber: &Scrubber) -> Result<T, TooLarge> {
+    value.scrub(scrubber)
+}
+
+/// Numbers, booleans and enums: what is `Copy` has no string.
+#[expect(clippy::unnecessary_wraps, reason = "all kinds have one shape")]
+fn plain<T: Copy>(value: T, _: &Scrubber) -> Result<T, TooLarge> {
+    Ok(value)
+}
+
+macro_rules! records {
+    ($($record:ident { $($field:ident: $kind:ident),* $(,)? })*) => {$(
+        impl Scrub for contract::$record {
+            fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+                let Self { $($field),* } = self;
+                Ok(Self { $($field: $kind($field, scrubber)?),* })
+            }
+        }
+        equal!($record { $($field),* });
+    )*};
+}
+
+macro_rules! equal {
+    ($($record:ident { $($field:ident),* $(,)? })*) => {$(
+        impl PartialEq for contract::$record {
+            fn eq(&self, other: &Self) -> bool {
+                let Self { $($field),* } = self;
+                $(*$field == other.$field)&&*
+            }
+        }
+        impl Eq for contract::$record {}
+    )*};
+}
+
+records! {
+    Error { kind: record, message: text, detail: text }
+    OptionProblem { path: text, problem: text }
+    Examination { privileges: record, references: record, companions: record }
+    PrivilegeRequest { path: text, privilege: plain }
+    Reference { path: text, kind: plain, name: word, standing: plain }
+    Companion { path: text, kind: plain, name: word, wants_password: plain }
+    InstanceExamination { tls: plain, connect_timeout_ms: plain }
+    Mark { cluster: word, operator: word, kind: word, namespace: word, name: word, nonce: word }
+    Change { id: word, field: text, expected: text, actual: text, destructive: plain, impossible: plain }
+    UpdateReport { changes: record, applied: word }
+    OwnedObject { database: word, schema: word, name: word, kind: word }
+    Listed { name: word, mark: record, standing: plain }
+    Listing { items: record, next: word }
+    ServerFacts { version: text, identity: word, administrator: word, superuser: plain }
+    DatabaseInfo {
+        name: word, object_id: word, owner: word, mark: record, standing: plain, size_bytes: plain, details: json,
+    }
+    ScriptReport { executed: plain, failure: record }
+    ScriptFailure { statement: plain, error: record }
+    UserInfo { name: word, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
+    RoleInfo { name: word, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
+    Granted { level: word, object: word, privilege: word, grantable: plain, grantor: word }
+    GrantReport { update: record, held: record }
+    Extension { name: word, schema: word, version: word }
+    ToolPlan { tool: word, arguments: record, data: plain, format: word, minimum_version: word }
+    StderrLine { class: plain, percent: plain, message: text }
+    Description {
+        engines: record, adapter_version: word, servers: record, groups: record, blocks: record, fields: record,
+        tools: record, name_limits: record,
+    }
+    EngineName { name: word, aliases: word }
+    ServerVersion { engine: word, oldest: word, newest: word }
+    OptionBlock { owner: plain, block: word, schema: json }
+    FieldList { owner: plain, readable: word }
+    ToolRequest { id: word, reason: text }
+    NameLimit { kind: plain, bytes: plain }
+    ProgressStatus { percent: plain, phase: text }
+}
+
+// What the host passes in is not scrubbed, but compared in its tests.
+equal! {
+    Settings { engine, database, options, tracking, statement_timeout_ms }
+    Proof { mark, object_id }
+    Page { after, limit }
+    DatabaseSpec { name, owner, comment, options }
+    Script { statements, as_administrator }
+    UserSpec { name, roles, comment, options }
+    RoleSpec { name, comment, options }
+    Grantee { kind, name, options }
+    GrantSpec { grantee, roles, options, mode, recorded, shared }
+    BackupSpec { database, options }
+    RestoreSpec { database, format, options }
+}
+
+impl<T: Scrub> Scrub for Option<T> {
+    fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+        self.map(|inner| inner.scrub(scrubber)).transpose()
+    }
+}
+
+impl<T: Scrub> Scrub for Vec<T> {
+    fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+        self.into_iter().map(|inner| inner.scrub(scrubber)).collect()
+    }
+}
+
+/// A list of plain words.
+impl Scrub for String {
+    fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+        scrubber.word(&self)
+    }
+}
+
+macro_rules! without_strings {
+    ($($plain:ty),*) => {$(
+        impl Scrub for $plain {
+            fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+                plain(self, scrubber)
+            }
+        }
+    )*};
+}
+
+without_strings!((), bool, u32, contract::OperationGroup, contract::LoginOutcome);
+
+impl Scrub for contract::ErrorKind {
+    fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+        Ok(match self {
+            Self::InvalidOptions(problems) => Self::InvalidOptions(problems.scrub(scrubber)?),
+            Self::Engine(code) => Self::Engine(scrubber.word(&code)?),
+            Self::Authentication
+            | Self::PermissionDenied
+            | Self::NotFound
+            | Self::AlreadyExists
+            | Self::DependencyMissing
+            | Self::Conflict
+            | Self::Unsupported
+            | Self::Transient(_)
+            | Self::TimedOut
+            | Self::Protocol => self,
+        })
+    }
+}
+
+impl PartialEq for contract::ErrorKind {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::InvalidOptions(mine), Self::InvalidOptions(theirs)) => mine == theirs,
+            (Self::Engine(mine), Self::Engine(theirs)) => mine == theirs,
+            (Self::Transient(mine), Self::Transient(theirs)) => mine == theirs,
+            (mine, theirs) => std::mem::discriminant(mine) == std::mem::discriminant(theirs),
+        }
+    }
+}
+
+impl Eq for contract::ErrorKind {}
+
+impl Scrub for contract::Argument {
+    fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+        Ok(match self {
+            Self::Literal(literal) => Self::Literal(scrubber.word(&literal)?),
+            Self::SocketDirectory(before) => Self::SocketDirectory(scrubber.word(&before)?),
+            Self::SocketPort(before) => Self::SocketPort(scrubber.word(&before)?),
+            Self::Scratch((before, name)) => Self::Scratch((scrubber.word(&before)?, scrubber.word(&name)?)),
+            Self::CredentialsFile(before) => Self::CredentialsFile(scrubber.word(&before)?),
+        })
+    }
+}
+
+impl PartialEq for contract::Argument {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Literal(mine), Self::Literal(theirs))
+            | (Self::SocketDirectory(mine), Self::SocketDirectory(theirs))
+            | (Self::SocketPort(mine), Self::SocketPort(theirs))
+            | (Self::CredentialsFile(mine), Self::CredentialsFile(theirs)) => mine == theirs,
+            (Self::Scratch(mine), Self::Scratch(theirs)) => mine == theirs,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for contract::Argument {}
+
+impl PartialEq for contract::Selection {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Only(mine), Self::Only(theirs)) => mine == theirs,
+            (mine, theirs) => std::mem::discriminant(mine) == std::mem::discriminant(theirs),
+        }
+    }
+}
+
+impl Eq for contract::Selection {}

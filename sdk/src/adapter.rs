@@ -100,16 +100,21 @@ impl<H: Held> wit::Guest for H {
 }
 
 /// Exports a type that implements [`Adapter`] as the component's adapter.
+///
+/// Compiled natively it exports nothing: the exports' names are no symbols that a native linker takes.
 #[macro_export]
 macro_rules! adapter {
     ($adapter:ty) => {
+        #[cfg(target_arch = "wasm32")]
         thread_local! {
             static ADAPTER: ::std::cell::RefCell<Option<$adapter>> = const { ::std::cell::RefCell::new(None) };
         }
 
         /// The component's one adapter value.
+        #[cfg(target_arch = "wasm32")]
         struct Exported;
 
+        #[cfg(target_arch = "wasm32")]
         impl $crate::adapter::Held for Exported {
             type Adapter = $adapter;
 
@@ -119,6 +124,7 @@ macro_rules! adapter {
             }
         }
 
+        #[cfg(target_arch = "wasm32")]
         $crate::bindings::export!(Exported with_types_in $crate::bindings);
     };
 }

@@ -1,0 +1,53 @@
+# Every command a person needs. Each is one line of cargo: `just` itself is a convenience, not a need.
+
+# Lists the commands.
+default:
+    @just --list
+
+# Runs the operator against a real PostgreSQL with sample resources, and shows what it made.
+demo *arguments:
+    cargo xtask demo {{arguments}}
+
+# Stops what the demo left running.
+stop:
+    cargo xtask demo stop
+
+# Passes all tests against a real control plane and real databases. Arguments go to `cargo nextest run`.
+test *arguments:
+    cargo xtask test {{arguments}}
+
+# Leaves the operator in target/release/db-provision-operator and the engines' components in target/engines/.
+build:
+    cargo build --release --package db-provision-operator
+    cargo xtask engines
+
+# Builds the engines' components, and the hostile guests of the tests.
+engines:
+    cargo xtask engines
+
+# Writes the definitions of the kinds to deploy/crds.
+crds:
+    cargo xtask crds
+
+# Installs what the other commands need.
+install:
+    cargo xtask install
+
+# What CI runs.
+ci:
+    .ci/run
+
+# Refuses what the compiler or clippy warns of, in the operator and in the guests.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --package engine-postgres --target wasm32-unknown-unknown -- -D warnings
+
+# Formats everything.
+fmt:
+    cargo fmt --all
+
+# Checks licences, advisories, sources and who may depend on what. Installs cargo-deny where it is missing.
+deny:
+    cargo deny --version >/dev/null 2>&1 || { echo "installing: cargo-deny (built by cargo install, some minutes, once)"; cargo install cargo-deny --locked; }
+    cargo deny check

@@ -1,0 +1,133 @@
+//! Databases: creation under an unfinished name, the rest by comparison, removal by proof.
+
+mod create;
+pub(crate) mod differences;
+mod gone;
+pub(crate) mod inside;
+mod script;
+mod update;
+pub(crate) mod wanted;
+
+#[cfg(test)]
+mod tests;
+
+use dbprovision_sdk::adapter::databases::{DatabaseInfo, DatabaseSpec, Script, ScriptReport};
+use dbprovision_sdk::types::Listed;
+use dbprovision_sdk::{
+    Databases, Error, Examination, Listing, Mark, Page, Proof, Result, Secret, Selection, UpdateReport,
+};
+use postgres_options::PostgresDatabaseStatus;
+
+use crate::connect::Session;
+use crate::observe::database::{self, Database};
+use crate::observe::prove;
+use crate::statements;
+use crate::{Postgres, apply, names};
+use wanted::Wanted;
+
+/// The lock of a database.
+fn lock(name: &str) -> String {
+    format!("database:{name}")
+}
+
+fn absent(name: &str) -> Error {
+    Error::not_found(format!("the database {name} is not there"))
+}
+
+/// What the host learns of a database. Extensions and schemas need a session inside: `schema-operations` lists them.
+fn info(session: &mut Session, found: Database) -> Result<DatabaseInfo> {
+    let status = PostgresDatabaseStatus {
+        encoding: Some(found.encoding),
+        collation: Some(found.collate),
+        ..PostgresDatabaseStatus::default()
+    };
+    Ok(DatabaseInfo {
+        size_bytes: database::size(session, &found.id)?,
+        name: found.name,
+        object_id: Some(found.id),
+        owner: Some(found.owner),
+        mark: found.comment.mark,
+        standing: found.standing,
+        details: serde_json::to_string(&status).ok(),
+    })
+}
+
+impl Databases for Postgres {
+    fn examine(spec: &DatabaseSpec) -> Result<Examination> {
+        Wanted::read(spec).map(|wanted| wanted.examination())
+    }
+
+    fn create(&mut self, spec: &DatabaseSpec, mark: &Mark) -> Result<DatabaseInfo> {
+        let wanted = Wanted::read(spec)?;
+        create::create(self.connected()?, &wanted, mark)
+    }
+
+    fn update(
+        &mut self,
+        spec: &DatabaseSpec,
+        mark: &Mark,
+        passwords: &[(String, Secret)],
+        selection: &Selection,
+    ) -> Result<UpdateReport> {
+        let wanted = Wanted::read(spec)?;
+        update::update(self.connected()?, &wanted, mark, passwords, selection)
+    }
+
+    fn claim(&mut self, name: &str, proof: &Proof, comment: Option<&str>, mark: &Mark) -> Result<()> {
+        names::usable(name)?;
+        self.connected()?.locked(&lock(name), |session, facts| {
+            let found = database::find(session, name)?.ok_or_else(|| absent(name))?;
+            names::untouchable(found.standing)?;
+            prove(proof, &found.id, found.comment.mark.as_ref())?;
+            apply::acting_as(session, facts, &[found.owner].into(), |session| {
+                session.run(&statements::database::comment(name, comment, mark))
+            })
+        })
+    }
+
+    fn drop(&mut self, spec: &DatabaseSpec, proof: &Proof, force: bool) -> Result<()> {
+        names::usable(&spec.name)?;
+        gone::remove(self.connected()?, spec, proof, force)
+    }
+
+    fn clean_up(&mut self, mark: &Mark) -> Result<()> {
+        let connected = self.connected()?;
+        script::clean_up(connected, mark)?;
+        create::clean_up(connected, mark)
+    }
+
+    fn exists(&mut self, name: &str) -> Result<bool> {
+        names::usable(name)?;
+        Ok(database::find(self.connected()?.main()?, name)?.is_some())
+    }
+
+    fn get_info(&mut self, name: &str) -> Result<Option<DatabaseInfo>> {
+        names::usable(name)?;
+        let session = self.connected()?.main()?;
+        database::find(session, name)?.map(|found| info(session, found)).transpose()
+    }
+
+    fn list(&mut self, page: &Page) -> Result<Listing> {
+        let found = database::list(self.connected()?.main()?, page)?;
+        let full = found.len() >= usize::try_from(page.limit.clamp(1, 500)).unwrap_or(usize::MAX);
+        let next = found.last().map(|last| last.name.clone()).filter(|_| full);
+        let items = found
+            .into_iter()
+            .map(|one| Listed { name: one.name, mark: one.comment.mark, standing: one.standing })
+            .collect();
+        Ok(Listing { items, next })
+    }
+
+    fn terminate_sessions(&mut self, name: &str) -> Result<u32> {
+        names::usable(name)?;
+        let connected = self.connected()?;
+        let found = database::find(connected.main()?, name)?.ok_or_else(|| absent(name))?;
+        names::untouchable(found.standing)?;
+        gone::terminate(connected, name)
+    }
+
+    fn run_script(&mut self, name: &str, script: &Script, mark: &Mark) -> Result<ScriptReport> {
+        names::usable(name)?;
+        script::run(self.connected()?, name, script, mark)
+    }
+}

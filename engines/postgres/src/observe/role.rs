@@ -1,0 +1,144 @@
+//! Roles: their attributes, settings and memberships.
+
+use std::collections::BTreeSet;
+
+use dbprovision_sdk::{Error, Page, Result, Standing};
+
+use super::Comment;
+use crate::connect::Session;
+use crate::names;
+use crate::server::Facts;
+
+/// A role as it is.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the catalogue's own columns")]
+pub(crate) struct Role {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) superuser: bool,
+    pub(crate) inherit: bool,
+    pub(crate) create_role: bool,
+    pub(crate) create_db: bool,
+    pub(crate) login: bool,
+    pub(crate) replication: bool,
+    pub(crate) bypass_rls: bool,
+    pub(crate) connection_limit: i32,
+    /// None: for ever.
+    pub(crate) valid_until: Option<String>,
+    /// `name=value`, for every database.
+    pub(crate) settings: Vec<String>,
+    pub(crate) comment: Comment,
+    /// The administrator, its equal, or one who can become either.
+    pub(crate) privileged: bool,
+    pub(crate) standing: Standing,
+}
+
+const COLUMNS: &str = "\
+SELECT r.oid::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb,
+       r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolconnlimit,
+       NULLIF(r.rolvaliduntil, 'infinity')::pg_catalog.text, r.rolconfig,
+       pg_catalog.shobj_description(r.oid, 'pg_authid'),
+       r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR EXISTS (
+           SELECT FROM pg_catalog.pg_roles high
+            WHERE pg_catalog.pg_has_role(r.oid, high.oid, 'MEMBER') AND (high.rolsuper OR high.rolname = SESSION_USER
+               OR high.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))),
+       r.oid < 16384 OR r.rolname = SESSION_USER
+  FROM pg_catalog.pg_roles r";
+
+/// None where there is no such role.
+pub(crate) fn find(session: &mut Session, name: &str) -> Result<Option<Role>> {
+    let row = session.row(&format!("{COLUMNS} WHERE r.rolname = $1::pg_catalog.name"), &[name])?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Accounts that log in, by name.
+pub(crate) fn list_logins(session: &mut Session, page: &Page) -> Result<Vec<Role>> {
+    let after = page.after.as_deref().unwrap_or_default();
+    let limit = page.limit.clamp(1, 500).to_string();
+    let query = format!(
+        "{COLUMNS} WHERE r.rolcanlogin AND r.rolname::pg_catalog.text COLLATE \"C\" > $1
+         ORDER BY r.rolname::pg_catalog.text COLLATE \"C\" LIMIT $2::pg_catalog.int8"
+    );
+    session.rows(&query, &[after, &limit])?.iter().map(read).collect()
+}
+
+fn read(row: &crate::connect::Row) -> Result<Role> {
+    let name: String = row.get(1)?;
+    let own: bool = row.get(14)?;
+    let standing = match names::role_standing(&name) {
+        // The bootstrap superuser may have any name, and the administrator is nobody's to manage.
+        Standing::Ordinary if own => Standing::Protected,
+        by_name => by_name,
+    };
+    Ok(Role {
+        id: row.get(0)?,
+        superuser: row.get(2)?,
+        inherit: row.get(3)?,
+        create_role: row.get(4)?,
+        create_db: row.get(5)?,
+        login: row.get(6)?,
+        replication: row.get(7)?,
+        bypass_rls: row.get(8)?,
+        connection_limit: row.get(9)?,
+        valid_until: row.text(10)?,
+        settings: row.get::<Option<Vec<String>>>(11)?.unwrap_or_default(),
+        comment: Comment::parse(row.text(12)?.as_deref()),
+        privileged: row.get(13)?,
+        standing,
+        name,
+    })
+}
+
+/// A membership of a role in another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Membership {
+    pub(crate) role: String,
+    pub(crate) grantor: String,
+    /// The administrator granted it, as far as the server tells: a superuser grants in the name of the first one.
+    pub(crate) ours: bool,
+}
+
+/// What a role is a direct member of.
+pub(crate) fn memberships(session: &mut Session, facts: &Facts, id: &str) -> Result<Vec<Membership>> {
+    let rows = session.rows(
+        "SELECT g.rolname::pg_catalog.text, pg_catalog.pg_get_userbyid(m.grantor)::pg_catalog.text,
+                m.grantor = $2::pg_catalog.oid OR (m.grantor = 10 AND $3 = 'superuser')
+           FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+          WHERE m.member = $1::pg_catalog.oid ORDER BY 1, 2",
+        &[id, &facts.administrator_id, if facts.superuser { "superuser" } else { "" }],
+    )?;
+    rows.iter().map(|row| Ok(Membership { role: row.get(0)?, grantor: row.get(1)?, ours: row.get(2)? })).collect()
+}
+
+/// Which of the names are roles.
+pub(crate) fn existing(session: &mut Session, wanted: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for name in wanted {
+        let query = "SELECT 1 FROM pg_catalog.pg_roles r WHERE r.rolname = $1::pg_catalog.name";
+        if session.row(query, &[name])?.is_some() {
+            found.insert(name.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the first is a member of the second, in whichever way.
+pub(crate) fn is_member(session: &mut Session, member: &str, role: &str) -> Result<bool> {
+    let row = session.row(
+        "SELECT pg_catalog.pg_has_role(m.oid, r.oid, 'MEMBER') FROM pg_catalog.pg_roles m, pg_catalog.pg_roles r
+          WHERE m.rolname = $1::pg_catalog.name AND r.rolname = $2::pg_catalog.name",
+        &[member, role],
+    )?;
+    row.map_or(Ok(false), |row| row.get(0))
+}
+
+/// Whether the role's time of validity is the stated one, and the stated one as the server reads it.
+pub(crate) fn compare_validity(session: &mut Session, id: &str, stated: &str) -> Result<(bool, String)> {
+    let row = session.row(
+        "SELECT COALESCE(r.rolvaliduntil, 'infinity') = $2::pg_catalog.timestamptz, ($2::pg_catalog.timestamptz)::pg_catalog.text
+           FROM pg_catalog.pg_roles r WHERE r.oid = $1::pg_catalog.oid",
+        &[id, stated],
+    )?;
+    let row = row.ok_or_else(|| Error::conflict("the role is gone"))?;
+    Ok((row.get(0)?, row.get(1)?))
+}

@@ -1,0 +1,119 @@
+//! The server as it was found at login, and the sessions with it: one main session, and at most one more for a time.
+
+use dbprovision_sdk::adapter::{Server, Settings};
+use dbprovision_sdk::secret::instance_credentials;
+use dbprovision_sdk::Result;
+
+use crate::connect::{self, Account, Limits, Purpose, Session};
+use crate::observe;
+
+/// What decides how things are done on this server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// As the server says it.
+    pub(crate) version: String,
+    /// `150018` for 15.18.
+    pub(crate) number: i32,
+    /// The system identifier, made by `initdb`.
+    pub(crate) identity: String,
+    pub(crate) administrator: String,
+    pub(crate) administrator_id: String,
+    pub(crate) superuser: bool,
+}
+
+/// From here on, creating roles gives no power over others' roles, and INHERIT and SET belong to a membership.
+const MEMBERSHIP_OPTIONS: i32 = 160_000;
+
+impl Facts {
+    pub(crate) fn server(&self) -> Server {
+        Server {
+            version: self.version.clone(),
+            identity: self.identity.clone(),
+            administrator: self.administrator.clone(),
+            superuser: self.superuser,
+        }
+    }
+
+    /// Memberships have options and one row for each grantor.
+    pub(crate) fn has_membership_options(&self) -> bool {
+        self.number >= MEMBERSHIP_OPTIONS
+    }
+}
+
+/// A server that the adapter is logged in to.
+pub(crate) struct Connected {
+    pub(crate) limits: Limits,
+    pub(crate) facts: Facts,
+    main: Session,
+}
+
+impl Connected {
+    /// Logs in and looks at the server.
+    pub(crate) fn open(settings: &Settings) -> Result<Self> {
+        let limits = Limits::read(settings)?;
+        let mut main = administrator(&limits, &limits.database, Purpose::Administration)?;
+        let facts = observe::server::facts(&mut main)?;
+        Ok(Self { limits, facts, main })
+    }
+
+    /// The main session, opened anew where it ended since the last call.
+    pub(crate) fn main(&mut self) -> Result<&mut Session> {
+        if !self.main.is_usable() {
+            self.main = administrator(&self.limits, &self.limits.database, Purpose::Administration)?;
+        }
+        Ok(&mut self.main)
+    }
+
+    /// A second session, in another database. The caller closes it before the call ends: the instance has few.
+    pub(crate) fn inside(&self, database: &str, purpose: Purpose) -> Result<Session> {
+        administrator(&self.limits, database, purpose)
+    }
+
+    /// A second session, of another account.
+    pub(crate) fn as_account(&self, who: Account<'_>, database: &str, purpose: Purpose) -> Result<Session> {
+        connect::log_in(&self.limits, who, database, purpose)
+    }
+
+    /// One round trip. A session that ended while it was idle says nothing of the server: it is opened anew.
+    pub(crate) fn ping(&mut self) -> Result<()> {
+        let was_usable = self.main.is_usable();
+        let outcome = self.main()?.rows("SELECT 1", &[]);
+        if outcome.is_err() && was_usable && !self.main.is_usable() {
+            self.main()?.rows("SELECT 1", &[])?;
+            return Ok(());
+        }
+        outcome.map(drop)
+    }
+
+    /// Reads the facts again: an upgrade or a change of the administrator's rights shows.
+    pub(crate) fn look_again(&mut self) -> Result<()> {
+        self.facts = observe::server::facts(self.main()?)?;
+        Ok(())
+    }
+
+    /// Does `work` in one transaction of the main session, alone with the object: everyone who changes `object`
+    /// this way waits here.
+    pub(crate) fn locked<T>(
+        &mut self,
+        object: &str,
+        mut work: impl FnMut(&mut Session, &Facts) -> Result<T>,
+    ) -> Result<T> {
+        let facts = self.facts.clone();
+        self.main()?.transaction(|session| {
+            session.rows(
+                "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))::pg_catalog.text",
+                &[&format!("dbops:{object}")],
+            )?;
+            work(session, &facts)
+        })
+    }
+
+    pub(crate) fn close(self) {
+        self.main.close();
+    }
+}
+
+/// The credentials are asked for each time: they may have been replaced since.
+fn administrator(limits: &Limits, database: &str, purpose: Purpose) -> Result<Session> {
+    connect::log_in(limits, Account::from(&instance_credentials()?), database, purpose)
+}

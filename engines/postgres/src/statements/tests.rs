@@ -1,0 +1,114 @@
+//! Statements as text.
+
+use dbprovision_sdk::Mark;
+use postgres_options::{PostgresDatabaseConfig, PostgresObjectType};
+
+use super::membership::OwnGrant;
+use super::{database, inside, membership, ownership, script, user};
+
+fn mark() -> Mark {
+    Mark {
+        cluster: "c".to_owned(),
+        operator: "o".to_owned(),
+        kind: "Database".to_owned(),
+        namespace: "n".to_owned(),
+        name: "it's".to_owned(),
+        nonce: "1".to_owned(),
+    }
+}
+
+const MARK: &str = "[dbops:1 cluster=c;operator=o;kind=Database;namespace=n;name=it%27s;nonce=1;]";
+
+#[test]
+fn a_database_is_created_with_what_cannot_be_changed_later() {
+    let plain = PostgresDatabaseConfig::default();
+    assert_eq!(database::create("a\"b", &plain).sql, "CREATE DATABASE \"a\"\"b\" TEMPLATE \"template0\" ENCODING 'UTF8'");
+    let copied = PostgresDatabaseConfig { template: Some("seed".to_owned()), ..PostgresDatabaseConfig::default() };
+    assert_eq!(database::create("a", &copied).sql, "CREATE DATABASE \"a\" TEMPLATE \"seed\"");
+    let full = PostgresDatabaseConfig {
+        encoding: Some("LATIN1".to_owned()),
+        lc_collate: Some("C".to_owned()),
+        lc_ctype: Some("it's".to_owned()),
+        tablespace: Some("fast disk".to_owned()),
+        ..PostgresDatabaseConfig::default()
+    };
+    assert_eq!(
+        database::create("a", &full).sql,
+        "CREATE DATABASE \"a\" TEMPLATE \"template0\" ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'it''s' TABLESPACE \"fast disk\""
+    );
+}
+
+#[test]
+fn a_comment_holds_the_words_and_the_mark() {
+    assert_eq!(
+        database::comment("a", Some("it's mine"), &mark()).sql,
+        format!("COMMENT ON DATABASE \"a\" IS 'it''s mine {MARK}'")
+    );
+    assert_eq!(user::comment("a", None, Some(&mark())).sql, format!("COMMENT ON ROLE \"a\" IS '{MARK}'"));
+    assert_eq!(user::comment("a", None, None).sql, "COMMENT ON ROLE \"a\" IS NULL");
+}
+
+#[test]
+fn databases_are_renamed_and_dropped_by_quoted_names() {
+    assert_eq!(database::rename("dbops_1", "x'; --").sql, "ALTER DATABASE \"dbops_1\" RENAME TO \"x'; --\"");
+    assert_eq!(database::drop("a", true).sql, "DROP DATABASE IF EXISTS \"a\" WITH (FORCE)");
+    assert_eq!(database::drop("a", false).sql, "DROP DATABASE IF EXISTS \"a\"");
+}
+
+#[test]
+fn a_setting_that_is_a_list_is_quoted_by_element() {
+    assert_eq!(
+        user::set("u", "search_path", "\"$user\", App, \"Odd, \"\"one\""),
+        "ALTER ROLE \"u\" SET \"search_path\" = '$user', 'app', 'Odd, \"one'"
+    );
+    assert_eq!(user::set("u", "search_path", ""), "ALTER ROLE \"u\" SET \"search_path\" = ''");
+    assert_eq!(user::set("u", "app.x", "a, b"), "ALTER ROLE \"u\" SET \"app\".\"x\" = 'a, b'");
+    assert!(user::same_value("Search_Path", "\"$user\", public", "\"$user\",PUBLIC"));
+    assert!(!user::same_value("search_path", "\"PUBLIC\"", "public"));
+    assert!(!user::same_value("work_mem", "64MB", "65536kB"));
+}
+
+#[test]
+fn a_user_is_created_with_a_verifier() {
+    let attributes = ["LOGIN".to_owned(), "CONNECTION LIMIT 3".to_owned()];
+    assert_eq!(
+        user::create("u", &attributes, Some("SCRAM-SHA-256$4096:x")).sql,
+        "CREATE ROLE \"u\" LOGIN CONNECTION LIMIT 3 PASSWORD 'SCRAM-SHA-256$4096:x'"
+    );
+    assert_eq!(user::alter("u", &user::valid_until(None)), "ALTER ROLE \"u\" VALID UNTIL 'infinity'");
+    assert_eq!(user::reset("u", "role"), "ALTER ROLE \"u\" RESET \"role\"");
+}
+
+#[test]
+fn a_borrowed_membership_is_taken_back_as_it_was() {
+    assert_eq!(membership::lend("r", "me", true).sql, "GRANT \"r\" TO \"me\" WITH INHERIT TRUE, SET TRUE");
+    assert_eq!(membership::lend("r", "me", false).sql, "GRANT \"r\" TO \"me\"");
+    let sql = |with_options, before| membership::restore("r", "me", with_options, before).map(|one| one.sql);
+    assert_eq!(sql(true, None).as_deref(), Some("REVOKE \"r\" FROM \"me\""));
+    assert_eq!(sql(false, None).as_deref(), Some("REVOKE \"r\" FROM \"me\""));
+    let own = OwnGrant { inherit: false, set: true };
+    assert_eq!(sql(true, Some(own)).as_deref(), Some("GRANT \"r\" TO \"me\" WITH INHERIT FALSE, SET TRUE"));
+    assert_eq!(sql(false, Some(own)), None);
+    assert_eq!(membership::revoke("r", "u", Some("g")), "REVOKE \"r\" FROM \"u\" GRANTED BY \"g\"");
+}
+
+#[test]
+fn what_is_inside_is_created_where_it_is_missing() {
+    assert_eq!(
+        inside::create_extension("uuid-ossp", Some("public"), Some("1.1")),
+        "CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" SCHEMA \"public\" VERSION '1.1'"
+    );
+    assert_eq!(inside::create_schema("s", Some("o")), "CREATE SCHEMA IF NOT EXISTS \"s\" AUTHORIZATION \"o\"");
+    assert_eq!(
+        inside::default_privileges("r", Some("s"), "SELECT, INSERT", PostgresObjectType::Tables, "public"),
+        "ALTER DEFAULT PRIVILEGES FOR ROLE \"r\" IN SCHEMA \"s\" GRANT SELECT, INSERT ON TABLES TO PUBLIC"
+    );
+    assert_eq!(
+        ownership::session_role("u", "d", "r'o"),
+        "ALTER ROLE \"u\" IN DATABASE \"d\" SET role = 'r''o'"
+    );
+    assert_eq!(
+        script::create_role("dbops_script_1", "SCRAM", "2030-01-01").sql,
+        "CREATE ROLE \"dbops_script_1\" LOGIN CONNECTION LIMIT 1 PASSWORD 'SCRAM' VALID UNTIL '2030-01-01'"
+    );
+}

@@ -1,0 +1,204 @@
+//! Users: login roles with their attributes, settings and memberships.
+//!
+//! Everything that changes a role happens in one transaction that holds the role's lock: it reads, compares,
+//! changes and commits, so what is reported is what was changed.
+
+pub(crate) mod differences;
+pub(crate) mod gone;
+mod login;
+pub(crate) mod wanted;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use dbprovision_sdk::adapter::users::{LoginOutcome, UserInfo, UserSpec};
+use dbprovision_sdk::types::Listed;
+use dbprovision_sdk::{
+    Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Secret, Selection, UpdateReport, Users,
+};
+
+use crate::connect::Session;
+use crate::difference::{report, select};
+use crate::observe::role::{self, Role};
+use crate::observe::{self, prove};
+use crate::server::{Connected, Facts};
+use crate::statements::user;
+use crate::{Postgres, apply, errors, names};
+use differences::{Observed, differences};
+use wanted::Wanted;
+
+/// The lock and the name of a role: users and roles share one namespace on the server.
+pub(crate) fn lock(name: &str) -> String {
+    format!("role:{name}")
+}
+
+fn info(role: Role) -> UserInfo {
+    UserInfo {
+        name: role.name,
+        object_id: Some(role.id),
+        mark: role.comment.mark,
+        standing: role.standing,
+        privileged: role.privileged,
+        details: None,
+    }
+}
+
+fn absent(name: &str) -> Error {
+    Error::not_found(format!("the user {name} is not there"))
+}
+
+impl Users for Postgres {
+    fn examine(spec: &UserSpec) -> Result<Examination> {
+        Wanted::read(spec).map(|wanted| wanted.examination())
+    }
+
+    fn create(&mut self, spec: &UserSpec, password: Option<&Secret>, mark: &Mark) -> Result<UserInfo> {
+        let wanted = Wanted::read(spec)?;
+        self.connected()?.locked(&lock(&wanted.name), |session, _| create(session, &wanted, password, mark))
+    }
+
+    fn update(&mut self, spec: &UserSpec, password: Option<&Secret>, selection: &Selection) -> Result<UpdateReport> {
+        let wanted = Wanted::read(spec)?;
+        self.connected()?.locked(&lock(&wanted.name), |session, facts| {
+            let verifier = password.map(|password| session.verifier(password)).transpose()?;
+            let observed = observe(session, facts, &wanted)?.ok_or_else(|| absent(&wanted.name))?;
+            names::untouchable(observed.role.standing)?;
+            let found = differences(&wanted, &observed, verifier.as_deref(), facts);
+            let chosen = select(&found, selection)?;
+            apply::make(session, facts, &chosen)?;
+            let sets_role = chosen.iter().any(|one| one.change.id == "defaultRole");
+            if let Some(role) = wanted.block.default_role.as_deref().filter(|_| sets_role)
+                && role != "none"
+                && !role::is_member(session, &wanted.name, role)?
+            {
+                // The server would take it, and ignore it with a warning at each login.
+                return Err(Error::dependency_missing(format!("{} is not a member of its default role {role}", wanted.name)));
+            }
+            Ok(report(&found, chosen))
+        })
+    }
+
+    fn claim(&mut self, name: &str, proof: &Proof, comment: Option<&str>, mark: &Mark) -> Result<()> {
+        names::usable(name)?;
+        self.connected()?.locked(&lock(name), |session, _| {
+            let role = role::find(session, name)?.ok_or_else(|| absent(name))?;
+            names::untouchable(role.standing)?;
+            prove(proof, &role.id, role.comment.mark.as_ref())?;
+            session.run(&user::comment(name, comment, Some(mark)))
+        })
+    }
+
+    fn drop(&mut self, spec: &UserSpec, proof: &Proof) -> Result<()> {
+        names::usable(&spec.name)?;
+        gone::remove(self.connected()?, &spec.name, proof)
+    }
+
+    fn exists(&mut self, name: &str) -> Result<bool> {
+        names::usable(name)?;
+        Ok(role::find(self.connected()?.main()?, name)?.is_some())
+    }
+
+    fn get_info(&mut self, name: &str) -> Result<Option<UserInfo>> {
+        names::usable(name)?;
+        Ok(role::find(self.connected()?.main()?, name)?.map(info))
+    }
+
+    fn list(&mut self, page: &Page) -> Result<Listing> {
+        let roles = role::list_logins(self.connected()?.main()?, page)?;
+        let full = roles.len() >= usize::try_from(page.limit.clamp(1, 500)).unwrap_or(usize::MAX);
+        let next = roles.last().map(|last| last.name.clone()).filter(|_| full);
+        let items = roles
+            .into_iter()
+            .map(|role| Listed { name: role.name, mark: role.comment.mark, standing: role.standing })
+            .collect();
+        Ok(Listing { items, next })
+    }
+
+    fn owned_objects(&mut self, name: &str, limit: u32) -> Result<Vec<OwnedObject>> {
+        names::usable(name)?;
+        let connected = self.connected()?;
+        let role = role::find(connected.main()?, name)?.ok_or_else(|| absent(name))?;
+        observe::owned::objects(connected, &role.id, limit)
+    }
+
+    fn reassign_owned(&mut self, name: &str, proof: &Proof, to: Option<&str>) -> Result<()> {
+        names::usable(name)?;
+        to.map_or(Ok(()), names::usable)?;
+        gone::reassign(self.connected()?, name, proof, to)
+    }
+
+    fn terminate_sessions(&mut self, name: &str) -> Result<u32> {
+        names::usable(name)?;
+        self.connected()?.locked(&lock(name), |session, facts| {
+            let role = role::find(session, name)?.ok_or_else(|| absent(name))?;
+            names::untouchable(role.standing)?;
+            apply::acting_as(session, facts, &BTreeSet::from([name.to_owned()]), |session| gone::terminate(session, &role.id))
+        })
+    }
+
+    fn try_login(&mut self, name: &str, password: &Secret) -> Result<LoginOutcome> {
+        names::usable(name)?;
+        login::attempt(self.connected()?, name, password)
+    }
+}
+
+/// Creates the role and its mark. One that carries the same mark was created by a call whose answer was lost.
+fn create(session: &mut Session, wanted: &Wanted, password: Option<&Secret>, mark: &Mark) -> Result<UserInfo> {
+    let verifier = password.map(|password| session.verifier(password)).transpose()?;
+    if let Some(existing) = role::find(session, &wanted.name)? {
+        if existing.comment.mark.as_ref() != Some(mark) {
+            return Err(taken(&wanted.name));
+        }
+        if let Some(verifier) = &verifier {
+            session.simple(&user::alter(&wanted.name, &user::password(verifier)), "password")?;
+        }
+        return Ok(info(existing));
+    }
+    session.run(&user::create(&wanted.name, &wanted.attributes(), verifier.as_deref()))?;
+    if let Some(time) = &wanted.block.valid_until {
+        session.simple(&user::alter(&wanted.name, &user::valid_until(Some(time))), "options.validUntil")?;
+    }
+    session.run(&user::comment(&wanted.name, wanted.comment.as_deref(), Some(mark)))?;
+    role::find(session, &wanted.name)?.map(info).ok_or_else(|| absent(&wanted.name))
+}
+
+fn taken(name: &str) -> Error {
+    Error::new(ErrorKind::AlreadyExists, format!("a role with the name {name} is there already"), "it carries another mark or none")
+}
+
+fn observe(session: &mut Session, facts: &Facts, wanted: &Wanted) -> Result<Option<Observed>> {
+    let Some(role) = role::find(session, &wanted.name)? else { return Ok(None) };
+    let memberships = role::memberships(session, facts, &role.id)?;
+    let validity = match &wanted.block.valid_until {
+        Some(stated) => Some(role::compare_validity(session, &role.id, stated).map_err(unreadable_time)?),
+        None => None,
+    };
+    let mut named: BTreeSet<String> = wanted.memberships.iter().map(|(role, _)| role.clone()).collect();
+    named.retain(|role| !memberships.iter().any(|held| held.role == *role));
+    named.extend(wanted.block.default_role.iter().filter(|role| *role != "none").cloned());
+    let there = role::existing(session, &named)?;
+    let default_role_is_missing =
+        wanted.block.default_role.as_ref().is_some_and(|role| role != "none" && !there.contains(role));
+    let missing_roles = named.difference(&there).cloned().collect();
+    Ok(Some(Observed { role, memberships, validity, default_role_is_missing, missing_roles }))
+}
+
+/// The server could not read the stated time.
+fn unreadable_time(error: Error) -> Error {
+    if errors::code(&error).is_some_and(|code| code.starts_with("22")) {
+        let problem = "the server does not read this as a time: for example 2030-12-31T23:59:59Z, or infinity";
+        let path = "options.validUntil".to_owned();
+        return Error {
+            detail: error.detail,
+            ..Error::invalid(vec![dbprovision_sdk::OptionProblem { path, problem: problem.to_owned() }])
+        };
+    }
+    error
+}
+
+/// Who else may be asked to act: the operations of databases drop and create roles too.
+pub(crate) fn remove_companion(connected: &mut Connected, name: &str, mark: &Mark) -> Result<()> {
+    gone::remove(connected, name, &Proof { mark: Some(mark.clone()), object_id: None })
+}

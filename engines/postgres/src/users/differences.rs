@@ -1,0 +1,154 @@
+//! A user as it is beside the user as it should be. Pure.
+//!
+//! What the API documents as a default is enforced where the field is unstated: attributes, the connection limit,
+//! the time of validity, the default role. Settings are compared only where `configParameters` is stated, and
+//! then it is the whole list: there is no record of former values to take back otherwise.
+//! Memberships that the administrator granted and the spec does not state are changes, and destructive ones;
+//! memberships that somebody else granted are left alone.
+
+use crate::difference::Difference;
+use crate::observe::role::{Membership, Role};
+use crate::server::Facts;
+use crate::statements::{membership, user};
+
+use super::wanted::{FLAGS, Wanted};
+
+/// What is known of the user on the server.
+pub(crate) struct Observed {
+    pub(crate) role: Role,
+    pub(crate) memberships: Vec<Membership>,
+    /// Where a time is stated: whether it is the role's, and how the server reads it.
+    pub(crate) validity: Option<(bool, String)>,
+    /// The default role is stated and there is no such role.
+    pub(crate) default_role_is_missing: bool,
+    /// Roles to be a member of that are not there.
+    pub(crate) missing_roles: std::collections::BTreeSet<String>,
+}
+
+/// Every difference, in the order of application.
+pub(crate) fn differences(wanted: &Wanted, observed: &Observed, verifier: Option<&str>, facts: &Facts) -> Vec<Difference> {
+    let mut found = attributes(wanted, observed);
+    found.extend(memberships(wanted, observed, facts));
+    found.extend(settings(wanted, &observed.role));
+    found.extend(default_role(wanted, observed));
+    let role = &observed.role;
+    if wanted.comment != role.comment.words {
+        let shown = |words: &Option<String>| words.clone().unwrap_or_default();
+        found.push(
+            Difference::new("comment", "comment", shown(&wanted.comment), shown(&role.comment.words))
+                .by_all([user::comment(&wanted.name, wanted.comment.as_deref(), role.comment.mark.as_ref())]),
+        );
+    }
+    if let Some(verifier) = verifier {
+        found.push(
+            Difference::new("password", "password", "the password of the Secret", "unknown")
+                .by(user::alter(&wanted.name, &user::password(verifier))),
+        );
+    }
+    found
+}
+
+fn attributes(wanted: &Wanted, observed: &Observed) -> Vec<Difference> {
+    let role = &observed.role;
+    let alter = |attribute: &str| user::alter(&wanted.name, attribute);
+    let mut found = Vec::new();
+    for flag in &FLAGS {
+        let (expected, actual) = (flag.wanted(&wanted.block), (flag.observed)(role));
+        if expected != actual {
+            found.push(
+                Difference::new(flag.field, format!("options.{}", flag.field), expected.to_string(), actual.to_string())
+                    .by(alter(flag.word(expected)))
+                    .destructive_if(actual),
+            );
+        }
+    }
+    let limit = wanted.connection_limit();
+    if limit != role.connection_limit {
+        found.push(
+            Difference::new("connectionLimit", "options.connectionLimit", limit.to_string(), role.connection_limit.to_string())
+                .by(alter(&format!("CONNECTION LIMIT {limit}"))),
+        );
+    }
+    let actual = role.valid_until.clone().unwrap_or_else(|| "infinity".to_owned());
+    let (same, expected) = match &observed.validity {
+        Some((same, read)) => (*same, read.clone()),
+        None => (role.valid_until.is_none(), "infinity".to_owned()),
+    };
+    if !same {
+        found.push(
+            Difference::new("validUntil", "options.validUntil", expected, actual)
+                .by(alter(&user::valid_until(wanted.block.valid_until.as_deref()))),
+        );
+    }
+    found
+}
+
+fn memberships(wanted: &Wanted, observed: &Observed, facts: &Facts) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for (role, path) in &wanted.memberships {
+        if !observed.memberships.iter().any(|held| held.role == *role) {
+            let lacking = observed.missing_roles.contains(role).then(|| format!("the role {role} is not there"));
+            found.push(
+                Difference::new(format!("member:{role}"), path.clone(), "member", "no member")
+                    .by(membership::grant(role, &wanted.name))
+                    .lacking(lacking),
+            );
+        }
+    }
+    let mut extra: Vec<&Membership> = observed.memberships.iter().filter(|held| held.ours).collect();
+    extra.retain(|held| !wanted.memberships.iter().any(|(role, _)| *role == held.role));
+    for held in extra {
+        let grantor = facts.has_membership_options().then_some(held.grantor.as_str());
+        let revoke = membership::revoke(&held.role, &wanted.name, grantor);
+        let id = format!("member:{}", held.role);
+        match found.iter_mut().find(|one: &&mut Difference| one.change.id == id) {
+            Some(same) => *same = same.clone().by(revoke),
+            None => found.push(Difference::new(id, "options.inRoles", "no member", "member").by(revoke).destructive_if(true)),
+        }
+    }
+    found
+}
+
+fn settings(wanted: &Wanted, role: &Role) -> Vec<Difference> {
+    let Some(stated) = &wanted.block.config_parameters else { return Vec::new() };
+    let held: Vec<(&str, &str)> = role.settings.iter().filter_map(|one| one.split_once('=')).collect();
+    let mut found = Vec::new();
+    for (name, value) in stated {
+        let actual = held.iter().find(|(held, _)| held.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+        if !actual.is_some_and(|actual| user::same_value(name, actual, value)) {
+            let field = format!("options.configParameters.{name}");
+            found.push(
+                Difference::new(format!("config:{name}"), field, value.clone(), actual.unwrap_or_default())
+                    .by(user::set(&wanted.name, name, value)),
+            );
+        }
+    }
+    for (name, value) in held {
+        let known = name.eq_ignore_ascii_case("role") || stated.keys().any(|stated| stated.eq_ignore_ascii_case(name));
+        if !known {
+            found.push(
+                Difference::new(format!("config:{name}"), "options.configParameters", "", value)
+                    .by(user::reset(&wanted.name, name)),
+            );
+        }
+    }
+    found
+}
+
+fn default_role(wanted: &Wanted, observed: &Observed) -> Option<Difference> {
+    let actual = observed.role.settings.iter().find_map(|one| one.strip_prefix("role="));
+    let expected = wanted.block.default_role.as_deref();
+    if actual == expected {
+        return None;
+    }
+    let statement = match expected {
+        Some(role) => user::set(&wanted.name, "role", role),
+        None => user::reset(&wanted.name, "role"),
+    };
+    let lacking = expected.filter(|_| observed.default_role_is_missing).map(|role| format!("the role {role} is not there"));
+    Some(
+        Difference::new("defaultRole", "options.defaultRole", expected.unwrap_or_default(), actual.unwrap_or_default())
+            .by(statement)
+            .lacking(lacking),
+    )
+}

@@ -1,0 +1,143 @@
+//! Taking a role away: its sessions, its rights in every database, then itself. Nothing it owns is ever dropped.
+//!
+//! `DROP OWNED` drops what a role owns beside taking its rights away. So it runs only in a transaction that has
+//! just seen that the role owns nothing there.
+
+use std::collections::BTreeSet;
+
+use dbprovision_sdk::{Deadline, Error, Proof, Result};
+
+use crate::connect::{Purpose, Session};
+use crate::observe::owned::{self, Presence};
+use crate::observe::role::{self, Role};
+use crate::observe::prove;
+use crate::server::{Connected, Facts};
+use crate::statements::user;
+use crate::{apply, names, observe};
+
+use super::lock;
+
+/// Sessions that were told to end need a moment.
+const SESSIONS_END_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Drops the role; what is absent is dropped already.
+pub(crate) fn remove(connected: &mut Connected, name: &str, proof: &Proof) -> Result<()> {
+    let Some(role) = connected.locked(&lock(name), |session, _| known(session, name, proof))? else { return Ok(()) };
+    refuse_owner(connected, &role)?;
+    connected.locked(&lock(name), |session, facts| {
+        let Some(role) = known(session, name, proof)? else { return Ok(()) };
+        if role.login {
+            session.simple(&user::alter(name, "NOLOGIN"), "")?;
+        }
+        apply::acting_as(session, facts, &BTreeSet::from([name.to_owned()]), |session| {
+            terminate(session, &role.id).map(drop)
+        })
+    })?;
+    wait_for_end(connected.main()?, &role.id)?;
+    for place in owned::presences(connected.main()?, &role.id)? {
+        if let Presence { database: Some(database), has_rights: true, .. } = place {
+            take_rights(connected, &role, &database)?;
+        }
+    }
+    connected.locked(&lock(name), |session, facts| {
+        let Some(role) = known(session, name, proof)? else { return Ok(()) };
+        drop_owned(session, facts, &role)?;
+        session.run(&user::drop(name))
+    })
+}
+
+/// The role, if it is there and the one the caller means.
+fn known(session: &mut Session, name: &str, proof: &Proof) -> Result<Option<Role>> {
+    let Some(role) = role::find(session, name)? else { return Ok(None) };
+    names::untouchable(role.standing)?;
+    prove(proof, &role.id, role.comment.mark.as_ref())?;
+    Ok(Some(role))
+}
+
+fn refuse_owner(connected: &mut Connected, role: &Role) -> Result<()> {
+    let objects = owned::objects(connected, &role.id, 3)?;
+    let Some(first) = objects.first() else { return Ok(()) };
+    let place = first.database.as_ref().map(|database| format!(" in the database {database}")).unwrap_or_default();
+    let more = if objects.len() > 1 { " and more" } else { "" };
+    Err(Error::dependency_missing(format!("{} still owns the {} {}{place}{more}", role.name, first.kind, first.name)))
+}
+
+/// Ends every session of the role.
+pub(crate) fn terminate(session: &mut Session, role_id: &str) -> Result<u32> {
+    let rows = session.rows(user::TERMINATE, &[role_id])?;
+    Ok(u32::try_from(rows.len()).unwrap_or(u32::MAX))
+}
+
+fn wait_for_end(session: &mut Session, role_id: &str) -> Result<()> {
+    let deadline = Deadline::after(SESSIONS_END_WITHIN);
+    loop {
+        let left = session.row(
+            "SELECT 1 FROM pg_catalog.pg_stat_activity a WHERE a.usesysid = $1::pg_catalog.oid LIMIT 1",
+            &[role_id],
+        )?;
+        if left.is_none() || deadline.left().is_none() {
+            return Ok(());
+        }
+        session.rows("SELECT pg_catalog.pg_sleep(0.05)::pg_catalog.text", &[])?;
+    }
+}
+
+fn take_rights(connected: &mut Connected, role: &Role, database: &str) -> Result<()> {
+    let facts = connected.facts.clone();
+    let mut session = connected.inside(database, Purpose::Administration)?;
+    let outcome = session.transaction(|session| drop_owned(session, &facts, role));
+    session.close();
+    outcome
+}
+
+/// Takes the rights away in the session's database, in an open transaction.
+fn drop_owned(session: &mut Session, facts: &Facts, role: &Role) -> Result<()> {
+    if owned::owns_here(session, &role.id)? {
+        return Err(Error::dependency_missing(format!("{} owns objects again", role.name)));
+    }
+    let mut roles = BTreeSet::from([role.name.clone()]);
+    roles.extend(owned::granting_owners(session, &role.id)?);
+    apply::acting_as(session, facts, &roles, |session| session.run(&user::drop_owned(&role.name)))
+}
+
+/// Gives everything the role owns away: to `to`, or in each database to the database's own owner.
+pub(crate) fn reassign(connected: &mut Connected, name: &str, proof: &Proof, to: Option<&str>) -> Result<()> {
+    let Some(role) = connected.locked(&lock(name), |session, _| known(session, name, proof))? else {
+        return Err(Error::not_found(format!("the role {name} is not there")));
+    };
+    if let Some(to) = to
+        && role::find(connected.main()?, to)?.is_none()
+    {
+        return Err(Error::dependency_missing(format!("the role {to} is not there")));
+    }
+    let places: Vec<Presence> = owned::presences(connected.main()?, &role.id)?.into_iter().filter(|one| one.owns).collect();
+    // REASSIGN OWNED takes what all databases share along, wherever it runs: whose that becomes must be stated.
+    if to.is_none() && places.iter().any(|place| place.database.is_none()) {
+        return Err(Error::dependency_missing(format!("{name} owns a database or a tablespace: state who gets it")));
+    }
+    let facts = connected.facts.clone();
+    for place in places {
+        let Some(database) = place.database else {
+            let to = to.unwrap_or_default().to_owned();
+            connected.locked(&lock(name), |session, facts| give(session, facts, name, &to))?;
+            continue;
+        };
+        let target = match to {
+            Some(to) => to.to_owned(),
+            None => observe::database::owner(connected.main()?, &database)?,
+        };
+        if target == name {
+            return Err(Error::dependency_missing(format!("{name} owns the database {database}: state who gets it")));
+        }
+        let mut session = connected.inside(&database, Purpose::Administration)?;
+        let outcome = session.transaction(|session| give(session, &facts, name, &target));
+        session.close();
+        outcome?;
+    }
+    Ok(())
+}
+
+fn give(session: &mut Session, facts: &Facts, name: &str, to: &str) -> Result<()> {
+    let roles = BTreeSet::from([name.to_owned(), to.to_owned()]);
+    apply::acting_as(session, facts, &roles, |session| session.run(&user::reassign(name, to)))
+}

@@ -1,0 +1,204 @@
+//! The caches of our own kinds, with the questions that reconcilers ask them.
+//!
+//! Watched is every object of our own kinds, in all namespaces. Deliberately absent: other people's objects;
+//! Secrets and `ConfigMap`s are read by name, when they are needed.
+
+use std::sync::Arc;
+
+use crds::{
+    ClusterDatabaseInstance, Database, DatabaseInstance, DatabaseReferenceGrant, DatabaseUser, Instance, InstanceId,
+    InstanceKind, InstanceSpec, InstanceStatus, Managed,
+};
+use kube::runtime::reflector::store::{Writer, WriterDropped};
+use kube::runtime::reflector::{ObjectRef, Store, store};
+
+/// Either kind of instance.
+#[derive(Clone, Debug)]
+pub enum AnyInstance {
+    /// In a namespace.
+    Namespaced(Arc<DatabaseInstance>),
+    /// Of the whole cluster.
+    Cluster(Arc<ClusterDatabaseInstance>),
+}
+
+impl Instance for AnyInstance {
+    fn id(&self) -> InstanceId {
+        match self {
+            Self::Namespaced(instance) => instance.id(),
+            Self::Cluster(instance) => instance.id(),
+        }
+    }
+
+    fn instance_spec(&self) -> &InstanceSpec {
+        match self {
+            Self::Namespaced(instance) => instance.instance_spec(),
+            Self::Cluster(instance) => instance.instance_spec(),
+        }
+    }
+
+    fn instance_status(&self) -> Option<&InstanceStatus> {
+        match self {
+            Self::Namespaced(instance) => instance.instance_status(),
+            Self::Cluster(instance) => instance.instance_status(),
+        }
+    }
+}
+
+impl AnyInstance {
+    /// The metadata of either.
+    pub fn metadata(&self) -> &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
+        match self {
+            Self::Namespaced(instance) => &instance.metadata,
+            Self::Cluster(instance) => &instance.metadata,
+        }
+    }
+}
+
+/// The caches. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// All `DatabaseInstance`s.
+    pub instances: Store<DatabaseInstance>,
+    /// All `ClusterDatabaseInstance`s.
+    pub cluster_instances: Store<ClusterDatabaseInstance>,
+    /// All `Database`s.
+    pub databases: Store<Database>,
+    /// All `DatabaseUser`s.
+    pub users: Store<DatabaseUser>,
+    /// All `DatabaseReferenceGrant`s.
+    pub grants: Store<DatabaseReferenceGrant>,
+}
+
+/// The side of the caches that the watches write to.
+#[derive(Debug)]
+pub struct Writers {
+    /// Of [`Stores::instances`].
+    pub instances: Writer<DatabaseInstance>,
+    /// Of [`Stores::cluster_instances`].
+    pub cluster_instances: Writer<ClusterDatabaseInstance>,
+    /// Of [`Stores::databases`].
+    pub databases: Writer<Database>,
+    /// Of [`Stores::users`].
+    pub users: Writer<DatabaseUser>,
+    /// Of [`Stores::grants`].
+    pub grants: Writer<DatabaseReferenceGrant>,
+}
+
+impl Stores {
+    /// Empty caches, and what fills them.
+    pub fn new() -> (Self, Writers) {
+        let (instances, instances_writer) = store();
+        let (cluster_instances, cluster_instances_writer) = store();
+        let (databases, databases_writer) = store();
+        let (users, users_writer) = store();
+        let (grants, grants_writer) = store();
+        (
+            Self { instances, cluster_instances, databases, users, grants },
+            Writers {
+                instances: instances_writer,
+                cluster_instances: cluster_instances_writer,
+                databases: databases_writer,
+                users: users_writer,
+                grants: grants_writer,
+            },
+        )
+    }
+
+    /// Waits until every cache shows the cluster.
+    pub async fn ready(&self) -> Result<(), WriterDropped> {
+        self.instances.wait_until_ready().await?;
+        self.cluster_instances.wait_until_ready().await?;
+        self.databases.wait_until_ready().await?;
+        self.users.wait_until_ready().await?;
+        self.grants.wait_until_ready().await
+    }
+
+    /// The instance with this id.
+    pub fn instance(&self, id: &InstanceId) -> Option<AnyInstance> {
+        match id.kind {
+            InstanceKind::DatabaseInstance => {
+                let key = ObjectRef::new(&id.name).within(id.namespace.as_deref()?);
+                self.instances.get(&key).map(AnyInstance::Namespaced)
+            }
+            InstanceKind::ClusterDatabaseInstance => {
+                self.cluster_instances.get(&ObjectRef::new(&id.name)).map(AnyInstance::Cluster)
+            }
+        }
+    }
+
+    /// The database of this name.
+    pub fn database(&self, namespace: &str, name: &str) -> Option<Arc<Database>> {
+        self.databases.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The user of this name.
+    pub fn user(&self, namespace: &str, name: &str) -> Option<Arc<DatabaseUser>> {
+        self.users.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// All databases that name this instance, in whatever namespace.
+    pub fn databases_of(&self, id: &InstanceId) -> Vec<Arc<Database>> {
+        self.databases.state_filter(|database| database.instance_id().as_ref() == Some(id))
+    }
+
+    /// All users that name this instance, in whatever namespace.
+    pub fn users_of(&self, id: &InstanceId) -> Vec<Arc<DatabaseUser>> {
+        self.users.state_filter(|user| user.instance_id().as_ref() == Some(id))
+    }
+
+    /// The consents that this namespace gives.
+    pub fn grants_in(&self, namespace: &str) -> Vec<Arc<DatabaseReferenceGrant>> {
+        self.grants.state_filter(|grant| grant.metadata.namespace.as_deref() == Some(namespace))
+    }
+
+    /// How many objects there are of each kind.
+    pub fn counts(&self) -> Vec<(&'static str, usize)> {
+        vec![
+            ("DatabaseInstance", self.instances.len()),
+            ("ClusterDatabaseInstance", self.cluster_instances.len()),
+            ("Database", self.databases.len()),
+            ("DatabaseUser", self.users.len()),
+            ("DatabaseReferenceGrant", self.grants.len()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
+    use super::*;
+
+    fn database(namespace: &str, name: &str, reference: &serde_json::Value) -> Database {
+        serde_json::from_value(json!({
+            "apiVersion": crds::names::API_VERSION,
+            "kind": "Database",
+            "metadata": { "namespace": namespace, "name": name },
+            "spec": { "name": name, "instanceRef": reference },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn an_instance_has_its_resources_from_every_namespace() {
+        let (stores, mut writers) = Stores::new();
+        for (namespace, name, reference) in [
+            ("team-a", "one", json!({ "name": "main" })),
+            ("team-b", "two", json!({ "name": "main", "namespace": "team-a" })),
+            ("team-b", "three", json!({ "name": "main" })),
+        ] {
+            writers.databases.apply_watcher_event(&Event::Apply(database(namespace, name, &reference)));
+        }
+        let mut names: Vec<_> = stores
+            .databases_of(&InstanceId::namespaced("team-a", "main"))
+            .iter()
+            .map(|database| database.spec.name.clone())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["one", "two"]);
+        assert!(stores.database("team-b", "three").is_some());
+        assert!(stores.database("team-a", "three").is_none());
+        assert!(stores.instance(&InstanceId::cluster("main")).is_none());
+    }
+}

@@ -1,0 +1,22 @@
+//! The controllers: one reconcile for each kind, from the object to the one status write.
+//!
+//! `load` asks the cluster, `validate` nothing, `observe` the engine, `planning` nothing, `apply` both. What
+//! stopped a reconcile is a [`planning::Blocked`]: it is reported in the status and retried by its class.
+//! Deliberately absent: decisions (they are in `planning`) and anything an engine could tell us (it is asked).
+
+pub mod cluster_database_instance;
+pub mod database;
+pub mod database_instance;
+pub mod database_user;
+mod failure;
+mod instance;
+mod managed;
+pub mod memory;
+mod output;
+mod report;
+mod run;
+mod status;
+mod translate;
+mod trouble;
+
+pub use failure::{Failure, on_failure};

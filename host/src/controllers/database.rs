@@ -1,0 +1,265 @@
+//! A `Database`: the database itself, the accounts that are created with it, and the statements that run once in it.
+
+mod companions;
+mod script;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crds::names::{finalizer, reason};
+use crds::{Database, DatabaseInfo, DatabaseStatus, DeletionPolicy, InstanceId, Ownership};
+use kube::runtime::controller::Action;
+use planning::{Blocked, Class};
+use sandbox::contract::{
+    self, BlockOwner, Change, DatabaseSpec, Examination, Mark, ObjectKind, Proof, Selection, UpdateReport,
+};
+use sandbox::{Adapter, CallError, Session};
+
+use self::companions::Companions;
+use self::script::Prepared;
+use super::failure::Failure;
+use super::managed::{self, Bound, Provisioned, Seen, Wanted};
+use super::run::Run;
+use super::translate;
+use super::trouble::{Stop, stop};
+use crate::context::Context;
+use crate::telemetry::labels::{DatabaseInfoLabels, DatabaseLabels, Ending, Operation};
+use crate::telemetry::metrics::Metrics;
+
+/// A size in status is renewed when it moved by more than one part in this many: it is no reason to write by itself.
+const NOTABLE_PART: i64 = 10;
+
+/// One reconcile.
+pub async fn reconcile(database: Arc<Database>, ctx: Arc<Context>) -> Result<Action, Failure> {
+    managed::reconcile(database, ctx).await
+}
+
+/// What was read from the cluster.
+pub(crate) struct DatabaseInputs {
+    script: Option<Prepared>,
+    companions: Companions,
+}
+
+/// What the engine shows.
+pub(crate) struct Info {
+    owner: Option<String>,
+    size: Option<u64>,
+    details: Option<String>,
+}
+
+impl Provisioned for Database {
+    type Status = DatabaseStatus;
+    type Spec = DatabaseSpec;
+    type Info = Info;
+    type Inputs = DatabaseInputs;
+
+    const KIND: &'static str = "Database";
+    const FINALIZER: &'static str = finalizer::DATABASE;
+    const OPTIONS: BlockOwner = BlockOwner::Database;
+    const OBJECT: ObjectKind = ObjectKind::Database;
+    const NAME_FIELD: &'static str = "name";
+
+    fn status(&self) -> Option<&DatabaseStatus> {
+        self.status.as_ref()
+    }
+
+    fn check(&self) -> Result<(), Blocked> {
+        match self.spec.deletion_policy {
+            DeletionPolicy::Snapshot => Err(Blocked::invalid(
+                reason::NOT_YET_SERVED,
+                "spec.deletionPolicy Snapshot is not yet served: set it to Retain or Delete",
+            )),
+            DeletionPolicy::Retain | DeletionPolicy::Delete => Ok(()),
+        }
+    }
+
+    fn spec(&self, comment: Option<String>, options: Option<String>) -> DatabaseSpec {
+        DatabaseSpec { name: self.spec.name.clone(), owner: self.spec.owner.clone(), comment, options }
+    }
+
+    async fn gather(run: &Run<Self>, _: &Bound, wanted: &Wanted<Self>) -> Result<DatabaseInputs, Stop> {
+        let script = script::prepare(run).await?;
+        let companions = companions::find(run, wanted).await?;
+        Ok(DatabaseInputs { script, companions })
+    }
+
+    fn fingerprint(inputs: &DatabaseInputs) -> String {
+        let script = inputs.script.as_ref().map(|script| script.hash.as_str()).unwrap_or_default();
+        format!("{script} {}", inputs.companions.fingerprint())
+    }
+
+    async fn examine(adapter: &Adapter, spec: DatabaseSpec) -> Result<Examination, CallError> {
+        adapter.examine_database(&spec).await
+    }
+
+    async fn observe(session: &mut Session, name: &str) -> Result<Option<Seen<Info>>, CallError> {
+        Ok(session.get_database_info(name).await?.map(seen))
+    }
+
+    async fn secure(
+        run: &Run<Self>,
+        bound: &Bound,
+        _: &Wanted<Self>,
+        inputs: &mut DatabaseInputs,
+        draft: &mut DatabaseStatus,
+    ) -> Result<(), Stop> {
+        companions::secure(run, bound, &mut inputs.companions, draft).await
+    }
+
+    async fn create(
+        session: &mut Session,
+        spec: DatabaseSpec,
+        _: &DatabaseInputs,
+        mark: Mark,
+    ) -> Result<Seen<Info>, CallError> {
+        session.create_database(&spec, &mark).await.map(seen)
+    }
+
+    async fn update(
+        session: &mut Session,
+        spec: DatabaseSpec,
+        inputs: &DatabaseInputs,
+        mark: Mark,
+        selection: Selection,
+    ) -> Result<UpdateReport, CallError> {
+        session.update_database(&spec, &mark, &inputs.companions.new_passwords(), &selection).await
+    }
+
+    async fn claim(
+        session: &mut Session,
+        name: &str,
+        proof: Proof,
+        comment: Option<String>,
+        mark: Mark,
+    ) -> Result<(), CallError> {
+        session.claim_database(name, &proof, comment.as_deref(), &mark).await
+    }
+
+    async fn probe(_: &mut Session, _: &str, _: &DatabaseInputs) -> Result<Vec<Change>, CallError> {
+        Ok(Vec::new())
+    }
+
+    async fn finish(
+        run: &Run<Self>,
+        bound: &Bound,
+        session: &mut Session,
+        _: &Wanted<Self>,
+        inputs: &DatabaseInputs,
+        info: Info,
+        draft: &mut DatabaseStatus,
+    ) -> Result<(), Stop> {
+        let Info { owner, size, details } = info;
+        inputs.companions.record(draft);
+        if let Some(details) = details {
+            set_block(draft, &bound.block, &details)?;
+        }
+        let size = size.and_then(|bytes| i64::try_from(bytes).ok());
+        let known = draft.database.as_ref().and_then(|known| known.size_bytes);
+        draft.database = Some(DatabaseInfo {
+            name: Some(run.object.spec.name.clone()),
+            owner: owner.clone(),
+            size_bytes: notable(known, size),
+            created_at: draft.ownership.as_ref().and_then(|ownership| ownership.created_at.clone()),
+        });
+        measure(run, bound, size);
+        match &inputs.script {
+            Some(script) => script::run(run, bound, session, script, owner.as_deref(), draft).await,
+            None => {
+                draft.init_sql = None;
+                Ok(())
+            }
+        }
+    }
+
+    async fn release(
+        _: &Run<Self>,
+        _: &mut Session,
+        _: &Ownership,
+        _: &Mark,
+        _: &mut DatabaseStatus,
+        _: bool,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn drop_object(session: &mut Session, spec: DatabaseSpec, proof: Proof) -> Result<(), CallError> {
+        // Its sessions are ended: a database that somebody is connected to could never go.
+        session.drop_database(&spec, &proof, true).await
+    }
+
+    async fn clean_up(_: &Run<Self>, session: &mut Session, mark: Mark, _: &mut DatabaseStatus) -> Result<(), Stop> {
+        session.clean_up(&mark).await.map_err(stop(managed::paths_of_recorded::<Self>()))
+    }
+
+    fn count(metrics: &Metrics, instance: &InstanceId, engine: &str, operation: Operation, ending: Ending, since: Instant) {
+        metrics.database_operation(instance, engine, operation, ending, since.elapsed());
+    }
+}
+
+fn seen(info: contract::DatabaseInfo) -> Seen<Info> {
+    let contract::DatabaseInfo { name: _, object_id, owner, mark, standing, size_bytes, details } = info;
+    Seen {
+        observed: translate::observed(object_id, mark, standing, false),
+        info: Info { owner, size: size_bytes, details },
+    }
+}
+
+fn notable(known: Option<i64>, now: Option<i64>) -> Option<i64> {
+    match (known, now) {
+        (Some(known), Some(now)) if (known - now).abs() <= known.max(1) / NOTABLE_PART => Some(known),
+        (_, now) => now,
+    }
+}
+
+fn measure(run: &Run<Database>, bound: &Bound, size: Option<i64>) {
+    let (name, namespace) = (run.key.name.clone(), run.key.namespace.clone());
+    let (database, instance) = (run.object.spec.name.clone(), bound.id.name.clone());
+    if let Some(bytes) = size.and_then(|bytes| u64::try_from(bytes).ok()) {
+        let engine = bound.spec().engine.clone();
+        let labels = DatabaseLabels {
+            name: name.clone(),
+            database: database.clone(),
+            instance: instance.clone(),
+            engine,
+            namespace: namespace.clone(),
+        };
+        run.ctx.metrics.database_size(&labels, bytes);
+    }
+    let phase = "Ready".to_owned();
+    run.ctx.metrics.database_info(&DatabaseInfoLabels { name, database, instance, namespace, phase });
+}
+
+/// Puts what the adapter tells under its engine's key, whichever that is; the schema decides what is kept.
+fn set_block(draft: &mut DatabaseStatus, block: &str, details: &str) -> Result<(), Blocked> {
+    let broken = |error: serde_json::Error| {
+        tracing::error!(%error, "the adapter's details do not fit the status");
+        Blocked::failed(reason::ENGINE_FAILED, "the engine's adapter described the database in a way that is not understood", Class::Guest)
+    };
+    let mut status = serde_json::to_value(&*draft).map_err(broken)?;
+    let details = serde_json::from_str(details).map_err(broken)?;
+    if let Some(fields) = status.as_object_mut() {
+        fields.insert(block.to_owned(), details);
+    }
+    *draft = serde_json::from_value(status).map_err(broken)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_hardly_moved_keeps_its_word() {
+        assert_eq!(notable(Some(1000), Some(1050)), Some(1000));
+        assert_eq!(notable(Some(1000), Some(1200)), Some(1200));
+        assert_eq!(notable(None, Some(5)), Some(5));
+        assert_eq!(notable(Some(5), None), None);
+    }
+
+    #[test]
+    fn an_adapters_details_stand_under_its_own_key() {
+        let mut draft = DatabaseStatus::default();
+        set_block(&mut draft, "mysql", r#"{"charset":"utf8mb4"}"#).unwrap();
+        assert_eq!(draft.mysql.unwrap().charset.as_deref(), Some("utf8mb4"));
+    }
+}

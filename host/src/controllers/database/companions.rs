@@ -1,0 +1,115 @@
+//! The accounts that are created with a database: each that logs in gets a generated password and a Secret.
+
+use crds::names::label;
+use crds::{CompanionKind, Database, DatabaseStatus, OwnedCompanion};
+use planning::output_secret::{self, OutputSecret};
+use planning::password::Policy;
+use sandbox::SecretValue;
+
+use super::super::managed::{Bound, Wanted};
+use super::super::output::{self, Found};
+use super::super::run::Run;
+use super::super::translate;
+use super::super::trouble::Stop;
+
+/// One companion.
+struct Companion {
+    kind: CompanionKind,
+    name: String,
+    login: Option<Login>,
+}
+
+/// What one that logs in has.
+struct Login {
+    secret: OutputSecret,
+    found: Found,
+    password: Option<SecretValue>,
+    fingerprint: String,
+    /// The password is not the one that was set last.
+    is_new: bool,
+}
+
+/// All of a database.
+pub(crate) struct Companions(Vec<Companion>);
+
+/// Reads what is there.
+pub(super) async fn find(run: &Run<Database>, wanted: &Wanted<Database>) -> Result<Companions, Stop> {
+    let mut all = Vec::new();
+    for companion in &wanted.examination.companions {
+        let login = if companion.wants_password {
+            let default = planning::names::companion_secret(&run.key.name, &companion.name);
+            let secret = output_secret::parse(None, &run.key.namespace, default, (label::DATABASE, &run.key.name))?;
+            let found = output::find(run, &secret).await?;
+            let password = output::password(&found);
+            Some(Login { secret, found, password, fingerprint: String::new(), is_new: true })
+        } else {
+            None
+        };
+        all.push(Companion { kind: translate::companion_kind(companion.kind), name: companion.name.clone(), login });
+    }
+    Ok(Companions(all))
+}
+
+/// Makes the missing passwords and their Secrets, before the server hears of them.
+pub(super) async fn secure(
+    run: &Run<Database>,
+    bound: &Bound,
+    companions: &mut Companions,
+    draft: &DatabaseStatus,
+) -> Result<(), Stop> {
+    let Some(ownership) = &draft.ownership else { return Ok(()) };
+    for Companion { kind: _, name, login } in &mut companions.0 {
+        let Some(login) = login else { continue };
+        let password = match &login.password {
+            Some(password) => password.clone(),
+            None => output::generate(&Policy::parse(None)?)?,
+        };
+        output::ensure(run, bound, &login.secret, &login.found, name, &password).await?;
+        login.found = output::find(run, &login.secret).await?;
+        login.fingerprint = output::fingerprint(run, &ownership.nonce, &password).await?;
+        let last = ownership.companions.iter().find(|companion| companion.name == *name);
+        login.is_new = last.and_then(|last| last.password_fingerprint.as_ref()) != Some(&login.fingerprint);
+        login.password = Some(password);
+    }
+    Ok(())
+}
+
+impl Companions {
+    /// What the outcome depends on.
+    pub(super) fn fingerprint(&self) -> String {
+        let of = |companion: &Companion| {
+            let version = companion.login.as_ref().map(|login| match &login.found {
+                Found::Absent => String::new(),
+                Found::Ours(found) => found.metadata.resource_version.clone().unwrap_or_default(),
+            });
+            format!("{}={version:?}", companion.name)
+        };
+        self.0.iter().map(of).collect::<Vec<_>>().join(",")
+    }
+
+    /// Passwords that the server has not heard of.
+    pub(super) fn new_passwords(&self) -> Vec<(String, SecretValue)> {
+        let new = |companion: &Companion| {
+            let login = companion.login.as_ref().filter(|login| login.is_new)?;
+            Some((companion.name.clone(), login.password.clone()?))
+        };
+        self.0.iter().filter_map(new).collect()
+    }
+
+    /// Into the status: what was created, and which passwords were set.
+    pub(super) fn record(&self, draft: &mut DatabaseStatus) {
+        let Some(ownership) = &mut draft.ownership else { return };
+        for Companion { kind, name, login } in &self.0 {
+            let fingerprint = login.as_ref().map(|login| login.fingerprint.clone());
+            match ownership.companions.iter_mut().find(|companion| companion.name == *name) {
+                Some(known) => known.password_fingerprint = fingerprint,
+                None => ownership.companions.push(OwnedCompanion {
+                    kind: *kind,
+                    name: name.clone(),
+                    object_id: None,
+                    password_fingerprint: fingerprint,
+                }),
+            }
+        }
+    }
+}

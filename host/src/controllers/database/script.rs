@@ -1,0 +1,141 @@
+//! The statements of `spec.initSQL`: read from where they are, run once for each text, in the owner's name.
+
+use crds::names::reason;
+use crds::{ConfigMapKeySelector, Database, DatabaseStatus, InitSqlConfig, InitSqlFailurePolicy, InitSqlStatus, SecretKeySelector, Time};
+use planning::consent::{Referrer, Target};
+use planning::references::{Privilege, within_ceiling};
+use planning::{Blocked, Class, consent, init_sql};
+use sandbox::Session;
+use sandbox::contract::{Script, ScriptReport};
+
+use super::super::managed::{Bound, Provisioned as _};
+use super::super::run::Run;
+use super::super::translate;
+use super::super::trouble::{self, Stop, asking, stop};
+use crate::telemetry::labels::{Ending, Operation};
+use crate::telemetry::reconcile::mark_changed;
+
+/// A script that was read.
+pub(crate) struct Prepared {
+    statements: Vec<String>,
+    policy: InitSqlFailurePolicy,
+    /// Guards it from running twice.
+    pub(crate) hash: String,
+}
+
+/// Reads the script, if there is one.
+pub(super) async fn prepare(run: &Run<Database>) -> Result<Option<Prepared>, Stop> {
+    let Some(config) = &run.object.spec.init_sql else { return Ok(None) };
+    let statements = match config {
+        InitSqlConfig { inline: Some(statements), config_map_ref: None, secret_ref: None, failure_policy: _ } => {
+            statements.clone()
+        }
+        InitSqlConfig { inline: None, config_map_ref: Some(from), secret_ref: None, failure_policy: _ } => {
+            vec![from_config_map(run, from).await?]
+        }
+        InitSqlConfig { inline: None, config_map_ref: None, secret_ref: Some(from), failure_policy: _ } => {
+            vec![from_secret(run, from).await?]
+        }
+        InitSqlConfig { inline: _, config_map_ref: _, secret_ref: _, failure_policy: _ } => {
+            return Err(Blocked::invalid(
+                reason::INVALID_SPEC,
+                "exactly one of spec.initSQL.inline, configMapRef and secretRef must be set",
+            )
+            .into());
+        }
+    };
+    let hash = init_sql::hash(&statements);
+    Ok(Some(Prepared { statements, policy: config.failure_policy, hash }))
+}
+
+fn namespace<'a>(run: &'a Run<Database>, stated: Option<&'a String>) -> &'a str {
+    stated.filter(|namespace| !namespace.is_empty()).unwrap_or(&run.key.namespace)
+}
+
+fn consents(run: &Run<Database>, target: Target<'_>, path: &str) -> Result<(), Blocked> {
+    let from = Referrer { kind: Database::KIND, namespace: Some(&run.key.namespace) };
+    let grants = run.ctx.stores.grants_in(target.namespace);
+    consent::may_read(grants.iter().map(AsRef::as_ref), from, target, path)
+}
+
+async fn from_config_map(run: &Run<Database>, from: &ConfigMapKeySelector) -> Result<String, Stop> {
+    const PATH: &str = "spec.initSQL.configMapRef";
+    let namespace = namespace(run, from.namespace.as_ref());
+    consents(run, Target { group: "", kind: "ConfigMap", namespace, name: &from.name }, PATH)?;
+    let found = run.ctx.config_maps.get(namespace, &from.name).await.map_err(asking("reading the ConfigMap of initSQL"))?;
+    let text = found.and_then(|found| found.data).and_then(|mut data| data.remove(&from.key));
+    text.ok_or_else(|| missing(reason::CONFIG_MAP_NOT_FOUND, PATH, "ConfigMap", namespace, &from.name, &from.key).into())
+}
+
+async fn from_secret(run: &Run<Database>, from: &SecretKeySelector) -> Result<String, Stop> {
+    const PATH: &str = "spec.initSQL.secretRef";
+    let namespace = namespace(run, from.namespace.as_ref());
+    consents(run, Target { group: "", kind: "Secret", namespace, name: &from.name }, PATH)?;
+    let found = run.ctx.secrets.get(namespace, &from.name).await.map_err(asking("reading the Secret of initSQL"))?;
+    let value = found.as_ref().and_then(|found| found.value(&from.key));
+    let value = value.ok_or_else(|| missing(reason::SECRET_NOT_FOUND, PATH, "Secret", namespace, &from.name, &from.key))?;
+    let text = std::str::from_utf8(value).map_err(|_not_text| {
+        Blocked::invalid(reason::INVALID_SPEC, format!("{PATH}: key {:?} of Secret {namespace}/{} is not UTF-8 text", from.key, from.name))
+    })?;
+    Ok(text.to_owned())
+}
+
+fn missing(reason: &'static str, path: &str, kind: &str, namespace: &str, name: &str, key: &str) -> Blocked {
+    Blocked::waiting(reason, format!("{path}: {kind} {namespace}/{name} with key {key:?} does not exist"))
+}
+
+/// Runs it if it is due, and says in the status how it went.
+pub(super) async fn run(
+    run: &Run<Database>,
+    bound: &Bound,
+    session: &mut Session,
+    prepared: &Prepared,
+    owner: Option<&str>,
+    draft: &mut DatabaseStatus,
+) -> Result<(), Stop> {
+    let Prepared { statements, policy, hash } = prepared;
+    if !init_sql::due(draft.init_sql.as_ref(), hash, *policy) {
+        return Ok(());
+    }
+    let administrator = session.server().await.map_err(stop(bound.paths()))?.administrator;
+    // With the administrator as the owner there is no fence between the script and the whole server.
+    let as_administrator = owner.is_none_or(|owner| owner == administrator);
+    if as_administrator {
+        within_ceiling("spec.initSQL, on a database that belongs to the administrator itself,", Privilege::AdministratorScript, &bound.ceiling())?;
+    }
+    let nonce = draft.ownership.as_ref().map(|ownership| ownership.nonce.clone()).unwrap_or_default();
+    let mark = translate::mark(&run.identity(), &nonce);
+    let script = Script { statements: statements.clone(), as_administrator };
+    run.may_write()?;
+    let started = std::time::Instant::now();
+    let outcome = session.run_script(&run.object.spec.name, &script, &mark).await;
+    let ending = match &outcome {
+        Ok(ScriptReport { executed: _, failure: None }) => Ending::Success,
+        Ok(ScriptReport { executed: _, failure: Some(_) }) | Err(_) => Ending::Failure,
+    };
+    Database::count(&run.ctx.metrics, &bound.id, &bound.spec().engine, Operation::InitSql, ending, started);
+    let ScriptReport { executed, failure } = outcome.map_err(stop(bound.paths()))?;
+    mark_changed();
+    let error = failure.map(|failure| {
+        let number = failure.statement.saturating_add(1);
+        let said = trouble::blocked(&sandbox::CallError::Adapter(failure.error), bound.paths());
+        format!("statement {number} of spec.initSQL failed: {}", said.message)
+    });
+    draft.init_sql = Some(InitSqlStatus {
+        applied: error.is_none(),
+        applied_at: error.is_none().then(|| Time::from(run.now)),
+        hash: Some(hash.clone()),
+        error: error.clone(),
+        statements_executed: i32::try_from(executed).ok(),
+    });
+    match (error, policy) {
+        (Some(error), InitSqlFailurePolicy::Block) => {
+            Err(Blocked::failed(reason::INIT_SQLFAILED, error, Class::Waiting).into())
+        }
+        (Some(error), InitSqlFailurePolicy::Continue) => {
+            run.ctx.events.warning(run.object.as_ref(), "InitSQLFailed", &error).await;
+            Ok(())
+        }
+        (None, InitSqlFailurePolicy::Block | InitSqlFailurePolicy::Continue) => Ok(()),
+    }
+}

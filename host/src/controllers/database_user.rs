@@ -1,0 +1,376 @@
+//! A `DatabaseUser`: an account on the server, its password, and the Secret its application logs in with.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crds::names::{finalizer, label, reason};
+use crds::{DatabaseUser, DatabaseUserStatus, InstanceId, Managed as _, OwnershipBlockStatus, Ownership, SecretInfo, Time, UserInfo};
+use kube::runtime::controller::Action;
+use planning::consent::{Referrer, Target};
+use planning::output_secret::OutputSecret;
+use planning::password::Policy;
+use planning::{Blocked, Class, consent, names, output_secret};
+use sandbox::contract::{
+    self, BlockOwner, Change, Examination, LoginOutcome, Mark, ObjectKind, OwnedObject, Proof, Selection, UpdateReport, UserSpec,
+};
+use sandbox::{Adapter, CallError, SecretValue, Session};
+
+use super::failure::Failure;
+use super::managed::{self, Bound, Provisioned, Seen, Wanted};
+use super::output::{self, Found};
+use super::run::Run;
+use super::translate;
+use super::trouble::{Stop, asking, stop};
+use crate::context::Context;
+use crate::telemetry::labels::{Ending, Operation, UserInfoLabels};
+use crate::telemetry::metrics::Metrics;
+
+/// At most this many of a user's objects are named in its status.
+const NAMED_OBJECTS: u32 = 20;
+
+/// One reconcile.
+pub async fn reconcile(user: Arc<DatabaseUser>, ctx: Arc<Context>) -> Result<Action, Failure> {
+    managed::reconcile(user, ctx).await
+}
+
+/// The password and where it comes from.
+pub(crate) struct UserInputs {
+    /// The password in effect; none until [`Provisioned::secure`] makes one, or for an account without one.
+    password: Option<SecretValue>,
+    /// Set when the password is not the one that was set on the server last.
+    is_new: bool,
+    /// The fingerprint of `password`.
+    fingerprint: String,
+    /// The Secret to write.
+    output: Option<(OutputSecret, Found, Policy)>,
+}
+
+/// What the engine shows.
+pub(crate) struct Info {
+    details: Option<String>,
+}
+
+impl Provisioned for DatabaseUser {
+    type Status = DatabaseUserStatus;
+    type Spec = UserSpec;
+    type Info = Info;
+    type Inputs = UserInputs;
+
+    const KIND: &'static str = "DatabaseUser";
+    const FINALIZER: &'static str = finalizer::DATABASE_USER;
+    const OPTIONS: BlockOwner = BlockOwner::User;
+    const OBJECT: ObjectKind = ObjectKind::User;
+    const NAME_FIELD: &'static str = "username";
+
+    fn status(&self) -> Option<&DatabaseUserStatus> {
+        self.status.as_ref()
+    }
+
+    fn check(&self) -> Result<(), Blocked> {
+        if self.spec.password_rotation.as_ref().is_some_and(|rotation| rotation.enabled != Some(false)) {
+            return Err(Blocked::invalid(
+                reason::NOT_YET_SERVED,
+                "spec.passwordRotation is not yet served: remove it, or set enabled to false",
+            ));
+        }
+        let generated = self.spec.password_secret.as_ref().is_some_and(|secret| !secret.generate);
+        if generated && self.spec.existing_password_secret.is_some() {
+            return Err(Blocked::invalid(
+                reason::INVALID_SPEC,
+                "spec.passwordSecret.generate is false and spec.existingPasswordSecret is set: \
+                 both name a password of yours; remove one",
+            ));
+        }
+        Ok(())
+    }
+
+    fn spec(&self, comment: Option<String>, options: Option<String>) -> UserSpec {
+        UserSpec { name: self.spec.username.clone(), roles: self.spec.roles.clone().unwrap_or_default(), comment, options }
+    }
+
+    async fn gather(run: &Run<Self>, _: &Bound, _: &Wanted<Self>) -> Result<UserInputs, Stop> {
+        let spec = &run.object.spec;
+        let output = output_of(run)?;
+        let given = given_password(run, output.as_ref()).await?;
+        let output = match output {
+            Some(wanted) => {
+                may_write(run, &wanted)?;
+                let found = output::find(run, &wanted).await?;
+                Some((wanted, found, Policy::parse(spec.password_secret.as_ref())?))
+            }
+            None => None,
+        };
+        let password = given.or_else(|| output.as_ref().and_then(|(_, found, _)| output::password(found)));
+        let mut inputs = UserInputs { password, is_new: false, fingerprint: String::new(), output };
+        compare(run, &mut inputs).await?;
+        Ok(inputs)
+    }
+
+    fn fingerprint(inputs: &UserInputs) -> String {
+        let secret = inputs.output.as_ref().map(|(_, found, _)| match found {
+            Found::Absent => "absent".to_owned(),
+            Found::Ours(found) => found.metadata.resource_version.clone().unwrap_or_default(),
+        });
+        format!("{} {} {secret:?}", inputs.fingerprint, inputs.is_new)
+    }
+
+    async fn examine(adapter: &Adapter, spec: UserSpec) -> Result<Examination, CallError> {
+        adapter.examine_user(&spec).await
+    }
+
+    async fn observe(session: &mut Session, name: &str) -> Result<Option<Seen<Info>>, CallError> {
+        Ok(session.get_user_info(name).await?.map(seen))
+    }
+
+    async fn secure(
+        run: &Run<Self>,
+        bound: &Bound,
+        _: &Wanted<Self>,
+        inputs: &mut UserInputs,
+        draft: &mut DatabaseUserStatus,
+    ) -> Result<(), Stop> {
+        let Some((wanted, found, policy)) = &inputs.output else { return Ok(()) };
+        let password = match &inputs.password {
+            Some(password) => password.clone(),
+            None => output::generate(policy)?,
+        };
+        output::ensure(run, bound, wanted, found, &run.object.spec.username, &password).await?;
+        let (namespace, name) = (wanted.namespace.clone(), wanted.name.clone());
+        draft.secret = Some(SecretInfo { namespace: Some(namespace), name: Some(name), last_rotated_at: None });
+        let wanted = wanted.clone();
+        let (policy, found) = (policy.clone(), output::find(run, &wanted).await?);
+        inputs.password = Some(password);
+        inputs.output = Some((wanted, found, policy));
+        let nonce = draft.ownership.as_ref().map(|ownership| ownership.nonce.clone()).unwrap_or_default();
+        fingerprinted(run, inputs, &nonce, draft.password_fingerprint.as_deref()).await
+    }
+
+    async fn create(session: &mut Session, spec: UserSpec, inputs: &UserInputs, mark: Mark) -> Result<Seen<Info>, CallError> {
+        session.create_user(&spec, inputs.password.as_ref(), &mark).await.map(seen)
+    }
+
+    async fn update(
+        session: &mut Session,
+        spec: UserSpec,
+        inputs: &UserInputs,
+        _: Mark,
+        selection: Selection,
+    ) -> Result<UpdateReport, CallError> {
+        let asked_for = matches!(&selection, Selection::Only(ids) if ids.iter().any(|id| id == "password"));
+        let password = inputs.password.as_ref().filter(|_| inputs.is_new || asked_for);
+        session.update_user(&spec, password, &selection).await
+    }
+
+    async fn claim(
+        session: &mut Session,
+        name: &str,
+        proof: Proof,
+        comment: Option<String>,
+        mark: Mark,
+    ) -> Result<(), CallError> {
+        session.claim_user(name, &proof, comment.as_deref(), &mark).await
+    }
+
+    async fn probe(session: &mut Session, name: &str, inputs: &UserInputs) -> Result<Vec<Change>, CallError> {
+        let Some(password) = inputs.password.as_ref().filter(|_| !inputs.is_new) else { return Ok(Vec::new()) };
+        match session.try_login(name, password).await? {
+            LoginOutcome::Accepted | LoginOutcome::Unknown => Ok(Vec::new()),
+            LoginOutcome::Rejected => Ok(vec![Change {
+                id: "password".to_owned(),
+                field: "passwordSecret".to_owned(),
+                expected: "the password in the Secret".to_owned(),
+                actual: "another password".to_owned(),
+                destructive: false,
+                impossible: false,
+            }]),
+        }
+    }
+
+    async fn finish(
+        run: &Run<Self>,
+        bound: &Bound,
+        _: &mut Session,
+        _: &Wanted<Self>,
+        inputs: &UserInputs,
+        info: Info,
+        draft: &mut DatabaseUserStatus,
+    ) -> Result<(), Stop> {
+        let created_at = draft.ownership.as_ref().and_then(|ownership| ownership.created_at.clone());
+        draft.user = Some(UserInfo { username: Some(run.object.spec.username.clone()), created_at });
+        draft.password_fingerprint = inputs.password.as_ref().map(|_| inputs.fingerprint.clone());
+        draft.ownership_block = None;
+        if inputs.output.is_none() {
+            draft.secret = run.object.spec.existing_password_secret.as_ref().map(|secret| SecretInfo {
+                name: Some(secret.name.clone()),
+                namespace: Some(secret.namespace.clone().unwrap_or_else(|| run.key.namespace.clone())),
+                last_rotated_at: None,
+            });
+        }
+        if let Some(details) = info.details {
+            tracing::trace!(details, "the account as the server shows it");
+        }
+        run.ctx.metrics.user_info(&UserInfoLabels {
+            name: run.key.name.clone(),
+            username: run.object.spec.username.clone(),
+            instance: bound.id.name.clone(),
+            namespace: run.key.namespace.clone(),
+            phase: "Ready".to_owned(),
+        });
+        Ok(())
+    }
+
+    async fn release(
+        run: &Run<Self>,
+        session: &mut Session,
+        ownership: &Ownership,
+        mark: &Mark,
+        draft: &mut DatabaseUserStatus,
+        force: bool,
+    ) -> Result<(), Stop> {
+        let call = stop(managed::paths_of_recorded::<Self>());
+        let owned = session.user_owned_objects(&ownership.name, NAMED_OBJECTS).await.map_err(&call)?;
+        if owned.is_empty() {
+            return Ok(());
+        }
+        if force {
+            // Nothing of the data is dropped: each database's owner gets it.
+            let proof = Proof { mark: Some(mark.clone()), object_id: ownership.object_id.clone() };
+            return session.reassign_user_owned(&ownership.name, &proof, None).await.map_err(call);
+        }
+        let blocked = owns_objects(&ownership.name, &owned);
+        draft.ownership_block = Some(OwnershipBlockStatus {
+            blocked: Some(true),
+            last_checked_at: Some(Time::from(run.now)),
+            owned_objects: owned.into_iter().map(owned_object).collect(),
+            resolution: Some(RESOLUTION.to_owned()),
+            message: Some(blocked.message.clone()),
+        });
+        Err(blocked.into())
+    }
+
+    async fn drop_object(session: &mut Session, spec: UserSpec, proof: Proof) -> Result<(), CallError> {
+        session.drop_user(&spec, &proof).await
+    }
+
+    async fn clean_up(run: &Run<Self>, _: &mut Session, _: Mark, draft: &mut DatabaseUserStatus) -> Result<(), Stop> {
+        let Some(SecretInfo { name: Some(name), namespace: Some(namespace), last_rotated_at: _ }) = &draft.secret else {
+            return Ok(());
+        };
+        let wanted = OutputSecret {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            type_: String::new(),
+            labels: Default::default(),
+            annotations: Default::default(),
+        };
+        output::remove(run, &wanted).await
+    }
+
+    fn count(metrics: &Metrics, instance: &InstanceId, engine: &str, operation: Operation, ending: Ending, since: Instant) {
+        metrics.user_operation(instance, engine, operation, ending, since.elapsed());
+    }
+}
+
+const RESOLUTION: &str = "give the objects to another role (REASSIGN OWNED) or drop them, then deletion goes on by \
+     itself; or set the annotation dbops.dbprovision.io/force-delete=\"true\" to give them to the owners of their databases";
+
+fn owns_objects(name: &str, owned: &[OwnedObject]) -> Blocked {
+    let first: Vec<_> = owned.iter().take(3).map(|object| format!("{} {}", object.kind, object.name)).collect();
+    let more = if owned.len() > first.len() { " and more" } else { "" };
+    let message = format!("{name:?} owns {}{more}: {RESOLUTION}", first.join(", "));
+    Blocked::failed(reason::OWNERSHIP_BLOCKS, message, Class::Refused)
+}
+
+fn owned_object(object: OwnedObject) -> crds::OwnedObject {
+    let OwnedObject { database, schema, name, kind } = object;
+    crds::OwnedObject { database, schema, name, type_: kind }
+}
+
+fn seen(info: contract::UserInfo) -> Seen<Info> {
+    let contract::UserInfo { name: _, object_id, mark, standing, privileged, details } = info;
+    Seen { observed: translate::observed(object_id, mark, standing, privileged), info: Info { details } }
+}
+
+/// The Secret to write: none where the password is the user's own and no Secret was asked for.
+fn output_of(run: &Run<DatabaseUser>) -> Result<Option<OutputSecret>, Blocked> {
+    let spec = &run.object.spec;
+    let writes = spec.password_secret.as_ref().map_or(spec.existing_password_secret.is_none(), |secret| secret.generate);
+    if !writes {
+        return Ok(None);
+    }
+    let default_name = names::credentials_secret(&spec.username);
+    output_secret::parse(spec.password_secret.as_ref(), &run.key.namespace, default_name, (label::USER, &run.key.name))
+        .map(Some)
+}
+
+/// A password that the user keeps: in `existingPasswordSecret`, or in the Secret named by `passwordSecret` where
+/// nothing is to be generated.
+async fn given_password(run: &Run<DatabaseUser>, output: Option<&OutputSecret>) -> Result<Option<SecretValue>, Stop> {
+    let spec = &run.object.spec;
+    let (path, namespace, name, key) = match (&spec.existing_password_secret, &spec.password_secret) {
+        (Some(existing), _) => {
+            ("spec.existingPasswordSecret", existing.namespace.clone(), existing.name.clone(), existing.key.clone())
+        }
+        (None, Some(secret)) if !secret.generate => {
+            let key = "password".to_owned();
+            ("spec.passwordSecret", secret.secret_namespace.clone(), secret.secret_name.clone(), key)
+        }
+        (None, Some(_) | None) => return Ok(None),
+    };
+    let namespace = namespace.filter(|namespace| !namespace.is_empty()).unwrap_or_else(|| run.key.namespace.clone());
+    if output.is_some_and(|output| (&output.namespace, &output.name) == (&namespace, &name)) {
+        return Err(Blocked::invalid(
+            reason::INVALID_SPEC,
+            format!("{path} and spec.passwordSecret name the same Secret {name:?}; choose another name for the output"),
+        )
+        .into());
+    }
+    let target = Target { group: "", kind: "Secret", namespace: &namespace, name: &name };
+    consents(run, target, path)?;
+    let found = run.ctx.secrets.get(&namespace, &name).await.map_err(asking("reading the password's Secret"))?;
+    let Some(found) = found.filter(|found| !found.is_going()) else {
+        return Err(Blocked::waiting(reason::SECRET_NOT_FOUND, format!("{path}: the Secret {namespace}/{name} does not exist")).into());
+    };
+    match found.value(&key) {
+        Some(value) if !value.is_empty() => Ok(Some(SecretValue::new(value))),
+        Some(_) | None => Err(Blocked::waiting(
+            reason::SECRET_KEY_NOT_FOUND,
+            format!("{path}: the Secret {namespace}/{name} has no key {key:?}, or it is empty"),
+        )
+        .into()),
+    }
+}
+
+fn consents(run: &Run<DatabaseUser>, target: Target<'_>, path: &str) -> Result<(), Blocked> {
+    let from = Referrer { kind: DatabaseUser::KIND, namespace: Some(&run.key.namespace) };
+    let grants = run.ctx.stores.grants_in(target.namespace);
+    consent::may_read(grants.iter().map(AsRef::as_ref), from, target, path)
+}
+
+fn may_write(run: &Run<DatabaseUser>, wanted: &OutputSecret) -> Result<(), Blocked> {
+    let target = Target { group: "", kind: "Secret", namespace: &wanted.namespace, name: &wanted.name };
+    consents(run, target, "spec.passwordSecret.secretNamespace")
+}
+
+/// Compares the password with the one that was set last.
+async fn compare(run: &Run<DatabaseUser>, inputs: &mut UserInputs) -> Result<(), Stop> {
+    let recorded = run.object.ownership().cloned().or_else(|| {
+        run.ctx.memory.recall(&run.key, &run.uid).and_then(|remembered| remembered.ownership)
+    });
+    let nonce = recorded.map(|ownership| ownership.nonce).unwrap_or_default();
+    let last = run.object.status.as_ref().and_then(|status| status.password_fingerprint.clone());
+    fingerprinted(run, inputs, &nonce, last.as_deref()).await
+}
+
+async fn fingerprinted(
+    run: &Run<DatabaseUser>,
+    inputs: &mut UserInputs,
+    nonce: &str,
+    last: Option<&str>,
+) -> Result<(), Stop> {
+    if let Some(password) = &inputs.password {
+        inputs.fingerprint = output::fingerprint(run, nonce, password).await?;
+        inputs.is_new = last != Some(inputs.fingerprint.as_str());
+    }
+    Ok(())
+}

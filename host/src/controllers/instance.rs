@@ -1,0 +1,155 @@
+//! The reconcile of both kinds of instances: read what the sessions need, open them, ask the server how it is.
+//!
+//! What it finds is shared with the instance's resources in memory; the status is for people.
+
+mod binding;
+mod check;
+mod delete;
+mod report;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crds::names::{annotation, reason};
+use crds::{Instance, InstanceStatus};
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+use planning::{Blocked, Class};
+use tracing::Instrument as _;
+
+use super::failure::Failure;
+use super::run::Run;
+use super::trouble::{Stop, asking};
+use crate::cluster::patches::Ours;
+use crate::context::Context;
+use crate::servers::BoundServer;
+
+/// Either kind of instance.
+pub(crate) trait Connected: Instance + Ours {
+    /// The kind's name.
+    const KIND: &'static str;
+    /// The kind's finalizer.
+    const FINALIZER: &'static str;
+}
+
+/// What a reconcile that was not stopped came to.
+enum Done {
+    /// The server answers; ask again after this time.
+    Answers(Duration),
+    /// Nothing more to do: the finalizer may go.
+    Released,
+}
+
+/// One reconcile.
+pub(crate) async fn reconcile<I: Connected>(instance: Arc<I>, ctx: Arc<Context>) -> Result<Action, Failure> {
+    let run = Run::new(instance, ctx);
+    if run.leaves_alone() {
+        return Ok(Action::await_change());
+    }
+    let span = tracing::info_span!("reconcile", object = %run.key, reconcile_id = run.reconcile.id());
+    let work = async {
+        let mut draft = run.object.instance_status().cloned().unwrap_or_default();
+        let outcome =
+            if run.deleting() { delete::run(&run, &mut draft).await } else { connect(&run, &mut draft).await };
+        conclude(&run, &mut draft, outcome).await
+    };
+    let started = Instant::now();
+    let (outcome, action) = run.reconcile.scope(work).instrument(span).await;
+    let outcome = outcome.unwrap_or(if run.reconcile.changed() { "changed" } else { "unchanged" });
+    run.ctx.metrics.reconciled(I::KIND, outcome, started.elapsed());
+    action
+}
+
+async fn connect<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result<Done, Stop> {
+    if !run.object.finalizers().iter().any(|finalizer| finalizer == I::FINALIZER) {
+        let added = run.ctx.patches.add_finalizer(run.object.as_ref(), I::FINALIZER).await;
+        added.map_err(asking("adding the finalizer"))?;
+    }
+    refuse_what_is_not_served(run)?;
+    let prepared = binding::prepare(run).await?;
+    report::engine(draft, &prepared.engine);
+    let bound = bind(run, prepared)?;
+    let outcome = check::server(run, &bound, draft).await;
+    if outcome.is_err() {
+        run.ctx.servers.disconnected(&run.object.id());
+    }
+    outcome
+}
+
+/// The sessions of this binding: the ones that are there, or new ones.
+fn bind<I: Connected>(run: &Run<I>, prepared: binding::Prepared) -> Result<BoundServer, Blocked> {
+    let binding::Prepared { engine, binding, hash } = prepared;
+    let id = run.object.id();
+    if let Some(bound) = run.ctx.servers.bound(&id).filter(|bound| bound.binding == hash) {
+        return Ok(bound);
+    }
+    let server = engine
+        .adapter()
+        .bind(binding)
+        .map_err(|error| Blocked::failed(reason::TLS_FAILED, error.to_string(), Class::Waiting))?;
+    run.ctx.servers.bind(&id, hash.clone(), Arc::clone(&server));
+    Ok(BoundServer { server, binding: hash, facts: None })
+}
+
+fn refuse_what_is_not_served<I: Connected>(run: &Run<I>) -> Result<(), Blocked> {
+    if run.object.instance_spec().discovery.as_ref().is_some_and(|discovery| discovery.enabled) {
+        return Err(Blocked::invalid(
+            reason::NOT_YET_SERVED,
+            "spec.discovery is not yet served: remove it, or set enabled to false",
+        ));
+    }
+    Ok(())
+}
+
+async fn conclude<I: Connected>(
+    run: &Run<I>,
+    draft: &mut InstanceStatus,
+    outcome: Result<Done, Stop>,
+) -> (Option<&'static str>, Result<Action, Failure>) {
+    match outcome {
+        Ok(done) => {
+            let action = in_order(run, draft, done).await;
+            (action.as_ref().err().map(|failure| failure.class().as_str()), action)
+        }
+        Err(Stop::Blocked(blocked)) => (Some(blocked.class.as_str()), stopped(run, draft, &blocked).await),
+        Err(Stop::Failure(failure)) => (Some(failure.class().as_str()), Err(failure)),
+    }
+}
+
+async fn in_order<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, done: Done) -> Result<Action, Failure> {
+    let action = match done {
+        Done::Released => {
+            run.ctx.servers.remove(&run.object.id());
+            let removed = run.ctx.patches.remove_finalizer(run.object.as_ref(), I::FINALIZER).await;
+            removed.map_err(Failure::asking("removing the finalizer"))?;
+            run.ctx.metrics.forget(&run.key);
+            Action::await_change()
+        }
+        Done::Answers(next) => {
+            let was_connected = report::was_connected(run);
+            report::answers(run, draft);
+            if report::write(run, draft).await? && !was_connected {
+                let version = draft.version.clone().unwrap_or_default();
+                run.ctx.events.normal(run.object.as_ref(), "Connected", &format!("connected; the server says {version}")).await;
+            }
+            Action::requeue(next)
+        }
+    };
+    run.ctx.backoff.forget(&run.key);
+    Ok(action)
+}
+
+async fn stopped<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, blocked: &Blocked) -> Result<Action, Failure> {
+    tracing::info!(reason = blocked.reason, class = blocked.class.as_str(), "{}", blocked.message);
+    report::stopped(run, draft, blocked);
+    if report::write(run, draft).await? {
+        let reason = if run.deleting() { "DeletionBlocked" } else { "ConnectionFailed" };
+        run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message).await;
+    }
+    Ok(run.ctx.backoff.failed(&run.key, blocked.class).map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Whether a person asked for a forced deletion.
+fn forced<I: Connected>(run: &Run<I>) -> bool {
+    run.switch(annotation::FORCE_DELETE)
+}

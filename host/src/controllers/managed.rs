@@ -1,0 +1,134 @@
+//! The reconcile of every kind that stands for an object on a server: databases and users now, roles next.
+//!
+//! load → validate → authority → gather → observe → claim → secure → apply → finish → report. What is particular to a
+//! kind is behind [`Provisioned`]; what is particular to an engine is behind the sandbox.
+
+mod apply;
+mod authority;
+mod delete;
+mod drift;
+mod load;
+mod ownership;
+mod provisioned;
+mod validate;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::runtime::controller::Action;
+use planning::{Blocked, Class};
+use tracing::Instrument as _;
+
+pub(crate) use load::Bound;
+pub(crate) use provisioned::{Provisioned, Seen};
+pub(crate) use validate::Wanted;
+
+use super::failure::Failure;
+use super::report;
+use super::run::Run;
+use super::translate::Paths;
+use super::trouble::Stop;
+use crate::context::Context;
+
+/// What a reconcile that was not stopped came to.
+pub(crate) enum Done {
+    /// In order; look again after this time.
+    InOrder {
+        /// When to look again.
+        next: Duration,
+    },
+    /// Nothing more to do: the finalizer is gone.
+    Released,
+}
+
+/// One reconcile.
+pub(crate) async fn reconcile<K: Provisioned>(object: Arc<K>, ctx: Arc<Context>) -> Result<Action, Failure> {
+    let run = Run::new(object, ctx);
+    if run.leaves_alone() {
+        return Ok(Action::await_change());
+    }
+    let span = tracing::info_span!("reconcile", object = %run.key, reconcile_id = run.reconcile.id());
+    let work = async {
+        let mut draft = run.object.status().cloned().unwrap_or_default();
+        remember_ownership(&run, &mut draft);
+        let outcome =
+            if run.deleting() { delete::run(&run, &mut draft).await } else { apply::run(&run, &mut draft).await };
+        conclude(&run, &mut draft, outcome).await
+    };
+    let started = Instant::now();
+    let (outcome, action) = run.reconcile.scope(work).instrument(span).await;
+    let outcome = outcome.unwrap_or(if run.reconcile.changed() { "changed" } else { "unchanged" });
+    run.ctx.metrics.reconciled(K::KIND, outcome, started.elapsed());
+    action
+}
+
+/// The watch cache may not have seen our own last write: its ownership must not be forgotten.
+fn remember_ownership<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) {
+    use super::status::StatusFields as _;
+    if draft.ownership().is_none()
+        && let Some(remembered) = run.ctx.memory.recall(&run.key, &run.uid)
+    {
+        *draft.ownership() = remembered.ownership;
+    }
+}
+
+/// Reports, and says when to come back: the class of what stopped it, and the action.
+async fn conclude<K: Provisioned>(
+    run: &Run<K>,
+    draft: &mut K::Status,
+    outcome: Result<Done, Stop>,
+) -> (Option<&'static str>, Result<Action, Failure>) {
+    match outcome {
+        Ok(done) => {
+            let action = in_order(run, draft, done).await;
+            (action.as_ref().err().map(|failure| failure.class().as_str()), action)
+        }
+        Err(Stop::Blocked(blocked)) => (Some(blocked.class.as_str()), stopped(run, draft, &blocked).await),
+        Err(Stop::Failure(failure)) => (Some(failure.class().as_str()), Err(failure)),
+    }
+}
+
+async fn in_order<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, done: Done) -> Result<Action, Failure> {
+    let action = match done {
+        Done::Released => {
+            let removed = run.ctx.patches.remove_finalizer(run.object.as_ref(), K::FINALIZER).await;
+            removed.map_err(Failure::asking("removing the finalizer"))?;
+            run.ctx.memory.forget(&run.key);
+            run.ctx.metrics.forget(&run.key);
+            Action::await_change()
+        }
+        Done::InOrder { next } => {
+            report::write(run, draft).await?;
+            Action::requeue(next)
+        }
+    };
+    run.ctx.backoff.forget(&run.key);
+    Ok(action)
+}
+
+async fn stopped<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, blocked: &Blocked) -> Result<Action, Failure> {
+    tracing::info!(reason = blocked.reason, class = blocked.class.as_str(), "{}", blocked.message);
+    if !report::is_told_by_the_instance(run, blocked) {
+        report::stopped(run, draft, blocked);
+        if report::write(run, draft).await? {
+            let reason = event_reason(run.deleting(), blocked);
+            run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message).await;
+        }
+    }
+    run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = None);
+    Ok(run.ctx.backoff.failed(&run.key, blocked.class).map_or_else(Action::await_change, Action::requeue))
+}
+
+/// The predecessor's word for the event, where it had one.
+fn event_reason(deleting: bool, blocked: &Blocked) -> &'static str {
+    match blocked.class {
+        Class::Refused if deleting => "DeletionBlocked",
+        _ if deleting => "DeleteFailed",
+        _ => "ReconcileFailed",
+    }
+}
+
+/// Where an adapter's words for fields are, when only the record is at hand.
+pub(crate) fn paths_of_recorded<K: Provisioned>() -> Paths<'static> {
+    Paths { block: "options", name: K::NAME_FIELD }
+}

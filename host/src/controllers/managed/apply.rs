@@ -1,0 +1,310 @@
+//! From a spec to the server: the steps in their order, each saying what it needs.
+
+use std::time::{Duration, Instant};
+
+use crds::names::reason;
+use crds::{Ownership, Time};
+use planning::claim::{self, Claim};
+use planning::{Blocked, Class, adoption, conditions};
+use kube::ResourceExt as _;
+use rand::RngExt as _;
+use sandbox::contract::{Mark, Proof};
+use sandbox::{CallError, Lane, Session};
+
+use super::super::memory::Look;
+use super::super::report;
+use super::super::run::Run;
+use super::super::status::StatusFields as _;
+use super::super::translate;
+use super::super::trouble::{self, Stop, asking, stop};
+use super::{Bound, Done, Provisioned, Seen, Wanted, authority, drift, load, ownership, provisioned, validate};
+use crate::servers::Live;
+use crate::telemetry::labels::{Ending, Operation};
+use crate::telemetry::reconcile::mark_changed;
+
+/// How long a resource waits for one of its instance's sessions.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Brings the server to what the spec says.
+pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> Result<Done, Stop> {
+    let bound = load::bound(run).await?;
+    let wanted = validate::wanted(run, &bound).await?;
+    authority::ceiling(&bound, &wanted)?;
+    let mut inputs = K::gather(run, &bound, &wanted).await?;
+    let live = load::live(run, &bound)?;
+    same_server(draft.ownership().as_ref(), &bound, &live)?;
+    let look = look(run, &bound, &live, &K::fingerprint(&inputs));
+    if let Some(next) = seen_lately(run, &bound, &look) {
+        return Ok(Done::InOrder { next });
+    }
+    if !run.object.finalizers().iter().any(|finalizer| finalizer == K::FINALIZER) {
+        let added = run.ctx.patches.add_finalizer(run.object.as_ref(), K::FINALIZER).await;
+        added.map_err(asking("adding the finalizer"))?;
+    }
+    let mut session = live.server.lane(Lane::Work, PATIENCE).await.map_err(stop(bound.paths()))?;
+    authority::names(run, &bound, &live, &wanted, &mut session).await?;
+    let owned = own(run, &bound, &live, &wanted, &mut inputs, &mut session, draft).await?;
+    let applied_before = owned.applied_generation.is_some() && owned.applied_generation == run.generation();
+    let mark = translate::mark(&run.identity(), &owned.nonce);
+    K::secure(run, &bound, &wanted, &mut inputs, draft).await?;
+    run.may_write()?;
+    let updated =
+        drift::update(run, &bound, &mut session, &wanted, &inputs, &mark, applied_before && !owned.fresh).await?;
+    let seen = K::observe(&mut session, run.object.external_name()).await.map_err(stop(bound.paths()))?;
+    let seen = seen.ok_or_else(|| {
+        Blocked::failed(reason::RECONCILING, "the object vanished while it was being applied", Class::Transient)
+    })?;
+    K::finish(run, &bound, &mut session, &wanted, &inputs, seen.info, draft).await?;
+    drop(session);
+    conclude(run, &bound, draft, look, &updated)
+}
+
+/// A resource that was recorded on one server is never applied to another.
+fn same_server(recorded: Option<&Ownership>, bound: &Bound, live: &Live) -> Result<(), Blocked> {
+    match recorded {
+        Some(recorded) if recorded.server_identity != live.facts.identity => Err(Blocked::conflict(
+            reason::SERVER_CHANGED,
+            format!(
+                "{} now leads to another server than the one this resource was created on; nothing was touched: \
+                 point the instance back, or delete and create this resource",
+                bound.id
+            ),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Everything that the outcome depends on.
+fn look<K: Provisioned>(run: &Run<K>, bound: &Bound, live: &Live, fingerprint: &str) -> Look {
+    let annotations = run.object.meta().annotations.clone().unwrap_or_default();
+    let ceiling = serde_json::to_string(&bound.spec().privilege_ceiling).unwrap_or_default();
+    let consents = consents(run);
+    let identity = &live.facts.identity;
+    let inputs = format!("{:?} {annotations:?} {ceiling} {identity} {fingerprint} {consents}", run.generation());
+    Look { inputs, at: run.now }
+}
+
+/// The grants that name this resource's kind and namespace: one that is withdrawn is noticed.
+fn consents<K: Provisioned>(run: &Run<K>) -> String {
+    let names_us = |grant: &crds::DatabaseReferenceGrant| {
+        grant.spec.from.iter().any(|from| from.kind == K::KIND && from.namespace.as_ref() == Some(&run.key.namespace))
+    };
+    let mut versions: Vec<_> =
+        run.ctx.stores.grants.state_filter(names_us).iter().filter_map(|grant| grant.resource_version()).collect();
+    versions.sort();
+    versions.join(",")
+}
+
+/// The pause until the next look, where the last one was about the same and is not due again.
+fn seen_lately<K: Provisioned>(run: &Run<K>, bound: &Bound, look: &Look) -> Option<Duration> {
+    let last = run.ctx.memory.recall(&run.key, &run.uid)?.looked?;
+    if last.inputs != look.inputs {
+        return None;
+    }
+    let (_, interval) = drift::policy(run, bound);
+    let age = Duration::try_from(look.at.duration_since(last.at)).ok()?;
+    let left = interval.checked_sub(age).filter(|left| !left.is_zero())?;
+    Some(left.min(reread(bound)))
+}
+
+/// Secrets that a resource names are read again at the instance's health interval.
+fn reread(bound: &Bound) -> Duration {
+    Duration::from_secs(u64::from(bound.spec().health_check_in_effect().interval_seconds))
+}
+
+/// What is ours now.
+struct Owned {
+    nonce: String,
+    applied_generation: Option<i64>,
+    /// Created, adopted or found again in this reconcile: everything is to be applied.
+    fresh: bool,
+}
+
+/// Makes the object ours, or stops.
+async fn own<K: Provisioned>(
+    run: &Run<K>,
+    bound: &Bound,
+    live: &Live,
+    wanted: &Wanted<K>,
+    inputs: &mut K::Inputs,
+    session: &mut Session,
+    draft: &mut K::Status,
+) -> Result<Owned, Stop> {
+    let name = run.object.external_name();
+    let seen = K::observe(session, name).await.map_err(stop(bound.paths()))?;
+    let ceiling = bound.ceiling();
+    let adoption = adoption::decide(
+        run.object.adoption_policy(),
+        &run.key.namespace,
+        name,
+        adoption::annotation_for(K::KIND),
+        bound.side(&ceiling),
+    );
+    run.may_write()?;
+    let rivals = ownership::rivals(run, &live.facts.identity);
+    let observed = seen.as_ref().map(|seen| &seen.observed);
+    let claim = claim::claim(&run.identity(), draft.ownership().as_ref(), observed, &rivals, &adoption);
+    let identified = |object_id: Option<String>| Proof { mark: None, object_id };
+    match (claim, seen) {
+        (Claim::Blocked(blocked), _) => Err(blocked.into()),
+        (Claim::Owned, seen) => {
+            let fresh = draft.ownership().as_ref().is_some_and(|recorded| recorded.created_at.is_none());
+            let mut owned = record(run, draft, seen.and_then(|seen| seen.observed.object_id))?;
+            owned.fresh |= fresh;
+            Ok(owned)
+        }
+        (Claim::Reclaim { nonce }, seen) => {
+            *draft.ownership() = Some(intent(run, bound, live, nonce));
+            let owned = record(run, draft, seen.and_then(|seen| seen.observed.object_id))?;
+            Ok(Owned { fresh: true, ..owned })
+        }
+        (Claim::RepairMark, seen) => {
+            let owned = record(run, draft, None)?;
+            let proof = identified(seen.and_then(|seen| seen.observed.object_id));
+            write_mark::<K>(session, bound, name, proof, wanted, translate::mark(&run.identity(), &owned.nonce)).await?;
+            Ok(owned)
+        }
+        (Claim::Adopt, seen) => {
+            if draft.ownership().is_none() {
+                *draft.ownership() = Some(Ownership { adopted: true, ..intent(run, bound, live, Run::<K>::nonce()) });
+                report::creating(run, draft);
+                report::write(run, draft).await?;
+            }
+            let owned = record(run, draft, None)?;
+            let object_id = seen.and_then(|seen| seen.observed.object_id);
+            let mark = translate::mark(&run.identity(), &owned.nonce);
+            write_mark::<K>(session, bound, name, identified(object_id.clone()), wanted, mark).await?;
+            run.ctx.events.normal(run.object.as_ref(), "Adopted", &format!("took over {name:?}")).await;
+            record(run, draft, object_id).map(|owned| Owned { fresh: true, ..owned }).map_err(Into::into)
+        }
+        (Claim::Create, _) => {
+            let companions = planned_companions(wanted);
+            // What vanished from the server is made anew under the nonce that is recorded already.
+            let recorded = draft.ownership().take();
+            let nonce = recorded.as_ref().map_or_else(Run::<K>::nonce, |recorded| recorded.nonce.clone());
+            let created_at = recorded.as_ref().and_then(|recorded| recorded.created_at.clone());
+            *draft.ownership() = Some(Ownership { companions, created_at, ..intent(run, bound, live, nonce.clone()) });
+            if recorded.is_none() {
+                report::creating(run, draft);
+                report::write(run, draft).await?;
+            } else if created_at_of(draft) {
+                let text = format!("{name:?} vanished from the server and is created again");
+                run.ctx.events.warning(run.object.as_ref(), "DriftDetected", &text).await;
+            }
+            K::secure(run, bound, wanted, inputs, draft).await?;
+            let mark = translate::mark(&run.identity(), &nonce);
+            run.may_write()?;
+            let started = Instant::now();
+            let created = K::create(session, wanted.spec.clone(), inputs, mark).await;
+            let ending = Ending::of(&created);
+            K::count(&run.ctx.metrics, &bound.id, &bound.spec().engine, Operation::Create, ending, started);
+            let Seen { observed, info: _ } = created.map_err(|error| raced(&error, bound))?;
+            mark_changed();
+            run.ctx.events.normal(run.object.as_ref(), "Created", &format!("created {name:?}")).await;
+            let owned = record(run, draft, observed.object_id)?;
+            Ok(Owned { fresh: true, ..owned })
+        }
+    }
+}
+
+/// Between the look and the creation somebody else was faster: the next look tells whose it is.
+fn raced(error: &CallError, bound: &Bound) -> Stop {
+    if provisioned::is_conflict(error) {
+        let message = "an object of this name appeared meanwhile; looking again";
+        return Blocked::failed(reason::RECONCILING, message, Class::Transient).into();
+    }
+    trouble::blocked(error, bound.paths()).into()
+}
+
+fn created_at_of<S: super::super::status::StatusFields>(draft: &mut S) -> bool {
+    draft.ownership().as_ref().is_some_and(|ownership| ownership.created_at.is_some())
+}
+
+async fn write_mark<K: Provisioned>(
+    session: &mut Session,
+    bound: &Bound,
+    name: &str,
+    proof: Proof,
+    wanted: &Wanted<K>,
+    mark: Mark,
+) -> Result<(), Stop> {
+    K::claim(session, name, proof, wanted.comment.clone(), mark).await.map_err(stop(bound.paths()))
+}
+
+/// What is recorded before the first side effect.
+fn intent<K: Provisioned>(run: &Run<K>, bound: &Bound, live: &Live, nonce: String) -> Ownership {
+    Ownership {
+        name: run.object.external_name().to_owned(),
+        server_identity: live.facts.identity.clone(),
+        nonce,
+        instance: bound.id.clone(),
+        engine: bound.spec().engine.clone(),
+        object_id: None,
+        applied_generation: None,
+        adopted: false,
+        created_at: None,
+        companions: Vec::new(),
+    }
+}
+
+fn planned_companions<K: Provisioned>(wanted: &Wanted<K>) -> Vec<crds::OwnedCompanion> {
+    wanted
+        .examination
+        .companions
+        .iter()
+        .map(|companion| crds::OwnedCompanion {
+            kind: translate::companion_kind(companion.kind),
+            name: companion.name.clone(),
+            object_id: None,
+            password_fingerprint: None,
+        })
+        .collect()
+}
+
+/// Notes in the draft that the object is there.
+fn record<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, object_id: Option<String>) -> Result<Owned, Blocked> {
+    let ownership = draft.ownership().as_mut().ok_or_else(|| {
+        Blocked::failed(reason::RECONCILE_FAILED, "ownership was not recorded before the object was touched", Class::Bug)
+    })?;
+    if object_id.is_some() {
+        ownership.object_id = object_id;
+        ownership.created_at.get_or_insert_with(|| Time::from(run.now));
+    }
+    Ok(Owned { nonce: ownership.nonce.clone(), applied_generation: ownership.applied_generation, fresh: false })
+}
+
+/// The verdict, and when to look again.
+fn conclude<K: Provisioned>(
+    run: &Run<K>,
+    bound: &Bound,
+    draft: &mut K::Status,
+    look: Look,
+    updated: &drift::Updated,
+) -> Result<Done, Stop> {
+    let (mode, interval) = drift::policy(run, bound);
+    *draft.drift() = drift::status(run, mode, &updated.remain);
+    if updated.impossible {
+        let fields = translate::fields(&updated.remain);
+        return Err(Blocked::invalid(
+            reason::IMMUTABLE,
+            format!("{fields} cannot be changed after creation; the rest was applied: see status.drift"),
+        )
+        .into());
+    }
+    if let Some(ownership) = draft.ownership() {
+        ownership.applied_generation = run.generation();
+    }
+    let message = match updated.remain.as_slice() {
+        [] => "as the spec says".to_owned(),
+        remain if mode == crds::DriftMode::Ignore => {
+            tracing::debug!(fields = translate::fields(remain), "differences are ignored by policy");
+            "as the spec says".to_owned()
+        }
+        remain => format!("the server differs in {}: see status.drift", translate::fields(remain)),
+    };
+    report::ready(run, draft, &conditions::all_well(&message), message.clone());
+    run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = Some(look));
+    // Spread, so that everything that started together is not looked at together for ever.
+    let spread = interval.mul_f64(1.0 - 0.1 * rand::rng().random::<f64>());
+    Ok(Done::InOrder { next: spread.min(reread(bound)) })
+}

@@ -1,0 +1,154 @@
+//! The end of a resource: planned from recorded ownership, carried out on the server it was recorded on.
+
+use std::time::{Duration, Instant};
+
+use crds::names::{annotation, reason};
+use crds::{DeletionPolicy, Ownership};
+use kube::ResourceExt as _;
+use planning::claim::{self, Claim};
+use planning::deletion::{self, Deletion, Request};
+use planning::{Blocked, Class};
+use sandbox::contract::Proof;
+use sandbox::{Lane, Session};
+
+use super::super::run::Run;
+use super::super::status::StatusFields as _;
+use super::super::translate;
+use super::super::trouble::{Stop, stop};
+use super::{Done, Provisioned, ownership, paths_of_recorded};
+use crate::servers::Live;
+use crate::telemetry::labels::{Ending, Operation};
+use crate::telemetry::reconcile::mark_changed;
+
+/// How long a deletion waits for the session that is kept for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Lets go of what is ours, as far as policy and protection allow.
+pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> Result<Done, Stop> {
+    if !run.object.finalizers().iter().any(|finalizer| finalizer == K::FINALIZER) {
+        return Ok(Done::Released);
+    }
+    let force = run.switch(annotation::FORCE_DELETE);
+    let policy = run.object.deletion_policy().or_else(|error| {
+        // What cannot be read must not drop anything; a forced deletion lets go instead.
+        if force { Ok(DeletionPolicy::Retain) } else { Err(Blocked::failed(reason::INVALID_SPEC, error.to_string(), Class::Refused)) }
+    })?;
+    let recorded = draft.ownership().clone();
+    let request = Request {
+        protected: run.object.deletion_protection(),
+        force,
+        confirmation: run.annotation(annotation::CONFIRM_FORCE_DELETE).map(ToOwned::to_owned),
+        policy,
+        children: Vec::new(),
+        owns: recorded.is_some(),
+    };
+    match (deletion::plan(&request), recorded) {
+        (Deletion::Wait { blocked, confirmation }, _) => {
+            *draft.deletion_confirmation() = confirmation;
+            Err(blocked.into())
+        }
+        (Deletion::Cascade | Deletion::Release, _) | (Deletion::Drop, None) => Ok(Done::Released),
+        (Deletion::Drop, Some(recorded)) => match remove(run, draft, &recorded, force).await {
+            Ok(()) => Ok(Done::Released),
+            Err(Stop::Blocked(blocked)) if force => {
+                let text = format!("left behind on the server, because deletion was forced: {}", blocked.message);
+                run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text).await;
+                Ok(Done::Released)
+            }
+            Err(stopped) => Err(stopped),
+        },
+    }
+}
+
+/// Drops what is recorded, where the records agree.
+async fn remove<K: Provisioned>(
+    run: &Run<K>,
+    draft: &mut K::Status,
+    recorded: &Ownership,
+    force: bool,
+) -> Result<(), Stop> {
+    if run.ctx.stores.instance(&recorded.instance).is_none() {
+        // There is no way to the server any more, and waiting would keep the namespace from going.
+        let text = format!("left {:?} behind on the server: {} does not exist any more", recorded.name, recorded.instance);
+        run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text).await;
+        return Ok(());
+    }
+    let live = run.ctx.servers.get(&recorded.instance).ok_or_else(|| {
+        Blocked::failed(
+            reason::INSTANCE_NOT_READY,
+            format!("{} is not connected: {:?} is dropped when it is", recorded.instance, recorded.name),
+            Class::Waiting,
+        )
+    })?;
+    if live.facts.identity != recorded.server_identity {
+        return Err(Blocked::failed(
+            reason::SERVER_CHANGED,
+            format!(
+                "{} now leads to another server than the one {:?} was created on: point it back, \
+                 or set the annotation {}=\"true\" to leave it there",
+                recorded.instance,
+                recorded.name,
+                annotation::FORCE_DELETE
+            ),
+            Class::Refused,
+        )
+        .into());
+    }
+    let mut session = live.server.lane(Lane::Reserved, PATIENCE).await.map_err(stop(paths_of_recorded::<K>()))?;
+    drop_if_ours(run, draft, recorded, &live, &mut session, force).await
+}
+
+async fn drop_if_ours<K: Provisioned>(
+    run: &Run<K>,
+    draft: &mut K::Status,
+    recorded: &Ownership,
+    live: &Live,
+    session: &mut Session,
+    force: bool,
+) -> Result<(), Stop> {
+    let call = stop(paths_of_recorded::<K>());
+    let seen = K::observe(session, &recorded.name).await.map_err(&call)?;
+    let rivals = ownership::rivals(run, &live.facts.identity);
+    let observed = seen.as_ref().map(|seen| &seen.observed);
+    run.may_write()?;
+    let ours = run.identity();
+    let claim = claim::claim(&ours, Some(recorded), observed, &rivals, &planning::adoption::Adoption::NotAsked);
+    let object_id = seen.and_then(|seen| seen.observed.object_id);
+    let mark = translate::mark(&ours, &recorded.nonce);
+    let (mark, found) = match claim {
+        Claim::Create => (mark, false),
+        Claim::Owned => (mark, true),
+        Claim::Reclaim { nonce } => (translate::mark(&ours, &nonce), true),
+        Claim::RepairMark => {
+            let proof = Proof { mark: None, object_id: object_id.clone() };
+            K::claim(session, &recorded.name, proof, None, mark.clone()).await.map_err(&call)?;
+            (mark, true)
+        }
+        Claim::Adopt | Claim::Blocked(_) => {
+            let text = format!("{:?} on the server is not ours: it was left alone", recorded.name);
+            run.ctx.events.normal(run.object.as_ref(), "Deleted", &text).await;
+            return Ok(());
+        }
+    };
+    if found {
+        K::release(run, session, recorded, &mark, draft, force).await?;
+        // The name is the recorded one; the rest of the spec only says what else goes.
+        let spec = run.object.spec(None, options(run));
+        let proof = Proof { mark: Some(mark.clone()), object_id: recorded.object_id.clone().or(object_id) };
+        run.may_write()?;
+        let started = Instant::now();
+        let dropped = K::drop_object(session, spec, proof).await;
+        K::count(&run.ctx.metrics, &recorded.instance, &recorded.engine, Operation::Delete, Ending::of(&dropped), started);
+        dropped.map_err(&call)?;
+        mark_changed();
+    }
+    K::clean_up(run, session, mark, draft).await?;
+    run.ctx.events.normal(run.object.as_ref(), "Deleted", &format!("dropped {:?}", recorded.name)).await;
+    Ok(())
+}
+
+/// The engine's block as it stands; a spec that cannot be read must not keep anything from being dropped.
+fn options<K: Provisioned>(run: &Run<K>) -> Option<String> {
+    let blocks = run.object.option_blocks().ok()?;
+    blocks.into_values().next().map(|value| value.to_string())
+}

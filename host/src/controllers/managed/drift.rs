@@ -1,0 +1,96 @@
+//! The update of an object that is ours: everything at a new generation, by policy at one that was applied before.
+
+use std::time::{Duration, Instant};
+
+use crds::names::annotation;
+use crds::{DriftDiff, DriftMode, DriftPolicy, DriftStatus, Time};
+use planning::drift;
+use sandbox::Session;
+use sandbox::contract::{Mark, Selection};
+
+use super::super::run::Run;
+use super::super::translate;
+use super::super::trouble::{Stop, stop};
+use super::{Bound, Provisioned, Wanted};
+use crate::telemetry::labels::{Ending, Operation};
+use crate::telemetry::reconcile::mark_changed;
+
+/// What an update came to.
+pub(super) struct Updated {
+    /// What stays different.
+    pub(super) remain: Vec<DriftDiff>,
+    /// Of what stays, something cannot be made at all, at a generation that asks for it.
+    pub(super) impossible: bool,
+}
+
+/// The policy in effect: the resource's, otherwise the instance's, otherwise the operator's.
+pub(super) fn policy<K: Provisioned>(run: &Run<K>, bound: &Bound) -> (DriftMode, Duration) {
+    let default = run.ctx.config.default_drift_interval;
+    match run.object.drift_policy().or(bound.spec().drift_policy.as_ref()) {
+        Some(DriftPolicy { mode, interval }) => (*mode, planning::duration::parse(interval).unwrap_or(default)),
+        None => (DriftMode::default(), default),
+    }
+}
+
+/// Applies or compares.
+pub(super) async fn update<K: Provisioned>(
+    run: &Run<K>,
+    bound: &Bound,
+    session: &mut Session,
+    wanted: &Wanted<K>,
+    inputs: &K::Inputs,
+    mark: &Mark,
+    applied_before: bool,
+) -> Result<Updated, Stop> {
+    let call = stop(bound.paths());
+    if !applied_before {
+        let started = Instant::now();
+        let outcome = K::update(session, wanted.spec.clone(), inputs, mark.clone(), Selection::All).await;
+        let ending = Ending::of(&outcome);
+        K::count(&run.ctx.metrics, &bound.id, &bound.spec().engine, Operation::Update, ending, started);
+        let report = outcome.map_err(call)?;
+        let changes: Vec<_> =
+            report.changes.into_iter().map(|change| translate::change(change, bound.paths())).collect();
+        let remain = drift::impossible(&changes);
+        if !report.applied.is_empty() {
+            mark_changed();
+        }
+        return Ok(Updated { impossible: !remain.is_empty(), remain });
+    }
+    let report = K::update(session, wanted.spec.clone(), inputs, mark.clone(), Selection::Detect).await.map_err(&call)?;
+    let mut found = report.changes;
+    found.extend(K::probe(session, run.object.external_name(), inputs).await.map_err(&call)?);
+    let changes: Vec<_> = found.into_iter().map(|change| translate::change(change, bound.paths())).collect();
+    let (mode, _) = policy(run, bound);
+    let allow_destructive = run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT);
+    let correction = drift::correct(mode, allow_destructive, &changes);
+    run.ctx.metrics.drift_looked(&run.key, !changes.is_empty());
+    if !correction.apply.is_empty() {
+        let fields = changes.iter().filter(|change| correction.apply.contains(&change.id)).map(|change| change.field.as_str());
+        let text = format!("corrected {}", fields.collect::<Vec<_>>().join(", "));
+        let selection = Selection::Only(correction.apply.clone());
+        run.may_write()?;
+        let outcome = K::update(session, wanted.spec.clone(), inputs, mark.clone(), selection).await;
+        run.ctx.metrics.drift_corrected(&run.key, Ending::of(&outcome));
+        match outcome {
+            Ok(_) => {
+                mark_changed();
+                run.ctx.events.normal(run.object.as_ref(), "DriftCorrected", &text).await;
+            }
+            Err(error) => {
+                run.ctx.events.warning(run.object.as_ref(), "DriftCorrectionFailed", &text).await;
+                return Err(call(error));
+            }
+        }
+    }
+    Ok(Updated { remain: correction.remain, impossible: false })
+}
+
+/// The drift for the status. Under the mode ignore nothing is said.
+pub(super) fn status<K: Provisioned>(run: &Run<K>, mode: DriftMode, remain: &[DriftDiff]) -> Option<DriftStatus> {
+    (mode != DriftMode::Ignore).then(|| DriftStatus {
+        detected: !remain.is_empty(),
+        last_checked: Some(Time::from(run.now)),
+        diffs: remain.to_vec(),
+    })
+}

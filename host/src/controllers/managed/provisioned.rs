@@ -1,0 +1,171 @@
+//! What a kind brings to the common reconcile: its spec in the adapter's words, its inputs from the cluster, its calls.
+
+use std::future::Future;
+use std::time::Instant;
+
+use crds::{InstanceId, Managed, Ownership};
+use kube::Resource;
+use kube::core::NamespaceResourceScope;
+use planning::Blocked;
+use planning::claim::Observed;
+use sandbox::contract::{BlockOwner, Change, Error, Examination, Mark, ObjectKind, Proof, Selection, UpdateReport};
+use sandbox::{Adapter, CallError, Session};
+
+use super::super::run::Run;
+use super::super::status::StatusFields;
+use super::super::trouble::Stop;
+use super::{Bound, Wanted};
+use crate::cluster::patches::Ours;
+use crate::telemetry::labels::{Ending, Operation};
+use crate::telemetry::metrics::Metrics;
+
+/// What the engine shows of an object.
+pub(crate) struct Seen<I> {
+    /// What whose-is-it is decided from.
+    pub(crate) observed: Observed,
+    /// For the status.
+    pub(crate) info: I,
+}
+
+/// A kind that stands for an object on a server.
+pub(crate) trait Provisioned:
+    Managed + Ours + Resource<DynamicType = (), Scope = NamespaceResourceScope>
+{
+    /// The status of the kind.
+    type Status: StatusFields;
+    /// The spec in the adapter's words.
+    type Spec: Clone + Send + Sync;
+    /// What the engine shows, for the status.
+    type Info: Send;
+    /// What was read from the cluster: passwords, scripts.
+    type Inputs: Send + Sync;
+
+    /// The kind's name.
+    const KIND: &'static str;
+    /// The kind's finalizer.
+    const FINALIZER: &'static str;
+    /// Whose option block it has.
+    const OPTIONS: BlockOwner;
+    /// What its objects are.
+    const OBJECT: ObjectKind;
+    /// The field of the spec that holds the object's name.
+    const NAME_FIELD: &'static str;
+
+    /// The status, if there is one.
+    fn status(&self) -> Option<&Self::Status>;
+
+    /// Refuses what this operator does not serve, and what contradicts itself. Asks nobody.
+    fn check(&self) -> Result<(), Blocked>;
+
+    /// The spec in the adapter's words.
+    fn spec(&self, comment: Option<String>, options: Option<String>) -> Self::Spec;
+
+    /// Reads what the resource names in the cluster. Writes nothing.
+    fn gather(
+        run: &Run<Self>,
+        bound: &Bound,
+        wanted: &Wanted<Self>,
+    ) -> impl Future<Output = Result<Self::Inputs, Stop>> + Send;
+
+    /// What the outcome depends on besides spec and annotations: in a form that reveals nothing.
+    fn fingerprint(inputs: &Self::Inputs) -> String;
+
+    /// Asks the adapter about the spec, without a server.
+    fn examine(adapter: &Adapter, spec: Self::Spec) -> impl Future<Output = Result<Examination, CallError>> + Send;
+
+    /// Looks at the object.
+    fn observe(
+        session: &mut Session,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<Seen<Self::Info>>, CallError>> + Send;
+
+    /// Writes what must be in the cluster before the server is changed: the Secret before the password.
+    fn secure(
+        run: &Run<Self>,
+        bound: &Bound,
+        wanted: &Wanted<Self>,
+        inputs: &mut Self::Inputs,
+        draft: &mut Self::Status,
+    ) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// Creates the object with its mark.
+    fn create(
+        session: &mut Session,
+        spec: Self::Spec,
+        inputs: &Self::Inputs,
+        mark: Mark,
+    ) -> impl Future<Output = Result<Seen<Self::Info>, CallError>> + Send;
+
+    /// Brings the rest about.
+    fn update(
+        session: &mut Session,
+        spec: Self::Spec,
+        inputs: &Self::Inputs,
+        mark: Mark,
+        selection: Selection,
+    ) -> impl Future<Output = Result<UpdateReport, CallError>> + Send;
+
+    /// Writes the mark on an existing object.
+    fn claim(
+        session: &mut Session,
+        name: &str,
+        proof: Proof,
+        comment: Option<String>,
+        mark: Mark,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Differences that only a look from outside finds, at an unchanged generation (a password changed behind our back).
+    fn probe(
+        session: &mut Session,
+        name: &str,
+        inputs: &Self::Inputs,
+    ) -> impl Future<Output = Result<Vec<Change>, CallError>> + Send;
+
+    /// What comes after the object is as the spec says; fills the kind's own status.
+    fn finish(
+        run: &Run<Self>,
+        bound: &Bound,
+        session: &mut Session,
+        wanted: &Wanted<Self>,
+        inputs: &Self::Inputs,
+        info: Self::Info,
+        draft: &mut Self::Status,
+    ) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// What keeps the object from being dropped; `force` says that a person wants it gone all the same.
+    fn release(
+        run: &Run<Self>,
+        session: &mut Session,
+        ownership: &Ownership,
+        mark: &Mark,
+        draft: &mut Self::Status,
+        force: bool,
+    ) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// Drops the object.
+    fn drop_object(
+        session: &mut Session,
+        spec: Self::Spec,
+        proof: Proof,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// After the object is gone: leftovers on the server and in the cluster.
+    fn clean_up(
+        run: &Run<Self>,
+        session: &mut Session,
+        mark: Mark,
+        draft: &mut Self::Status,
+    ) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// Counts an operation that began at `since`.
+    fn count(metrics: &Metrics, instance: &InstanceId, engine: &str, operation: Operation, ending: Ending, since: Instant);
+}
+
+/// Whether the adapter says that the object moved under our hands.
+pub(super) fn is_conflict(error: &CallError) -> bool {
+    use sandbox::contract::ErrorKind;
+    matches!(
+        error,
+        CallError::Adapter(Error { kind: ErrorKind::Conflict | ErrorKind::AlreadyExists, message: _, detail: _ })
+    )
+}

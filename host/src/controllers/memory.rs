@@ -1,0 +1,74 @@
+//! What this process remembers of an object between two reconciles: enough to skip an engine that was just asked,
+//! and to survive a watch cache that has not seen our own write yet. Losing it costs one look, never correctness.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crds::Ownership;
+use jiff::Timestamp;
+
+use crate::object_key::ObjectKey;
+
+/// What is remembered.
+#[derive(Clone, Debug, Default)]
+pub struct Remembered {
+    /// The object it is about: one that was deleted and made again is another.
+    pub uid: String,
+    /// The ownership that was written last.
+    pub ownership: Option<Ownership>,
+    /// What the last full look at the server was about, and when it was.
+    pub looked: Option<Look>,
+}
+
+/// A full look at the server that found everything in order, or reported what is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Everything that the outcome depends on.
+    pub inputs: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Of all objects.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<HashMap<ObjectKey, Remembered>>);
+
+impl Memory {
+    /// What is remembered of this very object.
+    pub fn recall(&self, key: &ObjectKey, uid: &str) -> Option<Remembered> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(key).filter(|remembered| remembered.uid == uid).cloned()
+    }
+
+    /// Changes what is remembered.
+    pub fn note(&self, key: &ObjectKey, uid: &str, change: impl FnOnce(&mut Remembered)) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let remembered = all.entry(key.clone()).or_default();
+        if remembered.uid != uid {
+            *remembered = Remembered { uid: uid.to_owned(), ..Remembered::default() };
+        }
+        change(remembered);
+    }
+
+    /// The object is gone.
+    pub fn forget(&self, key: &ObjectKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_was_made_again_is_not_remembered() {
+        let memory = Memory::default();
+        let key = ObjectKey::new("Database", "a", "b");
+        let look = Look { inputs: "1".into(), at: Timestamp::UNIX_EPOCH };
+        memory.note(&key, "uid-1", |remembered| remembered.looked = Some(look));
+        assert!(memory.recall(&key, "uid-1").unwrap().looked.is_some());
+        assert!(memory.recall(&key, "uid-2").is_none());
+        memory.note(&key, "uid-2", |_| ());
+        assert!(memory.recall(&key, "uid-2").unwrap().looked.is_none());
+    }
+}

@@ -1,0 +1,120 @@
+//! The one status write of a reconcile, on success and on failure. Nothing is written when nothing changed: the
+//! times in a status move only together with something else.
+
+use crds::names::condition;
+use crds::{DriftStatus, ResourcePhase, Time};
+use planning::conditions::{self, Verdict};
+use planning::{Blocked, Class, Gate};
+
+use super::failure::Failure;
+use super::managed::Provisioned;
+use super::run::Run;
+use super::status::StatusFields;
+
+/// How a resource that is as it should be is described.
+pub(crate) fn ready<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, verdicts: &[Verdict], message: String) {
+    *draft.phase() = Some(ResourcePhase::Ready);
+    *draft.message() = Some(message);
+    *draft.deletion_confirmation() = None;
+    set_conditions(run, draft, verdicts);
+}
+
+/// How a resource that stopped is described.
+pub(crate) fn stopped<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, blocked: &Blocked) {
+    let phase = if run.deleting() {
+        match blocked.class {
+            Class::Refused => ResourcePhase::PendingDeletion,
+            Class::Invalid | Class::Waiting | Class::Transient | Class::Guest | Class::Bug => ResourcePhase::Deleting,
+        }
+    } else {
+        match (blocked.gate, blocked.class) {
+            (Gate::Synced, Class::Waiting | Class::Transient) => ResourcePhase::Pending,
+            (Gate::Accepted | Gate::Synced, _) => ResourcePhase::Failed,
+        }
+    };
+    *draft.phase() = Some(phase);
+    *draft.message() = Some(blocked.message.clone());
+    set_conditions(run, draft, &conditions::stopped(blocked));
+}
+
+/// How a resource is described while its intent is recorded.
+pub(crate) fn creating<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) {
+    use crds::names::reason::{ACCEPTED, CREATING};
+    *draft.phase() = Some(ResourcePhase::Creating);
+    *draft.message() = Some("being created".to_owned());
+    let verdicts = [
+        Verdict::new(condition::ACCEPTED, true, ACCEPTED, "the spec can be served"),
+        Verdict::new(condition::SYNCED, false, CREATING, "being created"),
+        Verdict::new(condition::READY, false, CREATING, "being created"),
+    ];
+    set_conditions(run, draft, &verdicts);
+}
+
+fn set_conditions<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, verdicts: &[Verdict]) {
+    let merged = conditions::merge(draft.conditions(), verdicts, run.generation(), &Time::from(run.now));
+    *draft.conditions() = merged;
+    *draft.observed_generation() = run.generation();
+}
+
+/// Whether the failure is the instance's, told by its own conditions: a resource that was in order keeps its status,
+/// so that an outage of one server does not rewrite the status of everything on it.
+pub(crate) fn is_told_by_the_instance<K: Provisioned>(run: &Run<K>, blocked: &Blocked) -> bool {
+    !run.deleting()
+        && blocked.gate == Gate::Synced
+        && matches!(blocked.class, Class::Transient | Class::Waiting)
+        && blocked.about_the_instance
+        && run.object.observed_generation() == run.generation()
+        && conditions::holds(run.object.conditions(), condition::READY)
+}
+
+/// Writes the status if it differs from what is stored; says whether it did.
+pub(crate) async fn write<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> Result<bool, Failure> {
+    let stored = run.object.status().cloned().unwrap_or_default();
+    if same_but_for_times(draft, &stored) {
+        return Ok(false);
+    }
+    *draft.reconcile_id() = Some(run.reconcile.id().to_owned());
+    *draft.last_reconcile_time() = Some(Time::from(run.now));
+    let written = run.ctx.patches.apply_status(run.object.as_ref(), draft).await;
+    written.map_err(Failure::asking("writing the status"))?;
+    let ownership = draft.ownership().clone();
+    run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.ownership = ownership);
+    Ok(true)
+}
+
+/// Compares without the fields that say when something was looked at.
+fn same_but_for_times<S: StatusFields>(draft: &S, stored: &S) -> bool {
+    let without_times = |status: &S| {
+        let mut status = status.clone();
+        *status.reconcile_id() = None;
+        *status.last_reconcile_time() = None;
+        if let Some(DriftStatus { detected: _, last_checked, diffs: _ }) = status.drift() {
+            *last_checked = None;
+        }
+        status
+    };
+    without_times(draft) == without_times(stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::DatabaseStatus;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn times_alone_are_no_reason_to_write() {
+        let at = |second| Some(Time::from(Timestamp::from_second(second).unwrap()));
+        let drift = |second| Some(DriftStatus { detected: false, last_checked: at(second), diffs: Vec::new() });
+        let status = |second: i64| DatabaseStatus {
+            reconcile_id: Some(second.to_string()),
+            last_reconcile_time: at(second),
+            drift: drift(second),
+            ..DatabaseStatus::default()
+        };
+        assert!(same_but_for_times(&status(1), &status(2)));
+        let other = DatabaseStatus { message: Some("new".into()), ..status(2) };
+        assert!(!same_but_for_times(&status(1), &other));
+    }
+}

@@ -1,0 +1,220 @@
+//! Which resources a change is about, besides the changed one itself.
+//!
+//! Decided here: a resource is looked at again when its wish changed, when its instance changed or was connected,
+//! when a namespace's consent changed, when its output Secret was touched by somebody else, and, while it waits
+//! for another resource of its instance, when that one moved. A status alone is no wish.
+
+use std::sync::Arc;
+
+use crds::names::reason;
+use crds::{
+    ClusterDatabaseInstance, Condition, Database, DatabaseInstance, DatabaseReferenceGrant, DatabaseUser, Instance,
+    InstanceId, Managed, ReferenceGrantFrom,
+};
+use kube::{Resource, ResourceExt};
+
+use crate::cluster::cache::Wish;
+use crate::cluster::pump::Change;
+use crate::cluster::stores::{AnyInstance, Stores};
+use crate::object_key::ObjectKey;
+use crate::operator::output_secrets::OutputSecret;
+use crate::operator::triggers::Triggers;
+
+/// Reasons that another resource of the same instance may remove.
+const WAITS_FOR_ANOTHER: [&str; 3] = [reason::DEPENDENCY_MISSING, reason::CONSENT_MISSING, reason::CONFLICT];
+
+/// What is told when an object is gone.
+pub(crate) type Forget = Arc<dyn Fn(&ObjectKey) + Send + Sync>;
+
+/// Knows who is related to whom, by the caches.
+#[derive(Clone)]
+pub(crate) struct Relations {
+    pub(super) stores: Stores,
+    pub(super) triggers: Triggers,
+    pub(super) forget: Forget,
+}
+
+impl Relations {
+    /// Everything is looked at once.
+    pub(crate) fn all(&self) {
+        let Self { stores, triggers, forget: _ } = self;
+        stores.instances.state().iter().for_each(|object| triggers.queue(&triggers.instances, object.as_ref()));
+        stores
+            .cluster_instances
+            .state()
+            .iter()
+            .for_each(|object| triggers.queue(&triggers.cluster_instances, object.as_ref()));
+        stores.databases.state().iter().for_each(|object| triggers.queue(&triggers.databases, object.as_ref()));
+        stores.users.state().iter().for_each(|object| triggers.queue(&triggers.users, object.as_ref()));
+    }
+
+    /// A `DatabaseInstance` changed.
+    pub(crate) fn instance(&self, change: &Change<DatabaseInstance>) {
+        self.own(change, &self.triggers.instances, |instance| self.of_instance(&instance.id()));
+    }
+
+    /// A `ClusterDatabaseInstance` changed.
+    pub(crate) fn cluster_instance(&self, change: &Change<ClusterDatabaseInstance>) {
+        self.own(change, &self.triggers.cluster_instances, |instance| self.of_instance(&instance.id()));
+    }
+
+    /// A `Database` changed.
+    pub(crate) fn database(&self, change: &Change<Database>) {
+        self.own(change, &self.triggers.databases, |_| {});
+        let moved = match change {
+            Change::Present { before, now } => {
+                let phase = |database: &Database| database.status.as_ref().and_then(|status| status.phase);
+                before.as_ref().is_none_or(|before| phase(before) != phase(now)).then(|| now.instance_id())
+            }
+            Change::Gone(last) => Some(last.instance_id()),
+        };
+        self.sibling(matches!(change, Change::Gone(_)), moved.flatten().as_ref());
+    }
+
+    /// A `DatabaseUser` changed.
+    pub(crate) fn user(&self, change: &Change<DatabaseUser>) {
+        self.own(change, &self.triggers.users, |_| {});
+        let moved = match change {
+            Change::Present { before, now } => {
+                let phase = |user: &DatabaseUser| user.status.as_ref().and_then(|status| status.phase);
+                before.as_ref().is_none_or(|before| phase(before) != phase(now)).then(|| now.instance_id())
+            }
+            Change::Gone(last) => Some(last.instance_id()),
+        };
+        self.sibling(matches!(change, Change::Gone(_)), moved.flatten().as_ref());
+    }
+
+    /// A namespace's consent changed: whom it names, and whom it named.
+    pub(crate) fn grant(&self, change: &Change<DatabaseReferenceGrant>) {
+        let grants = match change {
+            Change::Present { before, now } => {
+                if before.as_ref().is_some_and(|before| before.spec == now.spec) {
+                    return;
+                }
+                before.iter().chain([now]).cloned().collect()
+            }
+            Change::Gone(last) => vec![Arc::clone(last)],
+        };
+        for from in grants.iter().flat_map(|grant| &grant.spec.from) {
+            self.named_by_grant(from);
+        }
+    }
+
+    /// Somebody else touched an output Secret of ours.
+    pub(crate) fn output_secret(&self, secret: &OutputSecret) {
+        let OutputSecret { namespace, name, user, database } = secret;
+        let is_its_secret = |candidate: &DatabaseUser| {
+            let recorded = candidate.status.as_ref().and_then(|status| status.secret.as_ref());
+            recorded.is_some_and(|recorded| {
+                let own_namespace = candidate.metadata.namespace.as_ref();
+                recorded.name.as_ref() == Some(name) && recorded.namespace.as_ref().or(own_namespace) == Some(namespace)
+            })
+        };
+        let mut users = self.stores.users.state_filter(is_its_secret);
+        users.extend(user.as_ref().and_then(|user| self.stores.user(namespace, user)));
+        for user in &users {
+            self.triggers.queue(&self.triggers.users, user.as_ref());
+        }
+        if let Some(database) = database.as_ref().and_then(|database| self.stores.database(namespace, database)) {
+            self.triggers.queue(&self.triggers.databases, database.as_ref());
+        }
+    }
+
+    /// An instance changed, was connected or went: its resources are looked at.
+    pub(crate) fn of_instance(&self, id: &InstanceId) {
+        for database in self.stores.databases_of(id) {
+            self.triggers.queue(&self.triggers.databases, database.as_ref());
+        }
+        for user in self.stores.users_of(id) {
+            self.triggers.queue(&self.triggers.users, user.as_ref());
+        }
+    }
+
+    /// What all own kinds have in common: the object itself, and `others` where its wish changed or it is gone.
+    fn own<K>(
+        &self,
+        change: &Change<K>,
+        queue: &futures::channel::mpsc::UnboundedSender<kube::runtime::reflector::ObjectRef<K>>,
+        others: impl Fn(&K),
+    ) where
+        K: Resource<DynamicType = ()> + ResourceExt + 'static,
+    {
+        match change {
+            Change::Present { before, now } => {
+                let wish = Wish::of(now.as_ref());
+                if before.as_ref().is_some_and(|before| Wish::of(before.as_ref()) == wish) {
+                    return;
+                }
+                self.triggers.queue(queue, now.as_ref());
+                others(now);
+            }
+            Change::Gone(last) => {
+                (self.forget)(&ObjectKey::of(last.as_ref()));
+                others(last);
+            }
+        }
+    }
+
+    /// A resource moved or went: its instance may wait for the last one to go, its siblings for what it brought.
+    fn sibling(&self, gone: bool, instance: Option<&InstanceId>) {
+        let Some(id) = instance else { return };
+        if gone {
+            match self.stores.instance(id).filter(|instance| instance.metadata().deletion_timestamp.is_some()) {
+                Some(AnyInstance::Namespaced(instance)) => {
+                    self.triggers.queue(&self.triggers.instances, instance.as_ref())
+                }
+                Some(AnyInstance::Cluster(instance)) => {
+                    self.triggers.queue(&self.triggers.cluster_instances, instance.as_ref());
+                }
+                None => {}
+            }
+        }
+        // Few wait, so that is asked first: this runs at each step of each resource.
+        let is_waiting_database =
+            |database: &Database| waits(database.conditions()) && database.instance_id().as_ref() == Some(id);
+        for database in self.stores.databases.state_filter(is_waiting_database) {
+            self.triggers.queue(&self.triggers.databases, database.as_ref());
+        }
+        let is_waiting_user = |user: &DatabaseUser| waits(user.conditions()) && user.instance_id().as_ref() == Some(id);
+        for user in self.stores.users.state_filter(is_waiting_user) {
+            self.triggers.queue(&self.triggers.users, user.as_ref());
+        }
+    }
+
+    fn named_by_grant(&self, from: &ReferenceGrantFrom) {
+        let Self { stores, triggers, forget: _ } = self;
+        let is_there = |namespace: Option<&String>| namespace == from.namespace.as_ref();
+        match from.kind.as_str() {
+            "DatabaseInstance" => stores
+                .instances
+                .state_filter(|object| is_there(object.metadata.namespace.as_ref()))
+                .iter()
+                .for_each(|object| triggers.queue(&triggers.instances, object.as_ref())),
+            "ClusterDatabaseInstance" => stores
+                .cluster_instances
+                .state()
+                .iter()
+                .for_each(|object| triggers.queue(&triggers.cluster_instances, object.as_ref())),
+            "Database" => stores
+                .databases
+                .state_filter(|object| is_there(object.metadata.namespace.as_ref()))
+                .iter()
+                .for_each(|object| triggers.queue(&triggers.databases, object.as_ref())),
+            "DatabaseUser" => stores
+                .users
+                .state_filter(|object| is_there(object.metadata.namespace.as_ref()))
+                .iter()
+                .for_each(|object| triggers.queue(&triggers.users, object.as_ref())),
+            _ => {}
+        }
+    }
+}
+
+fn waits(conditions: &[Condition]) -> bool {
+    conditions
+        .iter()
+        .any(|condition| condition.status == "False" && WAITS_FOR_ANOTHER.contains(&condition.reason.as_str()))
+}
+
+#[cfg(test)]
+mod tests;

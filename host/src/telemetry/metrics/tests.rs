@@ -1,0 +1,126 @@
+//! What a scrape shows.
+
+use super::*;
+
+struct Fixed;
+
+impl Readings for Fixed {
+    fn resources(&self) -> Vec<(&'static str, usize)> {
+        vec![("Database", 3), ("DatabaseUser", 0)]
+    }
+
+    fn sandbox(&self) -> sandbox::Counters {
+        sandbox::Counters { sessions_opened: 7, sessions_open: 2, reveals: 5, traps: 1, ..Default::default() }
+    }
+
+    fn engines(&self) -> (usize, usize) {
+        (1, 2)
+    }
+}
+
+fn recorded() -> Metrics {
+    let metrics = Metrics::new(Arc::new(Fixed));
+    let instance = InstanceId::namespaced("team-a", "main");
+    let second = Duration::from_secs(1);
+    metrics.connection_attempt(&instance, "postgres", Ending::Success, second);
+    metrics.connection_attempt(&instance, "postgres", Ending::Failure, second);
+    metrics.instance_checked(&instance, "postgres", true, Timestamp::from_second(1_700_000_000).unwrap());
+    metrics.instance_info(
+        &instance,
+        &InstanceInfoLabels {
+            instance: "main".to_owned(),
+            namespace: "team-a".to_owned(),
+            engine: "postgres".to_owned(),
+            version: "15.18".to_owned(),
+            host: "db.example.org".to_owned(),
+            port: "5432".to_owned(),
+            phase: "Ready".to_owned(),
+        },
+    );
+    metrics.database_operation(&instance, "postgres", Operation::Create, Ending::Success, second);
+    metrics.database_size(
+        &DatabaseLabels {
+            name: "orders".to_owned(),
+            database: "orders_db".to_owned(),
+            instance: "main".to_owned(),
+            engine: "postgres".to_owned(),
+            namespace: "team-a".to_owned(),
+        },
+        8192,
+    );
+    metrics.database_info(&DatabaseInfoLabels {
+        name: "orders".to_owned(),
+        database: "orders_db".to_owned(),
+        instance: "main".to_owned(),
+        namespace: "team-a".to_owned(),
+        phase: "Ready".to_owned(),
+    });
+    metrics.user_operation(&instance, "postgres", Operation::SetPassword, Ending::Failure, second);
+    metrics.user_info(&UserInfoLabels {
+        name: "app".to_owned(),
+        username: "app".to_owned(),
+        instance: "main".to_owned(),
+        namespace: "team-a".to_owned(),
+        phase: "Ready".to_owned(),
+    });
+    let database = ObjectKey::new("Database", "team-a", "orders");
+    metrics.drift_looked(&database, true);
+    metrics.drift_corrected(&database, Ending::Success);
+    metrics.reconciled("Database", "changed", second);
+    metrics
+}
+
+#[test]
+fn every_metric_appears_under_its_name() {
+    let text = recorded().text().unwrap();
+    for line in [
+        r#"dbops_connection_attempts_total{instance="main",namespace="team-a",engine="postgres",status="success"} 1"#,
+        r#"dbops_connection_attempts_total{instance="main",namespace="team-a",engine="postgres",status="failure"} 1"#,
+        r#"dbops_connection_latency_seconds_count{instance="main",namespace="team-a",engine="postgres"} 1"#,
+        r#"dbops_instance_healthy{instance="main",namespace="team-a",engine="postgres"} 1"#,
+        r#"dbops_instance_last_health_check_timestamp_seconds{instance="main",namespace="team-a",engine="postgres"} 1700000000.0"#,
+        r#"dbops_instance_info{instance="main",namespace="team-a",engine="postgres",version="15.18","#,
+        r#"dbops_database_operations_total{operation="create","#,
+        r#"dbops_database_operation_duration_seconds_count{operation="create",engine="postgres"} 1"#,
+        r#"dbops_database_size_bytes{name="orders",database="orders_db","#,
+        r#"dbops_database_info{name="orders","#,
+        r#"dbops_user_operations_total{operation="set_password","#,
+        "dbops_user_operation_duration_seconds_count{",
+        r#"dbops_user_info{name="app","#,
+        r#"dbops_resource_count{kind="Database"} 3"#,
+        r#"dbops_drift_detected{kind="Database",namespace="team-a",name="orders"} 1"#,
+        r#"dbops_drift_detections_total{kind="Database",namespace="team-a",name="orders"} 1"#,
+        r#"dbops_drift_corrections_total{kind="Database",namespace="team-a",name="orders",status="success"} 1"#,
+        r#"dbops_reconcile_total{kind="Database",outcome="changed"} 1"#,
+        r#"dbops_reconcile_duration_seconds_count{kind="Database"} 1"#,
+        "dbops_sessions_open 2",
+        "dbops_sessions_opened_total 7",
+        "dbops_secret_reveals_total 5",
+        "dbops_guest_traps_total 1",
+        "dbops_guests_instantiated_total 0",
+        "dbops_engines_available 1",
+        "dbops_engines_unavailable 2",
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn a_deleted_object_leaves_no_label_set_behind() {
+    let metrics = recorded();
+    metrics.forget(&ObjectKey::new("Database", "team-a", "orders"));
+    metrics.forget(&ObjectKey::new("DatabaseUser", "team-a", "app"));
+    metrics.forget(&ObjectKey::new("DatabaseInstance", "team-a", "main"));
+    let text = metrics.text().unwrap();
+    for word in ["orders", "\"app\"", "\"main\"", "team-a"] {
+        assert!(!text.contains(word), "{word} is still in\n{text}");
+    }
+}
+
+#[test]
+fn a_failed_connection_has_no_latency() {
+    let metrics = Metrics::new(Arc::new(Fixed));
+    metrics.connection_attempt(&InstanceId::cluster("main"), "x", Ending::Failure, Duration::from_secs(30));
+    assert!(!metrics.text().unwrap().contains("dbops_connection_latency_seconds_count{"));
+}

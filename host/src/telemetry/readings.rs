@@ -1,0 +1,66 @@
+//! What is read at each scrape instead of being recorded: counts that somebody else keeps.
+
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::telemetry::labels::KindLabels;
+
+/// Counts as they are now.
+pub trait Readings: Send + Sync {
+    /// How many resources of each kind there are.
+    fn resources(&self) -> Vec<(&'static str, usize)>;
+    /// What the sandbox counted.
+    fn sandbox(&self) -> sandbox::Counters;
+    /// How many engines can be used, and how many were refused or are broken.
+    fn engines(&self) -> (usize, usize);
+}
+
+/// Writes the readings into the answer to a scrape.
+pub(crate) struct ReadingsCollector(pub(crate) Arc<dyn Readings>);
+
+impl std::fmt::Debug for ReadingsCollector {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("ReadingsCollector")
+    }
+}
+
+impl Collector for ReadingsCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let mut resources =
+            encoder.encode_descriptor("resource_count", "Resources in the cluster", None, MetricType::Gauge)?;
+        for (kind, count) in self.0.resources() {
+            ConstGauge::new(whole(count)).encode(resources.encode_family(&KindLabels { kind })?)?;
+        }
+        let counters = self.0.sandbox();
+        for (name, help, count) in [
+            ("sessions_opened", "Streams to database servers opened", counters.sessions_opened),
+            ("secret_reveals", "Secret values that adapters asked for and got", counters.reveals),
+            ("guest_traps", "Calls of adapters that ended in a trap or against a limit", counters.traps),
+            ("guest_deadlines", "Calls of adapters that ran into their deadline", counters.deadlines),
+            ("guests_instantiated", "Adapters instantiated", counters.guests_started),
+        ] {
+            let descriptor = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(count).encode(descriptor)?;
+        }
+        let (usable, unusable) = self.0.engines();
+        let sessions = usize::try_from(counters.sessions_open).unwrap_or(usize::MAX);
+        for (name, help, count) in [
+            ("sessions_open", "Streams to database servers open now", sessions),
+            ("engines_available", "Adapters that can be used", usable),
+            ("engines_unavailable", "Adapters that were refused or are broken", unusable),
+        ] {
+            let descriptor = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(whole(count)).encode(descriptor)?;
+        }
+        Ok(())
+    }
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,98 @@
+//! PostgreSQL's programs: the distribution's own, and a newer major version from a newer Debian suite.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::{apt, debian, find_program, run};
+
+/// The suite that has the newer version.
+const NEWER_SUITE: &str = "trixie";
+const NEWER_MAJOR: u32 = 17;
+
+/// Which PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// The one of this machine's distribution, or of `POSTGRES_BIN_DIR`.
+    #[default]
+    Distribution,
+    /// PostgreSQL 17, from Debian's suite of that version.
+    Newer,
+}
+
+/// Where the programs of one version are.
+#[derive(Debug, Clone)]
+pub struct Binaries {
+    /// The folder with `postgres` and `initdb`, as seen from inside `root`.
+    pub folder: PathBuf,
+    /// The root folder that they have to run in, where it is not the machine's own.
+    pub root: Option<PathBuf>,
+}
+
+impl Binaries {
+    /// The path of one program.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+/// Finds or installs the programs.
+pub fn binaries(version: Version) -> Result<Binaries> {
+    match version {
+        Version::Distribution => distribution(),
+        Version::Newer => newer(),
+    }
+}
+
+fn distribution() -> Result<Binaries> {
+    if let Some(folder) = std::env::var_os("POSTGRES_BIN_DIR").map(PathBuf::from) {
+        if !folder.join("postgres").is_file() {
+            bail!("POSTGRES_BIN_DIR names {}, which has no postgres", folder.display());
+        }
+        return Ok(Binaries { folder, root: None });
+    }
+    if let Some(folder) = installed() {
+        return Ok(Binaries { folder, root: None });
+    }
+    prevent_default_cluster()?;
+    apt::install(&["postgresql", "postgresql-contrib"])?;
+    let folder = installed().context("the package postgresql brought no server")?;
+    Ok(Binaries { folder, root: None })
+}
+
+/// The highest installed version.
+fn installed() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok();
+    let packaged = versions
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let major: u32 = entry.file_name().to_str()?.parse().ok()?;
+            Some((major, entry.path().join("bin")))
+        })
+        .filter(|(_, folder)| folder.join("postgres").is_file() && folder.join("initdb").is_file())
+        .max_by_key(|(major, _)| *major)
+        .map(|(_, folder)| folder);
+    packaged.or_else(|| {
+        let postgres = find_program("postgres")?;
+        let folder = postgres.parent()?.to_owned();
+        folder.join("initdb").is_file().then_some(folder)
+    })
+}
+
+/// Debian's package starts a server on the usual port unless this file says otherwise; nobody asked for that one.
+fn prevent_default_cluster() -> Result<()> {
+    let path = "/etc/postgresql-common/createcluster.conf";
+    if Path::new(path).exists() {
+        return Ok(());
+    }
+    let script = format!("mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' > {path}");
+    run(&mut apt::as_root(&["sh", "-c", &script])?)
+}
+
+fn newer() -> Result<Binaries> {
+    let package = format!("postgresql-{NEWER_MAJOR}");
+    let root = debian::suite(NEWER_SUITE, &[&package])?;
+    Ok(Binaries { folder: PathBuf::from(format!("/usr/lib/postgresql/{NEWER_MAJOR}/bin")), root: Some(root) })
+}

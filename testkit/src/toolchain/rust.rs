@@ -1,0 +1,34 @@
+//! What rustup and cargo bring.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::{announce, lock, run};
+
+/// The target that the engines are compiled for.
+pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// Makes sure that guests can be compiled.
+pub fn wasm_target() -> Result<()> {
+    let _lock = lock("rustup")?;
+    let installed = Command::new("rustup").args(["target", "list", "--installed"]).output();
+    // Without rustup the compiler comes from elsewhere and brings its targets itself; cargo will say if not.
+    let Ok(installed) = installed else { return Ok(()) };
+    if String::from_utf8_lossy(&installed.stdout).lines().any(|line| line.trim() == WASM_TARGET) {
+        return Ok(());
+    }
+    announce(&format!("the Rust target {WASM_TARGET} (rustup)"));
+    run(Command::new("rustup").args(["target", "add", WASM_TARGET]))
+}
+
+/// Makes sure that the test runner is there.
+pub fn nextest() -> Result<()> {
+    let _lock = lock("nextest")?;
+    let present = Command::new("cargo").args(["nextest", "--version"]).output();
+    if present.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    announce("cargo-nextest (built by cargo install, some minutes, once)");
+    run(Command::new("cargo").args(["install", "cargo-nextest", "--locked"]))
+}

@@ -1,0 +1,146 @@
+//! The adapter: honest by the toy protocol, until it is told to misbehave.
+
+use dbprovision_sdk::adapter::databases::{DatabaseInfo, DatabaseSpec};
+use dbprovision_sdk::adapter::{Description, InstanceExamination, Server, Settings};
+use dbprovision_sdk::bindings::dbprovision::adapter::{net, secrets};
+use dbprovision_sdk::{
+    Adapter, Backups, Change, Databases, Error, ErrorKind, Examination, Grants, Mark, NetError, Restores, Result, Roles,
+    Schemas, Secret, Selection, Standing, UpdateReport, Users,
+};
+
+use crate::misbehave::{loop_for_ever, misbehave, park};
+use crate::toy::Session;
+use crate::{Behaviour, MISBEHAVE, SECOND_SESSION, WAIT, describe, leak};
+
+/// The adapter and its session.
+#[derive(Default)]
+pub(crate) struct Guest {
+    session: Option<Session>,
+}
+
+impl Guest {
+    fn session(&mut self) -> Result<&mut Session> {
+        self.session.as_mut().ok_or_else(|| Error::new(ErrorKind::Transient(None), "there is no session", ""))
+    }
+}
+
+impl Adapter for Guest {
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn describe() -> Description {
+        describe::describe()
+    }
+
+    fn examine(_: &Settings) -> Result<InstanceExamination> {
+        Ok(InstanceExamination { tls: None, connect_timeout_ms: None })
+    }
+
+    fn connect(&mut self, _: &Settings) -> Result<Server> {
+        if Behaviour::chosen() == Behaviour::LoopsWhileConnecting {
+            loop_for_ever();
+        }
+        self.session = None;
+        self.session = Some(Session::open()?);
+        self.get_version()
+    }
+
+    fn close(&mut self) {
+        if let Some(session) = self.session.take() {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "all others part politely")]
+            match Behaviour::chosen() {
+                Behaviour::LoopsWhileClosing => loop_for_ever(),
+                Behaviour::ParksWhileClosing => park(session.connection()),
+                _ => session.quit(),
+            }
+        }
+    }
+
+    fn ping(&mut self) -> Result<()> {
+        match self.session()?.ask(b"PING")?.as_str() {
+            "PONG" => Ok(()),
+            other => Err(Error::protocol("the server does not answer pings", other)),
+        }
+    }
+
+    fn get_version(&mut self) -> Result<Server> {
+        let identity = self.session()?.identity.clone();
+        Ok(Server { version: "1.0".to_owned(), identity, administrator: "admin".to_owned(), superuser: true })
+    }
+}
+
+impl Databases for Guest {
+    fn examine(spec: &DatabaseSpec) -> Result<Examination> {
+        if spec.name == MISBEHAVE {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "all others misbehave elsewhere")]
+            match Behaviour::chosen() {
+                Behaviour::LoopsInAnExamination => loop_for_ever(),
+                Behaviour::DialsInAnExamination => {
+                    if !matches!(net::connect("primary"), Err(NetError::Denied(_))) {
+                        return Err(Error::conflict("an examination has a connection"));
+                    }
+                    if secrets::instance_credentials().is_ok() {
+                        return Err(Error::conflict("an examination has the credentials"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(Examination { privileges: Vec::new(), references: Vec::new(), companions: Vec::new() })
+    }
+
+    fn exists(&mut self, name: &str) -> Result<bool> {
+        match name {
+            MISBEHAVE => misbehave(self.session()?),
+            WAIT => Ok(self.session()?.ask(b"WAIT")? == "DONE"),
+            SECOND_SESSION => {
+                let mut second = Session::open()?;
+                let answer = second.ask(b"PING")?;
+                second.quit();
+                Ok(answer == "PONG")
+            }
+            _ => self.ping().map(|()| true),
+        }
+    }
+
+    fn update(&mut self, _: &DatabaseSpec, _: &Mark, _: &[(String, Secret)], _: &Selection) -> Result<UpdateReport> {
+        if Behaviour::chosen() != Behaviour::LeaksInAReport {
+            return Ok(UpdateReport { changes: Vec::new(), applied: Vec::new() });
+        }
+        let sentence = leak::sentence(&self.session()?.password);
+        let change = Change {
+            id: sentence.clone(),
+            field: sentence.clone(),
+            expected: sentence.clone(),
+            actual: sentence.clone(),
+            destructive: false,
+            impossible: false,
+        };
+        Ok(UpdateReport { changes: vec![change], applied: vec![sentence] })
+    }
+
+    fn get_info(&mut self, _: &str) -> Result<Option<DatabaseInfo>> {
+        if Behaviour::chosen() != Behaviour::LeaksInAnAnswer {
+            return Ok(None);
+        }
+        let sentence = leak::sentence(&self.session()?.password);
+        let escaped = sentence.replace('\\', "\\\\").replace('"', "\\\"");
+        Ok(Some(DatabaseInfo {
+            name: sentence.clone(),
+            object_id: Some(sentence.clone()),
+            owner: Some(String::from_utf8_lossy(&self.session()?.password).into_owned()),
+            mark: None,
+            standing: Standing::Ordinary,
+            size_bytes: None,
+            details: Some(format!("{{\"{escaped}\": [\"{escaped}\"]}}")),
+        }))
+    }
+}
+
+impl Users for Guest {}
+impl Roles for Guest {}
+impl Grants for Guest {}
+impl Schemas for Guest {}
+impl Backups for Guest {}
+impl Restores for Guest {}

@@ -1,0 +1,99 @@
+//! The operator is killed before and after every write to the API server and every statement to the database, started
+//! again, and must end where an undisturbed run ends: the same objects, the same catalogue, a login with every
+//! Secret, nothing left over. In a second round the resources are deleted right after the kill, and nothing may be
+//! left at all.
+//!
+//! The points are counted in an undisturbed run by the proxies that later kill. A run that is disturbed may take
+//! another way, so a point beyond its end counts as not visited; the tests fail when too few were.
+
+#[path = "crash_points/lane.rs"]
+mod lane;
+#[path = "crash_points/points.rs"]
+mod points;
+#[path = "crash_points/scenario.rs"]
+mod scenario;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result, ensure};
+
+use lane::Lane;
+use points::{Point, Survey};
+use scenario::Scenario;
+
+/// Waiting for the API server and for pauses is most of a visit, so several go on side by side.
+const LANES: usize = 3;
+
+/// Visits every point of a scenario and says how many were met.
+async fn visit(scenario: Scenario, deleting: bool, at_least: usize) -> Result<()> {
+    let mut first = Lane::open(scenario).await?;
+    let survey = Arc::new(first.survey().await?);
+    let points = survey.points();
+    let total = points.len();
+    let queue = Arc::new(Mutex::new(VecDeque::from(points)));
+    let mut first = Some(first);
+    let mut lanes = tokio::task::JoinSet::new();
+    for _ in 0..LANES {
+        lanes.spawn(drive(first.take(), scenario, deleting, Arc::clone(&survey), Arc::clone(&queue)));
+    }
+    let mut visited = 0;
+    while let Some(ended) = lanes.join_next().await {
+        visited += ended.context("run a lane")??;
+    }
+    let round = if deleting { "deleted right after the kill" } else { "restarted" };
+    println!("{scenario:?}, {round}: {visited} of {total} points visited ({survey})");
+    ensure!(visited >= at_least, "only {visited} points were visited, at least {at_least} are expected");
+    Ok(())
+}
+
+/// Takes points from the queue until it is empty.
+async fn drive(
+    lane: Option<Lane>,
+    scenario: Scenario,
+    deleting: bool,
+    survey: Arc<Survey>,
+    queue: Arc<Mutex<VecDeque<Point>>>,
+) -> Result<usize> {
+    let mut lane = match lane {
+        Some(lane) => lane,
+        None => Lane::open(scenario).await?,
+    };
+    let mut visited = 0;
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(point) = next else { return Ok(visited) };
+        let met = lane.visit(point, deleting, &survey).await;
+        visited += usize::from(met.with_context(|| format!("{scenario:?}, killed {point}"))?);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_ends_where_an_undisturbed_one_ends() -> Result<()> {
+    visit(Scenario::Create, false, 100).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
+    visit(Scenario::Create, true, 100).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_password_ends_where_an_undisturbed_one_ends() -> Result<()> {
+    visit(Scenario::Password, false, 10).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_ends_where_an_undisturbed_one_ends() -> Result<()> {
+    visit(Scenario::Update, false, 40).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
+    visit(Scenario::Update, true, 40).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_leaves_nothing() -> Result<()> {
+    visit(Scenario::Delete, false, 40).await
+}

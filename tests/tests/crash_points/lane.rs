@@ -1,0 +1,222 @@
+//! One series of visits: a namespace, a server, two proxies and an operator that dies again and again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, ensure};
+use dbprovision_tests::catalogue::Catalogue;
+use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
+use serde_json::Value;
+use testkit::postgres::{Options, PostgresEndpoint, PostgresServer};
+use testkit::proxy::tcp::Protocol;
+use testkit::proxy::{ApiProxy, Fault, TcpProxy};
+use testkit::world::Operator;
+
+use crate::points::{End, Point, Side, Survey};
+use crate::scenario::{Scenario, WORD, delete, password, populate, subjects};
+
+/// A lane.
+pub(crate) struct Lane {
+    scenario: Scenario,
+    stage: Stage,
+    server: PostgresServer,
+    /// The server, as the operator reaches it.
+    through: PostgresEndpoint,
+    api: ApiProxy,
+    database: TcpProxy,
+    operator: Operator,
+    round: u32,
+    populated: bool,
+}
+
+impl Lane {
+    pub(crate) async fn open(scenario: Scenario) -> Result<Self> {
+        let stage = Stage::open("crash").await?;
+        let server = PostgresServer::start(Options::default()).await?;
+        let api = ApiProxy::start(stage.namespace().cluster()).await?;
+        let database = TcpProxy::start(SocketAddr::from(([127, 0, 0, 1], server.port)), Protocol::Postgres).await?;
+        let mut through = (*server).clone();
+        through.port = database.address().port();
+        let mut options = stage.options();
+        options.kubeconfig = api.cluster()?.kubeconfig_path().to_owned();
+        let operator = Operator::start(options).await?;
+        Ok(Self { scenario, stage, server, through, api, database, operator, round: 0, populated: false })
+    }
+
+    /// Plays the scenario undisturbed: what is counted, and where it ends. Twice, because the very first time makes
+    /// what is there for ever after (the key of the fingerprints).
+    pub(crate) async fn survey(&mut self) -> Result<Survey> {
+        let mut survey = None;
+        for _ in 0..2 {
+            self.begin().await?;
+            self.api.reset();
+            self.database.reset();
+            self.scenario.act(&self.stage, &self.through, self.round).await?;
+            self.until_at_goal(false).await?;
+            let writes = self.api.writes();
+            let writes = writes.iter().map(|write| format!("{:?} {} {:?}", write.verb, write.resource, write.name));
+            survey = Some(Survey {
+                writes: writes.collect(),
+                statements: self.database.statements(),
+                end: self.end().await?,
+            });
+            self.round += 1;
+        }
+        survey.context("survey the scenario")
+    }
+
+    /// Goes to where the scenario begins.
+    async fn begin(&mut self) -> Result<()> {
+        match (self.scenario.begins_populated(), self.populated) {
+            (true, false) => {
+                populate(&self.stage, &self.through, self.round).await?;
+                self.populated = true;
+                self.until_populated().await
+            }
+            (false, true) => self.empty().await,
+            (true, true) | (false, false) => Ok(()),
+        }
+    }
+
+    /// Deletes everything and checks that nothing is left.
+    async fn empty(&mut self) -> Result<()> {
+        delete(&self.stage).await?;
+        self.until_gone().await?;
+        self.populated = false;
+        Ok(())
+    }
+
+    /// Kills the operator at a point and sees where it ends. Says whether the point was met.
+    pub(crate) async fn visit(&mut self, point: Point, deleting: bool, survey: &Survey) -> Result<bool> {
+        self.begin().await?;
+        let met =
+            self.kill_at(point).await.with_context(|| format!("at {}", survey.describe(point).unwrap_or_default()))?;
+        if deleting {
+            delete(&self.stage).await?;
+        }
+        self.operator.restart().await.context("start the operator again")?;
+        self.until_at_goal(deleting)
+            .await
+            .with_context(|| format!("at {}", survey.describe(point).unwrap_or_default()))?;
+        if !deleting {
+            let end = self.end().await?;
+            let expected = &survey.end;
+            ensure!(end == *expected, "it ended at {end:#?}\ninstead of {expected:#?}");
+        }
+        let leftovers = Catalogue::leftovers(&self.server).await?;
+        ensure!(leftovers.is_empty(), "left over at {}: {leftovers:?}", survey.describe(point)?);
+        self.round += 1;
+        Ok(met)
+    }
+
+    async fn kill_at(&mut self, point: Point) -> Result<bool> {
+        let met = Arc::new(AtomicBool::new(false));
+        let (kill, told) = (self.operator.killer()?, Arc::clone(&met));
+        let fault = Fault::TellAndCut(Arc::new(move || {
+            told.store(true, Ordering::SeqCst);
+            kill();
+        }));
+        self.api.reset();
+        self.database.reset();
+        match point.side {
+            Side::Api => self.api.at_write(point.k, point.moment, fault),
+            Side::Database => self.database.at_statement(point.k, point.moment, fault),
+        }
+        self.scenario.act(&self.stage, &self.through, self.round).await?;
+        // A point beyond the end of this run is never met: then the scenario is at its goal with the operator alive.
+        self.stage
+            .eventually("the operator dies or is done", PATIENCE, &self.operator, async || {
+                if met.load(Ordering::SeqCst) {
+                    ensure!(!self.operator.is_running(), "it is being killed");
+                    return Ok(());
+                }
+                self.is_at_goal(false).await
+            })
+            .await?;
+        self.api.disarm();
+        self.database.disarm();
+        Ok(met.load(Ordering::SeqCst))
+    }
+
+    async fn until_at_goal(&mut self, deleting: bool) -> Result<()> {
+        if deleting || !self.scenario.ends_populated() {
+            self.until_gone().await?;
+            self.populated = false;
+            return Ok(());
+        }
+        self.until_populated().await?;
+        self.populated = true;
+        Ok(())
+    }
+
+    async fn is_at_goal(&self, deleting: bool) -> Result<()> {
+        if deleting || !self.scenario.ends_populated() { self.is_gone().await } else { self.is_populated().await }
+    }
+
+    async fn until_populated(&self) -> Result<()> {
+        self.stage.eventually("everything is there", PATIENCE, &self.operator, async || self.is_populated().await).await
+    }
+
+    async fn until_gone(&self) -> Result<()> {
+        self.stage.eventually("everything is gone", PATIENCE, &self.operator, async || self.is_gone().await).await?;
+        let left = Catalogue::read(&self.server, WORD).await?;
+        ensure!(left.is_empty(), "left behind on the server: {left:#?}");
+        // Owned by what is gone, so Kubernetes' garbage collector, which is absent here, would take them.
+        for name in self.stage.names("Secret").await? {
+            let secret = Subject::secret(&name);
+            if name != "main-admin" && name != "given" {
+                let owner = self.stage.get(&secret).await?;
+                ensure!(owner.text("/metadata/ownerReferences/0/kind")? == "DatabaseUser", "{name} belongs to nobody");
+                self.stage.delete(&secret).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ready, about the newest spec, and everybody logs in with the Secret.
+    async fn is_populated(&self) -> Result<()> {
+        for subject in &subjects() {
+            let seen = self.stage.get(subject).await?;
+            seen.check(&ready())?;
+            ensure!(seen.at("/metadata/deletionTimestamp").is_none(), "{subject} is being deleted");
+        }
+        let login = async |user: &str, word: &str| -> Result<()> {
+            let login = self.server.try_login(user, word, "postgres").await?;
+            ensure!(login.is_accepted(), "{user}: {login:?}");
+            Ok(())
+        };
+        let secret = Subject::secret("app");
+        ensure!(self.stage.secret_value(&secret, "username").await? == "crash_app");
+        login("crash_app", &self.stage.secret_value(&secret, "password").await?).await?;
+        // The given password as it is in its Secret now, which is that of the round.
+        let given = self.stage.secret_value(&Subject::secret("given"), "word").await?;
+        ensure!(self.scenario != Scenario::Password || given == password(self.round), "the Secret is of another round");
+        login("crash_own", &given).await
+    }
+
+    async fn is_gone(&self) -> Result<()> {
+        for subject in &subjects() {
+            let found = self.stage.find(subject).await?;
+            ensure!(found.is_none(), "{subject} is there: {}", found.map(|seen| seen.summary()).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    async fn end(&self) -> Result<End> {
+        let mut objects = Vec::new();
+        for subject in &subjects() {
+            if let Some(seen) = self.stage.find(subject).await? {
+                let finalizers = seen.at("/metadata/finalizers").cloned().unwrap_or(Value::Null);
+                objects.push(format!("{subject}: {} {finalizers}", seen.summary()));
+            }
+        }
+        let mut secrets = self.stage.names("Secret").await?;
+        secrets.sort();
+        let mut catalogue = Catalogue::read(&self.server, WORD).await?;
+        for attributes in catalogue.roles.values_mut().chain(catalogue.databases.values_mut()) {
+            *attributes = self.scenario.without_round(attributes, self.round);
+        }
+        Ok(End { objects, secrets, catalogue })
+    }
+}

@@ -1,0 +1,264 @@
+//! Hostile texts in every string field: taken literally, or refused before anything happens.
+//!
+//! The judge is the server: what is in its catalogue, whether the canary lives, and that its log shows no statement
+//! that a text broke apart.
+
+use anyhow::{Context as _, Result, ensure};
+use crds::names::{condition, reason};
+use dbprovision_tests::theatre::{Resource, Site, literal, perform};
+use serde_json::{Value, json};
+
+#[path = "hostile_names/passwords.rs"]
+mod passwords;
+
+/// Texts that mean something to a shell, a statement, a pattern, a template or a path.
+const HOSTILE: [&str; 18] = [
+    "x'; DROP TABLE y; --",
+    "\"; DROP TABLE y; --",
+    "a'b''c",
+    "a\"b\"\"c",
+    "back\\slash\\'",
+    "E'\\x41",
+    "$$ $a$ $1",
+    "semi;colon",
+    "two\nlines\tand\r",
+    "/* no comment */ --",
+    "%_*?[a-z]",
+    "{{.Name}} ${HOME} %s",
+    "../../etc/passwd",
+    "UPPER lower",
+    "Ünïcödé 数据库 😀",
+    "e\u{301} \u{202e}drawkcab \u{200b}",
+    "dots.and,commas=equals",
+    " spaces around ",
+];
+
+/// A text that ends in the site's tag, so that no other test has it.
+fn tagged(site: &Site, text: &str) -> String {
+    format!("{text}{}", site.tag())
+}
+
+/// Exactly this many bytes, mostly quotes.
+fn long(site: &Site, bytes: usize) -> String {
+    format!("{}{}", "'".repeat(bytes - site.tag().len()), site.tag())
+}
+
+/// Names that PostgreSQL can hold.
+fn names(site: &Site) -> Vec<String> {
+    let mut names: Vec<String> = HOSTILE.iter().map(|text| tagged(site, text)).collect();
+    names.push(long(site, 63));
+    names.push(format!("{}{}", "ü".repeat(28), site.tag()));
+    names
+}
+
+async fn plant_canary(site: &Site, database: &str) -> Result<()> {
+    site.rows(database, "CREATE TABLE IF NOT EXISTS public.y AS SELECT 1 AS alive").await.map(drop)
+}
+
+/// Fails where the log shows a statement of the operator's that a text broke apart.
+fn no_statement_broke(site: &Site, log_before: usize) -> Result<()> {
+    let log = site.server.log_text();
+    let tag = site.tag();
+    let broken: Vec<&str> = log
+        .get(log_before..)
+        .unwrap_or(&log)
+        .lines()
+        .filter(|line| line.contains("ERROR:") && (line.contains("syntax error") || line.contains("unterminated")))
+        .collect();
+    ensure!(broken.is_empty(), "with the tag {tag} statements broke: {broken:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn hostile_names_of_databases_users_schemas_and_owners_are_taken_literally() {
+    perform("hostile-names", async |site| {
+        plant_canary(site, "postgres").await?;
+        let log_before = site.server.log_text().len();
+        let mut made: Vec<(String, Resource, Resource)> = Vec::new();
+        for (number, name) in names(site).into_iter().enumerate() {
+            let (user, database) = (site.user(&format!("u{number}n")), site.database(&format!("d{number}n")));
+            let secret = format!("{}-login", user.name);
+            user.create(site.user_spec(&name, json!({ "passwordSecret": { "secretName": secret } }))).await?;
+            database
+                .create(site.database_spec(&name, json!({
+                    "owner": name,
+                    "postgres": {
+                        "schemas": [{ "name": name, "owner": name }],
+                        "extensions": [{ "name": "hstore", "schema": name }],
+                        "defaultPrivileges": [{
+                            "role": name, "grantee": name, "schema": name, "objectType": "functions",
+                            "privileges": ["EXECUTE"],
+                        }],
+                    },
+                    "initSQL": { "inline": ["CREATE TABLE public.y AS SELECT 1 AS alive"] },
+                })))
+                .await?;
+            made.push((name, user, database));
+        }
+        for (name, user, database) in &made {
+            user.ready().await.with_context(|| format!("the user {name:?}"))?;
+            database.ready().await.with_context(|| format!("the database {name:?}"))?;
+            let owner = format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = {}", literal(name));
+            site.sees("postgres", &owner, name).await?;
+            let schema = format!("SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = {}", literal(name));
+            site.sees(name, &schema, name).await?;
+            let extension = "SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'hstore'";
+            site.sees(name, extension, name).await?;
+            site.sees(name, "SELECT count(*) FROM pg_default_acl WHERE defaclobjtype = 'f'", "1").await?;
+            site.sees(name, "SELECT alive FROM public.y", "1").await?;
+            let secret = format!("{}-login", user.name);
+            let session = site.login(&secret, name).await?;
+            let found = session.rows("SELECT current_user, current_database()").await?;
+            ensure!(found == [vec![Some(name.clone()), Some(name.clone())]], "{found:?}");
+        }
+        let like = format!("SELECT count(*) FROM pg_database WHERE datname LIKE '%{}'", site.tag());
+        site.sees("postgres", &like, &made.len().to_string()).await?;
+        for (_, user, database) in &made {
+            database.delete().await?;
+            user.delete().await?;
+        }
+        for (name, user, database) in &made {
+            database.gone().await?;
+            user.gone().await?;
+            ensure!(!site.has_database(name).await? && !site.has_role(name).await?, "{name:?} is still there");
+        }
+        site.sees("postgres", "SELECT alive FROM public.y", "1").await?;
+        no_statement_broke(site, log_before)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_that_the_server_could_not_keep_are_refused_before_anything_happens() {
+    perform("hostile-refused", async |site| {
+        let wrong = [
+            ("toolong", long(site, 64), reason::INVALID_NAME),
+            ("wide", format!("{}{}", "ü".repeat(29), site.tag()), reason::INVALID_NAME),
+            ("nul", tagged(site, "a\u{0}b"), reason::INVALID_OPTIONS),
+            ("reserved", "none".to_owned(), reason::INVALID_OPTIONS),
+        ];
+        for (stem, name, expected) in wrong {
+            let (user, database) = (site.user(stem), site.database(stem));
+            user.create(site.user_spec(&name, json!({}))).await?;
+            let message = user.refused(expected).await?;
+            ensure!(message.contains("spec.username"), "{stem}: {message}");
+            ensure!(user.status().await?.get("ownership").is_none(), "{stem}: an intent was recorded");
+            user.remove().await?;
+            if stem == "reserved" {
+                continue;
+            }
+            database.create(site.database_spec(&name, json!({}))).await?;
+            let message = database.refused(expected).await?;
+            ensure!(message.contains("spec.name"), "{stem}: {message}");
+            ensure!(database.status().await?.get("ownership").is_none(), "{stem}: an intent was recorded");
+            database.remove().await?;
+        }
+        for table in ["pg_database WHERE datname", "pg_roles WHERE rolname"] {
+            site.sees("postgres", &format!("SELECT count(*) FROM {table} LIKE '%{}%'", site.tag()), "0").await?;
+        }
+        let endless = site.database("endless");
+        let refusal = endless.try_create(site.database_spec(&"n".repeat(129), json!({})), json!({})).await?;
+        ensure!(refusal.is_err(), "a name of 129 characters was accepted");
+        Ok(())
+    })
+    .await;
+}
+
+/// Every other string field of a `Database`, with the text in it.
+fn database_fields(text: &str) -> Vec<(&'static str, Value)> {
+    let privilege = |role: &str, grantee: &str, schema: &str| {
+        json!({ "postgres": { "defaultPrivileges": [{
+            "role": role, "grantee": grantee, "schema": schema, "objectType": "tables", "privileges": ["SELECT"],
+        }] } })
+    };
+    vec![
+        ("owner", json!({ "owner": text })),
+        ("encoding", json!({ "postgres": { "encoding": text } })),
+        ("collate", json!({ "postgres": { "lcCollate": text } })),
+        ("ctype", json!({ "postgres": { "lcCtype": text } })),
+        ("tablespace", json!({ "postgres": { "tablespace": text } })),
+        ("template", json!({ "postgres": { "template": text } })),
+        ("extension", json!({ "postgres": { "extensions": [{ "name": text }] } })),
+        ("version", json!({ "postgres": { "extensions": [{ "name": "hstore", "version": text }] } })),
+        ("extschema", json!({ "postgres": { "extensions": [{ "name": "hstore", "schema": text }] } })),
+        ("schemaowner", json!({ "postgres": { "schemas": [{ "name": "s", "owner": text }] } })),
+        ("role", privilege(text, "public", "public")),
+        ("grantee", privilege("postgres", text, "public")),
+        ("rolename", json!({ "postgres": { "ownership": { "autoOwnership": true, "roleName": text } } })),
+    ]
+}
+
+/// Every other string field of a `DatabaseUser`, with the text in it.
+fn user_fields(text: &str) -> Vec<(&'static str, Value)> {
+    vec![
+        ("roles", json!({ "roles": [text] })),
+        ("inroles", json!({ "postgres": { "inRoles": [text] } })),
+        ("defaultrole", json!({ "postgres": { "defaultRole": text } })),
+        ("valid", json!({ "postgres": { "validUntil": text } })),
+        ("parameter", json!({ "postgres": { "configParameters": { text: "1" } } })),
+        ("value", json!({ "postgres": { "configParameters": { "app.x": text } } })),
+        ("path", json!({ "postgres": { "configParameters": { "search_path": text } } })),
+        ("memory", json!({ "postgres": { "configParameters": { "work_mem": text } } })),
+        ("exclude", json!({ "passwordSecret": { "secretName": "x", "excludeChars": text } })),
+        ("secret", json!({ "passwordSecret": { "secretName": text } })),
+        ("source", json!({ "existingPasswordSecret": { "name": text, "key": text } })),
+        ("elsewhere", json!({ "passwordSecret": { "secretName": "x", "secretNamespace": text } })),
+    ]
+}
+
+/// Waits until the operator has made up its mind, and says whether the resource is Ready.
+async fn settled(resource: &Resource) -> Result<bool> {
+    resource
+        .eventually("the operator made up its mind", async || {
+            let status = resource.status().await?;
+            let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+            let ready = conditions.iter().find(|one| one["type"] == condition::READY).context("no verdict yet")?;
+            let transient = [reason::CREATING, reason::RECONCILING, reason::INSTANCE_NOT_READY];
+            ensure!(!transient.iter().any(|one| ready["reason"] == *one), "still {ready}");
+            Ok(ready["status"] == "True")
+        })
+        .await
+}
+
+#[tokio::test]
+async fn hostile_texts_in_every_other_field_break_nothing() {
+    perform("hostile-fields", async |site| {
+        plant_canary(site, "postgres").await?;
+        let log_before = site.server.log_text().len();
+        let texts = ["x'; DROP TABLE y; --", "\"; DROP TABLE y; --", "\\'; DROP TABLE y; --", "a\u{0}b", "%_*", "Ünïcödé 数据库 😀"];
+        let mut resources = Vec::new();
+        for (number, text) in texts.iter().enumerate() {
+            for (field, stated) in database_fields(text) {
+                let resource = site.database(&format!("d{number}{field}"));
+                // The API server may refuse it first, which is as good.
+                let spec = site.database_spec(&site.name(&format!("d{number}{field}")), stated);
+                if resource.try_create(spec, json!({})).await?.is_ok() {
+                    resources.push((field, *text, resource));
+                }
+            }
+            for (field, stated) in user_fields(text) {
+                let resource = site.user(&format!("u{number}{field}"));
+                let spec = site.user_spec(&site.name(&format!("u{number}{field}")), stated);
+                if resource.try_create(spec, json!({})).await?.is_ok() {
+                    resources.push((field, *text, resource));
+                }
+            }
+        }
+        for (field, text, resource) in &resources {
+            let ready = settled(resource).await.with_context(|| format!("{field} is {text:?}"))?;
+            // These are the fields that can hold any text there is.
+            let free = ["value", "path", "extschema", "rolename", "exclude"].contains(field) && !text.contains('\0');
+            let status = resource.status().await?;
+            ensure!(ready == free, "{field} is {text:?} and Ready is {ready}: {status}");
+        }
+        for (field, text, resource) in &resources {
+            resource.delete().await.with_context(|| format!("{field} is {text:?}"))?;
+        }
+        for (_, _, resource) in &resources {
+            resource.gone().await?;
+        }
+        site.sees("postgres", "SELECT alive FROM public.y", "1").await?;
+        no_statement_broke(site, log_before)
+    })
+    .await;
+}

@@ -1,0 +1,142 @@
+//! The Secret that an application logs in with: what is in it, whose it is, and that it always works.
+
+use anyhow::{Context as _, Result, ensure};
+use crds::names::{label, reason};
+use dbprovision_tests::theatre::{Resource, Site, perform};
+use serde_json::json;
+
+#[tokio::test]
+async fn the_secret_has_the_names_labels_and_annotations_of_the_spec_and_an_owner() {
+    perform("user-secret", async |site| {
+        let secret = site.name("mine-");
+        let (user, name) = site
+            .ready_user("shown", json!({ "passwordSecret": {
+                "secretName": secret,
+                "secretTemplate": {
+                    "type": "example.com/login",
+                    "labels": { "team": "blue", label::MANAGED_BY: "somebody" },
+                    "annotations": { "example.com/note": "x'; DROP" },
+                },
+            } }))
+            .await?;
+        let found = site.secret(&secret).await?;
+        ensure!(found.type_.as_deref() == Some("example.com/login"), "{:?}", found.type_);
+        let labels = found.metadata.labels.clone().unwrap_or_default();
+        ensure!(labels["team"] == "blue" && labels[label::MANAGED_BY] == label::MANAGED_BY_VALUE, "{labels:?}");
+        ensure!(labels[label::USER] == user.name, "{labels:?}");
+        let annotations = found.metadata.annotations.clone().unwrap_or_default();
+        ensure!(annotations["example.com/note"] == "x'; DROP", "{annotations:?}");
+        let owner = found.metadata.owner_references.iter().flatten().next().context("it has no owner")?;
+        ensure!(owner.uid == user.uid().await? && owner.controller == Some(true), "{owner:?}");
+        let data = site.secret_data(&secret).await?;
+        ensure!(data.keys().collect::<Vec<_>>() == ["host", "password", "port", "username"], "{:?}", data.keys());
+        ensure!(data["username"] == name, "the Secret is of {}", data["username"]);
+        site.login(&secret, "postgres").await?;
+        let status = user.status().await?;
+        ensure!(status["secret"]["name"] == secret, "{status}");
+        ensure!(status["user"]["username"] == name, "{status}");
+
+        let plain = site.user("unnamed");
+        let username = site.name("unnamed");
+        plain.create(site.user_spec(&username, json!({}))).await?;
+        plain.ready().await?;
+        site.login(&format!("{username}-credentials"), "postgres").await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn somebody_elses_secret_is_never_overwritten() {
+    perform("user-foreign-secret", async |site| {
+        let secret = site.name("taken-");
+        site.create_secret(&secret, json!({ "password": "theirs", "note": "keep" })).await?;
+        let before = site.secret(&secret).await?;
+        let (user, name) = (site.user("blocked"), site.name("blocked"));
+        user.create(site.user_spec(&name, json!({ "passwordSecret": { "secretName": secret } }))).await?;
+        let message = user.stopped(reason::SECRET_CONFLICT).await?;
+        ensure!(message.contains(&secret), "{message}");
+        ensure!(site.secret(&secret).await? == before, "the Secret was changed");
+        ensure!(!site.has_role(&name).await?, "an account without a Secret was created");
+
+        // Another user's Secret is somebody else's too.
+        let (_, other) = site.ready_user("other", json!({})).await?;
+        let theirs = site.secret_data(&site.login_secret("other")).await?;
+        user.change(json!({ "passwordSecret": { "secretName": site.login_secret("other") } })).await?;
+        user.stopped(reason::SECRET_CONFLICT).await?;
+        ensure!(site.secret_data(&site.login_secret("other")).await? == theirs, "the Secret of {other} was changed");
+
+        user.change(json!({ "passwordSecret": { "secretName": secret } })).await?;
+        user.stopped(reason::SECRET_CONFLICT).await?;
+        site.delete_secret(&secret).await?;
+        user.ready().await?;
+        site.login(&secret, "postgres").await?;
+
+        // Deleting a user whose Secret was never its own leaves that alone.
+        let foreign = site.name("foreign-");
+        site.create_secret(&foreign, json!({ "password": "theirs" })).await?;
+        let late = site.user("late");
+        late.create(site.user_spec(&site.name("late"), json!({ "passwordSecret": { "secretName": foreign } }))).await?;
+        late.stopped(reason::SECRET_CONFLICT).await?;
+        late.remove().await?;
+        ensure!(site.password(&foreign).await? == "theirs", "the Secret was changed");
+        Ok(())
+    })
+    .await;
+}
+
+async fn logs_in(site: &Site, user: &Resource, secret: &str, what: &str) -> Result<()> {
+    user.eventually(what, async || {
+        site.login(secret, "postgres").await?.rows("SELECT 1").await?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_secret_that_was_deleted_or_damaged_is_repaired_and_its_login_works() {
+    perform("user-secret-repair", async |site| {
+        let (user, name) = site.ready_user("mended", json!({})).await?;
+        let secret = site.login_secret("mended");
+        logs_in(site, &user, &secret, "the first login").await?;
+        let first = site.password(&secret).await?;
+        site.delete_secret(&secret).await?;
+        logs_in(site, &user, &secret, "a login after the Secret was deleted").await?;
+        let second = site.password(&secret).await?;
+        ensure!(second != first, "the password of a deleted Secret came back");
+        ensure!(!site.takes(&name, &first, "postgres").await?, "the old password still works");
+
+        site.change_secret(&secret, [("username", Some("x'; DROP")), ("port", None), ("more", Some("y"))].into()).await?;
+        user.eventually("the Secret is whole again", async || {
+            let data = site.secret_data(&secret).await?;
+            ensure!(data.get("username") == Some(&name) && data.len() == 4, "it has {:?}", data.keys());
+            Ok(())
+        })
+        .await?;
+        ensure!(site.password(&secret).await? == second, "a password that was whole was replaced");
+        logs_in(site, &user, &secret, "a login after names were damaged").await?;
+
+        for (what, damage) in [("removed", None), ("emptied", Some("")), ("replaced", Some("another, by hand"))] {
+            site.change_secret(&secret, [("password", damage)].into()).await?;
+            logs_in(site, &user, &secret, &format!("a login after the password was {what}")).await?;
+        }
+        user.ready().await?;
+        site.keeps_quiet_about(&[&first, &second, "another, by hand"]).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_secret_under_another_name_works_too() {
+    perform("user-secret-renamed", async |site| {
+        let (user, name) = site.ready_user("moved", json!({})).await?;
+        let other = site.name("elsewhere-");
+        user.change(json!({ "passwordSecret": { "secretName": other } })).await?;
+        user.ready().await?;
+        site.login(&other, "postgres").await?;
+        let status = user.status().await?;
+        ensure!(status["secret"]["name"] == other, "{status}");
+        ensure!(site.has_role(&name).await?, "{name} is not there");
+        Ok(())
+    })
+    .await;
+}

@@ -99,7 +99,9 @@ impl Candidate {
                         known_holder = holder;
                     }
                 }
-                Err(error) => tracing::warn!(lease = %self.name, error = chain(&error), "cannot read or write the lease"),
+                Err(error) => {
+                    tracing::warn!(lease = %self.name, error = chain(&error), "cannot read or write the lease");
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(self.timing.retry) => {}

@@ -28,6 +28,12 @@ pub struct Correction {
     pub remain: Vec<DriftDiff>,
 }
 
+/// Whether a change that an update reports is a password that was passed to it: `password`, or `password:` and the
+/// name of a companion. It was passed because the cluster has a new one, which is a wish and no drift.
+pub fn is_new_password(id: &str) -> bool {
+    id == "password" || id.starts_with("password:")
+}
+
 /// Selects the corrections. A change of the spec does not come here: it is always applied.
 pub fn correct(mode: DriftMode, allow_destructive: bool, changes: &[Change]) -> Correction {
     let (apply, remain): (Vec<_>, Vec<_>) = changes.iter().partition(|change| {

@@ -55,7 +55,6 @@ impl Setting {
 }
 
 /// What the sites of one test share.
-#[derive(Debug)]
 pub struct Shared {
     /// The namespace.
     pub namespace: TestNamespace,
@@ -65,6 +64,12 @@ pub struct Shared {
     pub partition: String,
     /// A client of the administrator.
     pub client: Client,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Shared").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
 }
 
 /// Plays a scenario on every server of the world, in the ordinary setting.

@@ -14,9 +14,10 @@ mod points;
 mod scenario;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
+use futures::future::try_join_all;
 
 use lane::Lane;
 use points::{Point, Survey};
@@ -28,19 +29,13 @@ const LANES: usize = 3;
 /// Visits every point of a scenario and says how many were met.
 async fn visit(scenario: Scenario, deleting: bool, at_least: usize) -> Result<()> {
     let mut first = Lane::open(scenario).await?;
-    let survey = Arc::new(first.survey().await?);
+    let survey = first.survey().await?;
     let points = survey.points();
     let total = points.len();
-    let queue = Arc::new(Mutex::new(VecDeque::from(points)));
+    let queue = Mutex::new(VecDeque::from(points));
     let mut first = Some(first);
-    let mut lanes = tokio::task::JoinSet::new();
-    for _ in 0..LANES {
-        lanes.spawn(drive(first.take(), scenario, deleting, Arc::clone(&survey), Arc::clone(&queue)));
-    }
-    let mut visited = 0;
-    while let Some(ended) = lanes.join_next().await {
-        visited += ended.context("run a lane")??;
-    }
+    let lanes = (0..LANES).map(|_| drive(first.take(), scenario, deleting, &survey, &queue));
+    let visited: usize = try_join_all(lanes.collect::<Vec<_>>()).await?.into_iter().sum();
     let round = if deleting { "deleted right after the kill" } else { "restarted" };
     println!("{scenario:?}, {round}: {visited} of {total} points visited ({survey})");
     ensure!(visited >= at_least, "only {visited} points were visited, at least {at_least} are expected");
@@ -52,8 +47,8 @@ async fn drive(
     lane: Option<Lane>,
     scenario: Scenario,
     deleting: bool,
-    survey: Arc<Survey>,
-    queue: Arc<Mutex<VecDeque<Point>>>,
+    survey: &Survey,
+    queue: &Mutex<VecDeque<Point>>,
 ) -> Result<usize> {
     let mut lane = match lane {
         Some(lane) => lane,
@@ -63,7 +58,7 @@ async fn drive(
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(point) = next else { return Ok(visited) };
-        let met = lane.visit(point, deleting, &survey).await;
+        let met = lane.visit(point, deleting, survey).await;
         visited += usize::from(met.with_context(|| format!("{scenario:?}, killed {point}"))?);
     }
 }

@@ -18,25 +18,28 @@ async fn a_database_has_everything_its_spec_states() {
         let (_, owner) = site.ready_user("owner", json!({})).await?;
         let (_, reader) = site.ready_user("reader", json!({})).await?;
         let (database, name) = site
-            .ready_database("full", json!({
-                "owner": owner,
-                "postgres": {
-                    "encoding": "LATIN1",
-                    "lcCollate": "C",
-                    "lcCtype": "C",
-                    "template": "template0",
-                    "tablespace": "pg_default",
-                    "connectionLimit": 7,
-                    "isTemplate": true,
-                    "allowConnections": true,
-                    "extensions": [{ "name": "hstore", "schema": "ext", "version": "1.4" }, { "name": "pg_trgm" }],
-                    "schemas": [{ "name": "app", "owner": owner }, { "name": "other" }, { "name": "ext" }],
-                    "defaultPrivileges": [{
-                        "role": owner, "grantee": reader, "schema": "app", "objectType": "tables",
-                        "privileges": ["SELECT", "INSERT"],
-                    }],
-                },
-            }))
+            .ready_database(
+                "full",
+                json!({
+                    "owner": owner,
+                    "postgres": {
+                        "encoding": "LATIN1",
+                        "lcCollate": "C",
+                        "lcCtype": "C",
+                        "template": "template0",
+                        "tablespace": "pg_default",
+                        "connectionLimit": 7,
+                        "isTemplate": true,
+                        "allowConnections": true,
+                        "extensions": [{ "name": "hstore", "schema": "ext", "version": "1.4" }, { "name": "pg_trgm" }],
+                        "schemas": [{ "name": "app", "owner": owner }, { "name": "other" }, { "name": "ext" }],
+                        "defaultPrivileges": [{
+                            "role": owner, "grantee": reader, "schema": "app", "objectType": "tables",
+                            "privileges": ["SELECT", "INSERT"],
+                        }],
+                    },
+                }),
+            )
             .await?;
         let facts = site
             .rows("postgres", &format!(
@@ -77,7 +80,9 @@ async fn a_database_has_everything_its_spec_states() {
         let comment = site.database_comment(&name).await?;
         let nonce = status["ownership"]["nonce"].as_str().context("no nonce was recorded")?;
         let namespace = site.shared.namespace.name();
-        for part in [format!("cr:{namespace}/{}", database.name), format!("nonce={nonce};"), "kind=Database;".to_owned()] {
+        for part in
+            [format!("cr:{namespace}/{}", database.name), format!("nonce={nonce};"), "kind=Database;".to_owned()]
+        {
             ensure!(comment.contains(&part), "the comment {comment:?} lacks {part:?}");
         }
         site.event(&database, "Created", &name).await
@@ -90,7 +95,8 @@ async fn future_tables_are_readable(site: &Site, name: &str, reader: &str) -> Re
     let owner = site.login(&site.login_secret("owner"), name).await?;
     owner.rows("CREATE TABLE app.later (a int)").await?;
     owner.rows("CREATE TABLE other.later (a int)").await?;
-    let may = |schema: &str, right: &str| format!("SELECT has_table_privilege('{reader}', '{schema}.later', '{right}')");
+    let may =
+        |schema: &str, right: &str| format!("SELECT has_table_privilege('{reader}', '{schema}.later', '{right}')");
     for (schema, right, expected) in
         [("app", "SELECT", "t"), ("app", "INSERT", "t"), ("app", "DELETE", "f"), ("other", "SELECT", "f")]
     {
@@ -124,13 +130,16 @@ async fn each_field_that_can_change_follows_the_spec() {
         let (_, first) = site.ready_user("first", json!({})).await?;
         let (_, second) = site.ready_user("second", json!({})).await?;
         let (database, name) = site
-            .ready_database("moving", json!({
-                "owner": first,
-                "postgres": {
-                    "extensions": [{ "name": "hstore", "version": "1.4" }],
-                    "schemas": [{ "name": "app", "owner": first }],
-                },
-            }))
+            .ready_database(
+                "moving",
+                json!({
+                    "owner": first,
+                    "postgres": {
+                        "extensions": [{ "name": "hstore", "version": "1.4" }],
+                        "schemas": [{ "name": "app", "owner": first }],
+                    },
+                }),
+            )
             .await?;
         let of = |column: &str| format!("SELECT {column} FROM pg_database WHERE datname = {}", literal(&name));
         let inside = name.as_str();
@@ -146,11 +155,13 @@ async fn each_field_that_can_change_follows_the_spec() {
         site.sees("postgres", &of("datistemplate"), "t").await?;
         change(json!({ "postgres": { "isTemplate": false } })).await?;
         site.sees("postgres", &of("datistemplate"), "f").await?;
-        change(json!({ "postgres": { "extensions": [{ "name": "hstore", "version": "1.8" }, { "name": "citext" }] } })).await?;
+        change(json!({ "postgres": { "extensions": [{ "name": "hstore", "version": "1.8" }, { "name": "citext" }] } }))
+            .await?;
         site.sees(inside, "SELECT extversion FROM pg_extension WHERE extname = 'hstore'", "1.8").await?;
         site.sees(inside, "SELECT count(*) FROM pg_extension WHERE extname = 'citext'", "1").await?;
         change(json!({ "postgres": { "schemas": [{ "name": "app", "owner": second }, { "name": "more" }] } })).await?;
-        let schema_owner = |schema| format!("SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = '{schema}'");
+        let schema_owner =
+            |schema| format!("SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = '{schema}'");
         site.sees(inside, &schema_owner("app"), &second).await?;
         site.sees(inside, &schema_owner("more"), &first).await?;
         let status = change(json!({ "owner": second })).await?;
@@ -206,7 +217,10 @@ async fn a_database_lives_in_its_tablespace_and_moves_to_another() {
 async fn a_database_copied_from_a_template_has_what_is_in_it() {
     perform("database-template", async |site| {
         let (_, template) = site
-            .ready_database("model", json!({ "postgres": { "isTemplate": true, "schemas": [{ "name": "inherited" }] } }))
+            .ready_database(
+                "model",
+                json!({ "postgres": { "isTemplate": true, "schemas": [{ "name": "inherited" }] } }),
+            )
             .await?;
         let (_, copy) = site.ready_database("copy", json!({ "postgres": { "template": template } })).await?;
         site.sees(&copy, "SELECT count(*) FROM pg_namespace WHERE nspname = 'inherited'", "1").await

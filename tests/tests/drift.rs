@@ -167,7 +167,9 @@ async fn a_correction_that_takes_something_away_needs_the_annotation() {
             let found = diffs.iter().any(|diff| diff["field"] == field && diff["destructive"] == true);
             ensure!(found, "{field} is missing in {status}");
         }
-        let rights = format!("SELECT rolcreatedb, pg_has_role('{name}', '{group}', 'member') FROM pg_roles WHERE rolname = '{name}'");
+        let rights = format!(
+            "SELECT rolcreatedb, pg_has_role('{name}', '{group}', 'member') FROM pg_roles WHERE rolname = '{name}'"
+        );
         corrected(site, &user, "postgres", &rights, &["t", "t"]).await?;
         user.annotate(annotation::ALLOW_DESTRUCTIVE_DRIFT, Some("true")).await?;
         corrected(site, &user, "postgres", &rights, &["f", "f"]).await?;
@@ -202,7 +204,14 @@ async fn the_instances_policy_holds_for_resources_that_state_none() {
     perform_in("drift-of-instance", setting, async |site| {
         let (database, name) = site.ready_database("inherits", json!({})).await?;
         site.rows("postgres", &format!("ALTER DATABASE {name} CONNECTION LIMIT 6")).await?;
-        corrected(site, &database, "postgres", &format!("SELECT datconnlimit FROM pg_database WHERE datname = '{name}'"), &["-1"]).await
+        corrected(
+            site,
+            &database,
+            "postgres",
+            &format!("SELECT datconnlimit FROM pg_database WHERE datname = '{name}'"),
+            &["-1"],
+        )
+        .await
     })
     .await;
 }
@@ -229,11 +238,12 @@ async fn a_password_that_was_changed_behind_our_back_is_found_and_set_again() {
         ensure!(status["drift"]["diffs"][0]["field"] == "spec.passwordSecret", "{status}");
         ensure!(site.takes(&watched_name, "behind our back", "postgres").await?, "it was corrected");
         watched.change(json!({ "driftPolicy": { "mode": "correct" } })).await?;
-        watched.eventually("the Secret's password works again", async || {
-            ensure!(site.takes(&watched_name, &passwords[1], "postgres").await?, "it does not");
-            Ok(())
-        })
-        .await?;
+        watched
+            .eventually("the Secret's password works again", async || {
+                ensure!(site.takes(&watched_name, &passwords[1], "postgres").await?, "it does not");
+                Ok(())
+            })
+            .await?;
         watched.status_has("/drift/detected", &json!(false)).await?;
         site.keeps_quiet_about(&[&passwords[0], &passwords[1]]).await
     })

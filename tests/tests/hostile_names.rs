@@ -225,7 +225,14 @@ async fn hostile_texts_in_every_other_field_break_nothing() {
     perform("hostile-fields", async |site| {
         plant_canary(site, "postgres").await?;
         let log_before = site.server.log_text().len();
-        let texts = ["x'; DROP TABLE y; --", "\"; DROP TABLE y; --", "\\'; DROP TABLE y; --", "a\u{0}b", "%_*", "Ünïcödé 数据库 😀"];
+        let texts = [
+            "x'; DROP TABLE y; --",
+            "\"; DROP TABLE y; --",
+            "\\'; DROP TABLE y; --",
+            "a\u{0}b",
+            "%_*",
+            "Ünïcödé 数据库 😀",
+        ];
         let mut resources = Vec::new();
         for (number, text) in texts.iter().enumerate() {
             for (field, stated) in database_fields(text) {

@@ -29,19 +29,25 @@ async fn statements_run_once_for_each_version_of_their_text_and_create_for_the_o
     perform("init-once", async |site| {
         let (_, owner) = site.ready_user("owner", json!({})).await?;
         let (database, name) = site
-            .ready_database("inline", json!({
-                "owner": owner,
-                "driftPolicy": { "mode": "detect", "interval": "1s" },
-                "initSQL": { "inline": [
-                    "CREATE TABLE public.log (word text DEFAULT current_user)",
-                    "INSERT INTO public.log VALUES ('it''s; a -- \"word\"'); INSERT INTO public.log DEFAULT VALUES",
-                ] },
-            }))
+            .ready_database(
+                "inline",
+                json!({
+                    "owner": owner,
+                    "driftPolicy": { "mode": "detect", "interval": "1s" },
+                    "initSQL": { "inline": [
+                        "CREATE TABLE public.log (word text DEFAULT current_user)",
+                        "INSERT INTO public.log VALUES ('it''s; a -- \"word\"'); INSERT INTO public.log DEFAULT VALUES",
+                    ] },
+                }),
+            )
             .await?;
         let status = database.status().await?;
         let first = status["initSQL"].clone();
         ensure!(first["applied"] == true && first["statementsExecuted"] == 2, "{status}");
-        ensure!(first["hash"].as_str().is_some_and(|hash| hash.len() == 64) && first.get("error").is_none(), "{status}");
+        ensure!(
+            first["hash"].as_str().is_some_and(|hash| hash.len() == 64) && first.get("error").is_none(),
+            "{status}"
+        );
         let words = "SELECT string_agg(word, '|' ORDER BY word) FROM public.log";
         let expected = format!("it's; a -- \"word\"|{owner}");
         site.sees(&name, words, &expected).await?;
@@ -177,15 +183,19 @@ async fn a_script_has_no_way_out_of_its_owners_rights() {
 #[tokio::test]
 async fn a_leftover_of_a_killed_script_is_dropped() {
     perform("init-leftover", async |site| {
-        let (database, name, owner) = scripted(site, "killed", json!({ "inline": ["CREATE TABLE one (a int)"] })).await?;
+        let (database, name, owner) =
+            scripted(site, "killed", json!({ "inline": ["CREATE TABLE one (a int)"] })).await?;
         let status = database.ready().await?;
         let fence = format!("dbops_script_{}", status["ownership"]["nonce"].as_str().context("no nonce")?);
         let comment = site.database_comment(&name).await?;
         let mark = comment.find("[dbops:1 ").and_then(|at| comment.get(at..)).context("no mark")?;
         let account = site.server.administrator.clone();
         let session = site.server.login(&account.name, &account.password, "postgres").await?;
-        session.rows(&format!("CREATE ROLE {fence} LOGIN; COMMENT ON ROLE {fence} IS '{mark}'; GRANT {owner} TO {fence}")).await?;
-        site.rows(&name, &format!("CREATE TABLE left_behind (a int); ALTER TABLE left_behind OWNER TO {fence}")).await?;
+        session
+            .rows(&format!("CREATE ROLE {fence} LOGIN; COMMENT ON ROLE {fence} IS '{mark}'; GRANT {owner} TO {fence}"))
+            .await?;
+        site.rows(&name, &format!("CREATE TABLE left_behind (a int); ALTER TABLE left_behind OWNER TO {fence}"))
+            .await?;
         database.change(json!({ "initSQL": { "inline": ["CREATE TABLE two (a int)"] } })).await?;
         database.ready().await?;
         nothing_is_left(site, &database).await?;
@@ -216,7 +226,8 @@ async fn a_script_runs_as_the_administrator_only_where_the_instance_allows_it() 
     .await;
     let allowed = Setting::instance(json!({ "privilegeCeiling": { "initSQLAsAdmin": true } }));
     perform_in("init-allowed", allowed, async |site| {
-        let (_, name) = site.ready_database("allowed", json!({ "initSQL": { "inline": ["CREATE TABLE one (a int)"] } })).await?;
+        let (_, name) =
+            site.ready_database("allowed", json!({ "initSQL": { "inline": ["CREATE TABLE one (a int)"] } })).await?;
         let administrator = &site.server.administrator.name;
         site.sees(&name, "SELECT tableowner FROM pg_tables WHERE tablename = 'one'", administrator).await
     })

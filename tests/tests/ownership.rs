@@ -15,11 +15,17 @@ mod belongings;
 async fn portrait(site: &Site, name: &str) -> Result<Vec<Vec<Option<String>>>> {
     let of = literal(name);
     let mut rows = site
-        .rows("postgres", &format!("SELECT d::text, shobj_description(d.oid, 'pg_database') FROM pg_database d WHERE datname = {of}"))
+        .rows(
+            "postgres",
+            &format!("SELECT d::text, shobj_description(d.oid, 'pg_database') FROM pg_database d WHERE datname = {of}"),
+        )
         .await?;
     rows.extend(
-        site.rows("postgres", &format!("SELECT a::text, shobj_description(a.oid, 'pg_authid') FROM pg_authid a WHERE rolname = {of}"))
-            .await?,
+        site.rows(
+            "postgres",
+            &format!("SELECT a::text, shobj_description(a.oid, 'pg_authid') FROM pg_authid a WHERE rolname = {of}"),
+        )
+        .await?,
     );
     Ok(rows)
 }
@@ -92,17 +98,25 @@ async fn the_later_of_two_claims_is_a_conflict_and_its_end_drops_nothing() {
             user.create(site.user_spec(&username, json!({ "adoptionPolicy": "Adopt" }))).await?;
             for resource in [&database, &user] {
                 let message = resource.stopped(reason::CONFLICT).await?;
-                ensure!(!message.contains(&first.name) && !message.contains(&account.name), "{message} tells whose it is");
+                ensure!(
+                    !message.contains(&first.name) && !message.contains(&account.name),
+                    "{message} tells whose it is"
+                );
                 ensure!(namespace == own || !message.contains(own), "{message} tells whose it is");
                 resource.remove().await?;
             }
             ensure!(portrait(site, &name).await? == before, "the loser in {namespace} changed it");
-            ensure!(site.takes(&username, &password, "postgres").await?, "the loser in {namespace} changed the password");
+            ensure!(
+                site.takes(&username, &password, "postgres").await?,
+                "the loser in {namespace} changed the password"
+            );
         }
         // An account and a companion of a database have one namespace of names.
         let greedy = site.database("greedy");
         let ownership = json!({ "autoOwnership": true, "roleName": username, "dropOnDelete": true });
-        greedy.create(site.database_spec(&site.name("greedy"), json!({ "postgres": { "ownership": ownership } }))).await?;
+        greedy
+            .create(site.database_spec(&site.name("greedy"), json!({ "postgres": { "ownership": ownership } })))
+            .await?;
         greedy
             .eventually("the database is not Ready", async || {
                 let status = greedy.status().await?;
@@ -118,7 +132,10 @@ async fn the_later_of_two_claims_is_a_conflict_and_its_end_drops_nothing() {
 
         first.remove().await?;
         account.remove().await?;
-        ensure!(!site.has_database(&name).await? && !site.has_role(&username).await?, "the winner could not drop its own");
+        ensure!(
+            !site.has_database(&name).await? && !site.has_role(&username).await?,
+            "the winner could not drop its own"
+        );
         Ok(())
     })
     .await;
@@ -179,9 +196,8 @@ async fn a_mark_that_the_owner_rewrote_is_written_again() {
         let (database, name) = site.ready_database("rewritten", often).await?;
         let nonce = database.status().await?["ownership"]["nonce"].as_str().context("no nonce")?.to_owned();
         let session = site.login(&site.login_secret("owner"), &name).await?;
-        let forged = format!(
-            "[dbops:1 cluster=x;operator=default;kind=Database;namespace=other;name=other;nonce={nonce};]"
-        );
+        let forged =
+            format!("[dbops:1 cluster=x;operator=default;kind=Database;namespace=other;name=other;nonce={nonce};]");
         for words in ["mine", "", forged.as_str()] {
             session.rows(&format!("COMMENT ON DATABASE {name} IS '{words}'")).await?;
             database
@@ -208,8 +224,11 @@ async fn what_was_dropped_by_hand_is_created_again() {
         let often = json!({ "mode": "detect", "interval": "1s" });
         let (user, username) = site.ready_user("vanishing", json!({ "driftPolicy": often })).await?;
         let (database, name) = site
-            .ready_database("vanishing", json!({ "owner": username, "driftPolicy": often,
-                "postgres": { "schemas": [{ "name": "app" }], "connectionLimit": 4 } }))
+            .ready_database(
+                "vanishing",
+                json!({ "owner": username, "driftPolicy": often,
+                "postgres": { "schemas": [{ "name": "app" }], "connectionLimit": 4 } }),
+            )
             .await?;
         site.rows("postgres", &format!("DROP DATABASE {name} WITH (FORCE)")).await?;
         site.rows("postgres", &format!("DROP ROLE {username}")).await?;

@@ -87,7 +87,8 @@ async fn a_user_has_every_attribute_its_spec_states_and_loses_those_it_no_longer
 
         user.change(json!({ "postgres": { "superuser": true } })).await?;
         user.ready().await?;
-        site.sees("postgres", &format!("SELECT rolsuper FROM pg_roles WHERE rolname = {}", literal(&name)), "t").await?;
+        site.sees("postgres", &format!("SELECT rolsuper FROM pg_roles WHERE rolname = {}", literal(&name)), "t")
+            .await?;
         user.remove().await?;
         ensure!(!site.has_role(&name).await?, "{name} is still there");
         Ok(())
@@ -101,17 +102,22 @@ async fn a_managed_services_administrator_serves_the_ordinary_attributes() {
     perform_in("user-administrator", setting, async |site| {
         let (_, group) = site.ready_user("group", json!({ "postgres": { "login": false } })).await?;
         let (user, name) = site
-            .ready_user("plain", json!({
-                "postgres": { "connectionLimit": 2, "createDB": true, "inRoles": [group], "defaultRole": group,
-                              "validUntil": "infinity", "configParameters": { "work_mem": "5MB" } },
-            }))
+            .ready_user(
+                "plain",
+                json!({
+                    "postgres": { "connectionLimit": 2, "createDB": true, "inRoles": [group], "defaultRole": group,
+                                  "validUntil": "infinity", "configParameters": { "work_mem": "5MB" } },
+                }),
+            )
             .await?;
         let session = site.login(&site.login_secret("plain"), "postgres").await?;
         let found = session.rows("SELECT session_user, current_user, current_setting('work_mem')").await?;
         ensure!(found == [cells(&[&name, &group, "5MB"])], "{found:?}");
         user.change(json!({ "postgres": { "createDB": false, "inRoles": [], "defaultRole": null } })).await?;
         user.ready().await?;
-        let sql = format!("SELECT rolcreatedb, pg_has_role('{name}', '{group}', 'member') FROM pg_roles WHERE rolname = '{name}'");
+        let sql = format!(
+            "SELECT rolcreatedb, pg_has_role('{name}', '{group}', 'member') FROM pg_roles WHERE rolname = '{name}'"
+        );
         let found = site.rows("postgres", &sql).await?;
         ensure!(found == [cells(&["f", "f"])], "{found:?}");
         Ok(())
@@ -131,7 +137,7 @@ async fn what_the_instances_ceiling_does_not_allow_is_refused_by_its_field() {
             ("reader", "inRoles", json!(["pg_read_server_files"])),
             ("borrower", "inRoles", json!([site.server.superuser.name])),
             ("admin", "inRoles", json!([site.server.administrator.name])),
-            ("default", "defaultRole", json!([site.server.administrator.name][0])),
+            ("default", "defaultRole", json!(site.server.administrator.name)),
         ] {
             let (user, name) = (site.user(stem), site.name(stem));
             user.create(site.user_spec(&name, json!({ "postgres": { field: value } }))).await?;
@@ -175,8 +181,18 @@ async fn a_user_that_may_not_log_in_cannot_until_it_may() {
 async fn an_option_that_no_user_can_have_is_named_and_nothing_is_applied() {
     perform("user-invalid", async |site| {
         let wrong: [(&str, Value, &str, &str); 6] = [
-            ("setting", json!({ "configParameters": { "a b": "c" } }), reason::INVALID_OPTIONS, "spec.postgres.configParameters"),
-            ("role", json!({ "configParameters": { "role": "postgres" } }), reason::INVALID_OPTIONS, "configParameters.role"),
+            (
+                "setting",
+                json!({ "configParameters": { "a b": "c" } }),
+                reason::INVALID_OPTIONS,
+                "spec.postgres.configParameters",
+            ),
+            (
+                "role",
+                json!({ "configParameters": { "role": "postgres" } }),
+                reason::INVALID_OPTIONS,
+                "configParameters.role",
+            ),
             ("self", json!({ "inRoles": [site.name("self")] }), reason::INVALID_OPTIONS, "spec.postgres.inRoles[0]"),
             ("owner", json!({ "inRoles": ["pg_database_owner"] }), reason::INVALID_OPTIONS, "spec.postgres.inRoles[0]"),
             ("moving", json!({ "validUntil": "tomorrow" }), reason::INVALID_OPTIONS, "spec.postgres.validUntil"),
@@ -207,8 +223,13 @@ async fn an_option_that_no_user_can_have_is_named_and_nothing_is_applied() {
 async fn a_deleted_user_goes_with_its_rights_and_sessions_unless_it_is_to_stay() {
     perform("user-endings", async |site| {
         let (guest, name) = site.ready_user("guest", json!({})).await?;
-        let (_, database) = site.ready_database("place", json!({ "postgres": { "schemas": [{ "name": "app" }] } })).await?;
-        site.rows(&database, &format!("GRANT ALL ON SCHEMA app TO {name}; GRANT CREATE ON DATABASE {database} TO {name}")).await?;
+        let (_, database) =
+            site.ready_database("place", json!({ "postgres": { "schemas": [{ "name": "app" }] } })).await?;
+        site.rows(
+            &database,
+            &format!("GRANT ALL ON SCHEMA app TO {name}; GRANT CREATE ON DATABASE {database} TO {name}"),
+        )
+        .await?;
         let session = site.login(&site.login_secret("guest"), &database).await?;
         session.rows("SELECT 1").await?;
         guest.remove().await?;

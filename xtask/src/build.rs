@@ -5,7 +5,7 @@
 //! guest not even that.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -83,6 +83,20 @@ pub(crate) fn operator() -> Result<PathBuf> {
         bail!("there is no operator at {}", path.display());
     }
     Ok(path)
+}
+
+/// Runs the benchmark over release builds of everything.
+pub(crate) fn bench() -> Result<ExitCode> {
+    components(ENGINES)?;
+    for arguments in [
+        ["build", "--release", "--package", "db-provision-operator"].as_slice(),
+        &["bench", "--package", "dbprovision-tests", "--bench", "operator"],
+    ] {
+        if !cargo().args(arguments).status().context("run cargo")?.success() {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Cargo, in this workspace.

@@ -38,6 +38,8 @@ enum Chore {
     },
     /// Build the engines and the hostile guests as components.
     Engines,
+    /// Measure the operator beside bare SQL, in release builds.
+    Bench,
     /// Write the definitions of the kinds to deploy/crds.
     Crds,
     /// Install everything that the other chores need.
@@ -69,6 +71,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
             build::components(build::ENGINES)?;
             build::components(build::GUESTS)?;
         }
+        Chore::Bench => return build::bench(),
         Chore::Crds => definitions::write()?,
         Chore::Install => toolchain::everything()?,
     }

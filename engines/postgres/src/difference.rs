@@ -114,10 +114,7 @@ pub(crate) fn select<'found>(found: &'found [Difference], selection: &Selection)
 }
 
 /// What was found and what of it was made.
-pub(crate) fn report<'made>(
-    found: &[Difference],
-    made: impl IntoIterator<Item = &'made Difference>,
-) -> UpdateReport {
+pub(crate) fn report<'made>(found: &[Difference], made: impl IntoIterator<Item = &'made Difference>) -> UpdateReport {
     UpdateReport {
         changes: found.iter().map(|one| one.change.clone()).collect(),
         applied: made.into_iter().map(|one| one.change.id.clone()).collect(),

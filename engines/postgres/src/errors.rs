@@ -92,9 +92,16 @@ fn of_answer(answer: &DbError, statement: &str, field: &str) -> Error {
         return Error::new(ErrorKind::Transient(Some(RACE_HINT_MS)), "another session changed the same object", detail);
     }
     let Some((meaning, text)) = look_up(code) else {
-        return Error::new(ErrorKind::Engine(code.to_owned()), format!("the server answered with error {code}"), detail);
+        return Error::new(
+            ErrorKind::Engine(code.to_owned()),
+            format!("the server answered with error {code}"),
+            detail,
+        );
     };
     let message = text.unwrap_or(answer.message());
+    // The settings there are do not come later, as roles and tablespaces do: an unknown one is the spec's fault.
+    let meaning =
+        if code == "42704" && field.starts_with("options.configParameters") { Meaning::Invalid } else { meaning };
     let kind = match meaning {
         Meaning::Authentication => ErrorKind::Authentication,
         Meaning::Permission => ErrorKind::PermissionDenied,

@@ -30,7 +30,8 @@ const DANGEROUS_ROLES: &[&str] = &[
 ];
 
 /// Accounts by which a managed service runs the server.
-const PROTECTED_ROLES: &[&str] = &["azuresu", "cloudsqladmin", "cloudsqlagent", "cloudsqlreplica", "rdsadmin", "rdsrepladmin"];
+const PROTECTED_ROLES: &[&str] =
+    &["azuresu", "cloudsqladmin", "cloudsqlagent", "cloudsqlreplica", "rdsadmin", "rdsrepladmin"];
 
 /// Databases of the engine or of a managed service.
 const PROTECTED_DATABASES: &[&str] =
@@ -100,9 +101,11 @@ pub(crate) fn usable(name: &str) -> Result<()> {
 pub(crate) fn untouchable(standing: Standing) -> Result<()> {
     match standing {
         Standing::Ordinary => Ok(()),
-        Standing::Predefined | Standing::Dangerous | Standing::Protected => {
-            Err(Error::new(dbprovision_sdk::ErrorKind::PermissionDenied, "this object is the server's own and is never changed", ""))
-        }
+        Standing::Predefined | Standing::Dangerous | Standing::Protected => Err(Error::new(
+            dbprovision_sdk::ErrorKind::PermissionDenied,
+            "this object is the server's own and is never changed",
+            "",
+        )),
     }
 }
 

@@ -33,5 +33,7 @@ pub(crate) fn prove(proof: &Proof, object_id: &str, mark: Option<&Mark>) -> Resu
     if same_object && same_mark {
         return Ok(());
     }
-    Err(Error::conflict("the object on the server is not the one that was recorded: it carries another mark or identity"))
+    Err(Error::conflict(
+        "the object on the server is not the one that was recorded: it carries another mark or identity",
+    ))
 }

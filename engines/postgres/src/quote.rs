@@ -53,7 +53,9 @@ pub(crate) fn without_literals(statement: &str) -> String {
                 rest = after.get(end..).unwrap_or_default();
             }
             '-' if after.starts_with('-') => rest = after.find('\n').and_then(|at| after.get(at..)).unwrap_or_default(),
-            '/' if after.starts_with('*') => rest = after.find("*/").and_then(|at| after.get(at + 2..)).unwrap_or_default(),
+            '/' if after.starts_with('*') => {
+                rest = after.find("*/").and_then(|at| after.get(at + 2..)).unwrap_or_default();
+            }
             '$' if !shown.ends_with(|last: char| last.is_alphanumeric() || last == '_' || last == '$') => {
                 if let Some(body) = after_dollar_quote(after) {
                     rest = body;

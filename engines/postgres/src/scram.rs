@@ -6,7 +6,7 @@ use dbprovision_sdk::{Error, OptionProblem, Result, Secret, Wire};
 /// set and never used.
 const LONGEST: usize = 4096;
 
-/// Reveals the password on `wire` and makes the verifier: 4,096 iterations, SASLprep where the password allows it.
+/// Reveals the password on `wire` and makes the verifier: 4,096 iterations, normalised (RFC 4013) where the password allows it.
 pub(crate) fn verifier(password: &Secret, wire: &dyn Wire) -> Result<String> {
     let value = password.reveal(wire)?;
     check(&value)?;

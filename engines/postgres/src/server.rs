@@ -1,8 +1,8 @@
 //! The server as it was found at login, and the sessions with it: one main session, and at most one more for a time.
 
+use dbprovision_sdk::Result;
 use dbprovision_sdk::adapter::{Server, Settings};
 use dbprovision_sdk::secret::instance_credentials;
-use dbprovision_sdk::Result;
 
 use crate::connect::{self, Account, Limits, Purpose, Session};
 use crate::observe;

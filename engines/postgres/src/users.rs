@@ -16,7 +16,8 @@ use std::collections::BTreeSet;
 use dbprovision_sdk::adapter::users::{LoginOutcome, UserInfo, UserSpec};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
-    Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Secret, Selection, UpdateReport, Users,
+    Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Secret, Selection, UpdateReport,
+    Users,
 };
 
 use crate::connect::Session;
@@ -74,7 +75,10 @@ impl Users for Postgres {
                 && !role::is_member(session, &wanted.name, role)?
             {
                 // The server would take it, and ignore it with a warning at each login.
-                return Err(Error::dependency_missing(format!("{} is not a member of its default role {role}", wanted.name)));
+                return Err(Error::dependency_missing(format!(
+                    "{} is not a member of its default role {role}",
+                    wanted.name
+                )));
             }
             Ok(report(&found, chosen))
         })
@@ -134,7 +138,9 @@ impl Users for Postgres {
         self.connected()?.locked(&lock(name), |session, facts| {
             let role = role::find(session, name)?.ok_or_else(|| absent(name))?;
             names::untouchable(role.standing)?;
-            apply::acting_as(session, facts, &BTreeSet::from([name.to_owned()]), |session| gone::terminate(session, &role.id))
+            apply::acting_as(session, facts, &BTreeSet::from([name.to_owned()]), |session| {
+                gone::terminate(session, &role.id)
+            })
         })
     }
 
@@ -165,7 +171,11 @@ fn create(session: &mut Session, wanted: &Wanted, password: Option<&Secret>, mar
 }
 
 fn taken(name: &str) -> Error {
-    Error::new(ErrorKind::AlreadyExists, format!("a role with the name {name} is there already"), "it carries another mark or none")
+    Error::new(
+        ErrorKind::AlreadyExists,
+        format!("a role with the name {name} is there already"),
+        "it carries another mark or none",
+    )
 }
 
 fn observe(session: &mut Session, facts: &Facts, wanted: &Wanted) -> Result<Option<Observed>> {

@@ -50,7 +50,9 @@ pub(crate) async fn pump<K: Watched>(
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => take(&mut writer, event, &mut tell),
-            Err(error) => tracing::warn!(kind = %K::kind(&()), error = chain(&error), "the watch broke off and is begun again"),
+            Err(error) => {
+                tracing::warn!(kind = %K::kind(&()), error = chain(&error), "the watch broke off and is begun again");
+            }
         }
     }
 }

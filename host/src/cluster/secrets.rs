@@ -342,8 +342,8 @@ mod tests {
     #[test]
     fn nothing_is_written_where_nothing_differs() {
         assert_eq!(difference(&found(&[("same", "y")]), &wanted(&[("same", "y")])), None);
-        let owner = OwnerReference { uid: "o".to_owned(), ..OwnerReference::default() };
-        let owned = WantedSecret { owner: Some(owner), ..wanted(&[("same", "y")]) };
+        let resource = OwnerReference { uid: "o".to_owned(), ..OwnerReference::default() };
+        let owned = WantedSecret { owner: Some(resource), ..wanted(&[("same", "y")]) };
         assert!(difference(&found(&[("same", "y")]), &owned).is_some());
     }
 

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use crds::{
-    ClusterDatabaseInstance, Database, DatabaseInstance, DatabaseReferenceGrant, DatabaseUser, Instance, InstanceId,
-    InstanceKind, InstanceSpec, InstanceStatus, Managed,
+    ClusterDatabaseInstance, ClusterInstanceReference, Database, DatabaseInstance, DatabaseReferenceGrant,
+    DatabaseSpec, DatabaseUser, DatabaseUserSpec, Instance, InstanceId, InstanceKind, InstanceReference, InstanceSpec,
+    InstanceStatus, Managed,
 };
 use kube::runtime::reflector::store::{Writer, WriterDropped};
 use kube::runtime::reflector::{ObjectRef, Store, store};
@@ -138,12 +139,22 @@ impl Stores {
 
     /// All databases that name this instance, in whatever namespace.
     pub fn databases_of(&self, id: &InstanceId) -> Vec<Arc<Database>> {
-        self.databases.state_filter(|database| database.instance_id().as_ref() == Some(id))
+        let is_of = |database: &Database| {
+            let DatabaseSpec { instance_ref, cluster_instance_ref, .. } = &database.spec;
+            may_name(instance_ref.as_ref(), cluster_instance_ref.as_ref(), id)
+                && database.instance_id().as_ref() == Some(id)
+        };
+        self.databases.state_filter(is_of)
     }
 
     /// All users that name this instance, in whatever namespace.
     pub fn users_of(&self, id: &InstanceId) -> Vec<Arc<DatabaseUser>> {
-        self.users.state_filter(|user| user.instance_id().as_ref() == Some(id))
+        let is_of = |user: &DatabaseUser| {
+            let DatabaseUserSpec { instance_ref, cluster_instance_ref, .. } = &user.spec;
+            may_name(instance_ref.as_ref(), cluster_instance_ref.as_ref(), id)
+                && user.instance_id().as_ref() == Some(id)
+        };
+        self.users.state_filter(is_of)
     }
 
     /// The consents that this namespace gives.
@@ -161,6 +172,16 @@ impl Stores {
             ("DatabaseReferenceGrant", self.grants.len()),
         ]
     }
+}
+
+/// A look at the names, before an id is put together for each of a thousand resources.
+fn may_name(
+    instance: Option<&InstanceReference>,
+    cluster_instance: Option<&ClusterInstanceReference>,
+    id: &InstanceId,
+) -> bool {
+    let named = instance.map(|reference| &reference.name).or(cluster_instance.map(|reference| &reference.name));
+    named == Some(&id.name)
 }
 
 #[cfg(test)]

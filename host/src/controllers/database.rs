@@ -31,7 +31,7 @@ const NOTABLE_PART: i64 = 10;
 
 /// One reconcile.
 pub async fn reconcile(database: Arc<Database>, ctx: Arc<Context>) -> Result<Action, Failure> {
-    managed::reconcile(database, ctx).await
+    Box::pin(managed::reconcile(database, ctx)).await
 }
 
 /// What was read from the cluster.
@@ -122,7 +122,7 @@ impl Provisioned for Database {
         mark: Mark,
         selection: Selection,
     ) -> Result<UpdateReport, CallError> {
-        session.update_database(&spec, &mark, &inputs.companions.new_passwords(), &selection).await
+        session.update_database(&spec, &mark, &inputs.companions.passwords_for(&selection), &selection).await
     }
 
     async fn claim(
@@ -135,8 +135,8 @@ impl Provisioned for Database {
         session.claim_database(name, &proof, comment.as_deref(), &mark).await
     }
 
-    async fn probe(_: &mut Session, _: &str, _: &DatabaseInputs) -> Result<Vec<Change>, CallError> {
-        Ok(Vec::new())
+    async fn probe(session: &mut Session, _: &str, inputs: &DatabaseInputs) -> Result<Vec<Change>, CallError> {
+        inputs.companions.probe(session).await
     }
 
     async fn finish(
@@ -162,13 +162,11 @@ impl Provisioned for Database {
             created_at: draft.ownership.as_ref().and_then(|ownership| ownership.created_at.clone()),
         });
         measure(run, bound, size);
-        match &inputs.script {
-            Some(script) => script::run(run, bound, session, script, owner.as_deref(), draft).await,
-            None => {
-                draft.init_sql = None;
-                Ok(())
-            }
-        }
+        let Some(script) = &inputs.script else {
+            draft.init_sql = None;
+            return Ok(());
+        };
+        script::run(run, bound, session, script, owner.as_deref(), draft).await
     }
 
     async fn release(
@@ -191,7 +189,14 @@ impl Provisioned for Database {
         session.clean_up(&mark).await.map_err(stop(managed::paths_of_recorded::<Self>()))
     }
 
-    fn count(metrics: &Metrics, instance: &InstanceId, engine: &str, operation: Operation, ending: Ending, since: Instant) {
+    fn count(
+        metrics: &Metrics,
+        instance: &InstanceId,
+        engine: &str,
+        operation: Operation,
+        ending: Ending,
+        since: Instant,
+    ) {
         metrics.database_operation(instance, engine, operation, ending, since.elapsed());
     }
 }
@@ -233,7 +238,11 @@ fn measure(run: &Run<Database>, bound: &Bound, size: Option<i64>) {
 fn set_block(draft: &mut DatabaseStatus, block: &str, details: &str) -> Result<(), Blocked> {
     let broken = |error: serde_json::Error| {
         tracing::error!(%error, "the adapter's details do not fit the status");
-        Blocked::failed(reason::ENGINE_FAILED, "the engine's adapter described the database in a way that is not understood", Class::Guest)
+        Blocked::failed(
+            reason::ENGINE_FAILED,
+            "the engine's adapter described the database in a way that is not understood",
+            Class::Guest,
+        )
     };
     let mut status = serde_json::to_value(&*draft).map_err(broken)?;
     let details = serde_json::from_str(details).map_err(broken)?;

@@ -1,17 +1,22 @@
 //! A `DatabaseUser`: an account on the server, its password, and the Secret its application logs in with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crds::names::{finalizer, label, reason};
-use crds::{DatabaseUser, DatabaseUserStatus, InstanceId, Managed as _, OwnershipBlockStatus, Ownership, SecretInfo, Time, UserInfo};
+use crds::{
+    DatabaseUser, DatabaseUserStatus, InstanceId, Managed as _, Ownership, OwnershipBlockStatus, SecretInfo, Time,
+    UserInfo,
+};
 use kube::runtime::controller::Action;
 use planning::consent::{Referrer, Target};
 use planning::output_secret::OutputSecret;
 use planning::password::Policy;
 use planning::{Blocked, Class, consent, names, output_secret};
 use sandbox::contract::{
-    self, BlockOwner, Change, Examination, LoginOutcome, Mark, ObjectKind, OwnedObject, Proof, Selection, UpdateReport, UserSpec,
+    self, BlockOwner, Change, Examination, LoginOutcome, Mark, ObjectKind, OwnedObject, Proof, Selection, UpdateReport,
+    UserSpec,
 };
 use sandbox::{Adapter, CallError, SecretValue, Session};
 
@@ -30,7 +35,7 @@ const NAMED_OBJECTS: u32 = 20;
 
 /// One reconcile.
 pub async fn reconcile(user: Arc<DatabaseUser>, ctx: Arc<Context>) -> Result<Action, Failure> {
-    managed::reconcile(user, ctx).await
+    Box::pin(managed::reconcile(user, ctx)).await
 }
 
 /// The password and where it comes from.
@@ -85,7 +90,12 @@ impl Provisioned for DatabaseUser {
     }
 
     fn spec(&self, comment: Option<String>, options: Option<String>) -> UserSpec {
-        UserSpec { name: self.spec.username.clone(), roles: self.spec.roles.clone().unwrap_or_default(), comment, options }
+        UserSpec {
+            name: self.spec.username.clone(),
+            roles: self.spec.roles.clone().unwrap_or_default(),
+            comment,
+            options,
+        }
     }
 
     async fn gather(run: &Run<Self>, _: &Bound, _: &Wanted<Self>) -> Result<UserInputs, Stop> {
@@ -145,7 +155,12 @@ impl Provisioned for DatabaseUser {
         fingerprinted(run, inputs, &nonce, draft.password_fingerprint.as_deref()).await
     }
 
-    async fn create(session: &mut Session, spec: UserSpec, inputs: &UserInputs, mark: Mark) -> Result<Seen<Info>, CallError> {
+    async fn create(
+        session: &mut Session,
+        spec: UserSpec,
+        inputs: &UserInputs,
+        mark: Mark,
+    ) -> Result<Seen<Info>, CallError> {
         session.create_user(&spec, inputs.password.as_ref(), &mark).await.map(seen)
     }
 
@@ -253,20 +268,28 @@ impl Provisioned for DatabaseUser {
     }
 
     async fn clean_up(run: &Run<Self>, _: &mut Session, _: Mark, draft: &mut DatabaseUserStatus) -> Result<(), Stop> {
-        let Some(SecretInfo { name: Some(name), namespace: Some(namespace), last_rotated_at: _ }) = &draft.secret else {
+        let Some(SecretInfo { name: Some(name), namespace: Some(namespace), last_rotated_at: _ }) = &draft.secret
+        else {
             return Ok(());
         };
         let wanted = OutputSecret {
             namespace: namespace.clone(),
             name: name.clone(),
             type_: String::new(),
-            labels: Default::default(),
-            annotations: Default::default(),
+            labels: BTreeMap::default(),
+            annotations: BTreeMap::default(),
         };
         output::remove(run, &wanted).await
     }
 
-    fn count(metrics: &Metrics, instance: &InstanceId, engine: &str, operation: Operation, ending: Ending, since: Instant) {
+    fn count(
+        metrics: &Metrics,
+        instance: &InstanceId,
+        engine: &str,
+        operation: Operation,
+        ending: Ending,
+        since: Instant,
+    ) {
         metrics.user_operation(instance, engine, operation, ending, since.elapsed());
     }
 }
@@ -294,7 +317,8 @@ fn seen(info: contract::UserInfo) -> Seen<Info> {
 /// The Secret to write: none where the password is the user's own and no Secret was asked for.
 fn output_of(run: &Run<DatabaseUser>) -> Result<Option<OutputSecret>, Blocked> {
     let spec = &run.object.spec;
-    let writes = spec.password_secret.as_ref().map_or(spec.existing_password_secret.is_none(), |secret| secret.generate);
+    let writes =
+        spec.password_secret.as_ref().map_or(spec.existing_password_secret.is_none(), |secret| secret.generate);
     if !writes {
         return Ok(None);
     }
@@ -329,7 +353,11 @@ async fn given_password(run: &Run<DatabaseUser>, output: Option<&OutputSecret>) 
     consents(run, target, path)?;
     let found = run.ctx.secrets.get(&namespace, &name).await.map_err(asking("reading the password's Secret"))?;
     let Some(found) = found.filter(|found| !found.is_going()) else {
-        return Err(Blocked::waiting(reason::SECRET_NOT_FOUND, format!("{path}: the Secret {namespace}/{name} does not exist")).into());
+        return Err(Blocked::waiting(
+            reason::SECRET_NOT_FOUND,
+            format!("{path}: the Secret {namespace}/{name} does not exist"),
+        )
+        .into());
     };
     match found.value(&key) {
         Some(value) if !value.is_empty() => Ok(Some(SecretValue::new(value))),
@@ -354,9 +382,11 @@ fn may_write(run: &Run<DatabaseUser>, wanted: &OutputSecret) -> Result<(), Block
 
 /// Compares the password with the one that was set last.
 async fn compare(run: &Run<DatabaseUser>, inputs: &mut UserInputs) -> Result<(), Stop> {
-    let recorded = run.object.ownership().cloned().or_else(|| {
-        run.ctx.memory.recall(&run.key, &run.uid).and_then(|remembered| remembered.ownership)
-    });
+    let recorded = run
+        .object
+        .ownership()
+        .cloned()
+        .or_else(|| run.ctx.memory.recall(&run.key, &run.uid).and_then(|remembered| remembered.ownership));
     let nonce = recorded.map(|ownership| ownership.nonce).unwrap_or_default();
     let last = run.object.status.as_ref().and_then(|status| status.password_fingerprint.clone());
     fingerprinted(run, inputs, &nonce, last.as_deref()).await

@@ -56,6 +56,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// When a reconcile that failed without a report is tried again.
+#[expect(clippy::needless_pass_by_value, reason = "the runtime's signature")]
 pub fn on_failure<K>(object: Arc<K>, failure: &Failure, ctx: Arc<Context>) -> Action
 where
     K: Resource<DynamicType = ()>,

@@ -130,7 +130,10 @@ async fn in_order<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, done: 
             report::answers(run, draft);
             if report::write(run, draft).await? && !was_connected {
                 let version = draft.version.clone().unwrap_or_default();
-                run.ctx.events.normal(run.object.as_ref(), "Connected", &format!("connected; the server says {version}")).await;
+                run.ctx
+                    .events
+                    .normal(run.object.as_ref(), "Connected", &format!("connected; the server says {version}"))
+                    .await;
             }
             Action::requeue(next)
         }

@@ -110,7 +110,8 @@ async fn stopped<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, blocked: &
     tracing::info!(reason = blocked.reason, class = blocked.class.as_str(), "{}", blocked.message);
     if !report::is_told_by_the_instance(run, blocked) {
         report::stopped(run, draft, blocked);
-        if report::write(run, draft).await? {
+        let waits_for_the_instance = blocked.about_the_instance && blocked.class == Class::Waiting;
+        if report::write(run, draft).await? && !waits_for_the_instance {
             let reason = event_reason(run.deleting(), blocked);
             run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message).await;
         }
@@ -121,10 +122,10 @@ async fn stopped<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, blocked: &
 
 /// The predecessor's word for the event, where it had one.
 fn event_reason(deleting: bool, blocked: &Blocked) -> &'static str {
-    match blocked.class {
-        Class::Refused if deleting => "DeletionBlocked",
-        _ if deleting => "DeleteFailed",
-        _ => "ReconcileFailed",
+    match (deleting, blocked.class) {
+        (true, Class::Refused) => "DeletionBlocked",
+        (true, _) => "DeleteFailed",
+        (false, _) => "ReconcileFailed",
     }
 }
 

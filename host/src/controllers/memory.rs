@@ -23,8 +23,8 @@ pub struct Remembered {
 /// A full look at the server that found everything in order, or reported what is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// Everything that the outcome depends on.
-    pub inputs: String,
+    /// SHA-256 over everything that the outcome depends on.
+    pub inputs: [u8; 32],
     /// When.
     pub at: Timestamp,
 }
@@ -64,7 +64,7 @@ mod tests {
     fn an_object_that_was_made_again_is_not_remembered() {
         let memory = Memory::default();
         let key = ObjectKey::new("Database", "a", "b");
-        let look = Look { inputs: "1".into(), at: Timestamp::UNIX_EPOCH };
+        let look = Look { inputs: [1; 32], at: Timestamp::UNIX_EPOCH };
         memory.note(&key, "uid-1", |remembered| remembered.looked = Some(look));
         assert!(memory.recall(&key, "uid-1").unwrap().looked.is_some());
         assert!(memory.recall(&key, "uid-2").is_none());

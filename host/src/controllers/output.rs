@@ -25,20 +25,24 @@ pub(crate) enum Found {
     /// There is none.
     Absent,
     /// Ours, or the one the resource says is its own.
-    Ours(FoundSecret),
+    Ours(Box<FoundSecret>),
 }
 
 /// Reads it; somebody else's is a reason to stop.
 pub(crate) async fn find<K: Provisioned>(run: &Run<K>, wanted: &OutputSecret) -> Result<Found, Stop> {
-    let found = run.ctx.secrets.get(&wanted.namespace, &wanted.name).await.map_err(asking("reading the output Secret"))?;
+    let found =
+        run.ctx.secrets.get(&wanted.namespace, &wanted.name).await.map_err(asking("reading the output Secret"))?;
     match found {
         None => Ok(Found::Absent),
         Some(found) if found.is_going() => Err(Blocked::waiting(
             reason::SECRET_NOT_FOUND,
-            format!("the Secret {}/{} is being deleted and is made again when it is gone", wanted.namespace, wanted.name),
+            format!(
+                "the Secret {}/{} is being deleted and is made again when it is gone",
+                wanted.namespace, wanted.name
+            ),
         )
         .into()),
-        Some(found) if is_ours(run, wanted, &found) => Ok(Found::Ours(found)),
+        Some(found) if is_ours(run, wanted, &found) => Ok(Found::Ours(Box::new(found))),
         Some(_) => Err(Blocked::conflict(
             reason::SECRET_CONFLICT,
             format!(
@@ -132,7 +136,15 @@ fn full<K: Provisioned>(run: &Run<K>, wanted: &OutputSecret, data: SecretData) -
     if owner.is_none() {
         return Err(Blocked::failed(reason::RECONCILE_FAILED, "the resource has no UID", Class::Bug).into());
     }
-    Ok(WantedSecret { namespace, name, labels, annotations, owner: owner.filter(|_| same_namespace), kind: type_, data })
+    Ok(WantedSecret {
+        namespace,
+        name,
+        labels,
+        annotations,
+        owner: owner.filter(|_| same_namespace),
+        kind: type_,
+        data,
+    })
 }
 
 /// Whether something that we decide is not as it should be. What others added is theirs.
@@ -164,7 +176,11 @@ pub(crate) async fn remove<K: Provisioned>(run: &Run<K>, wanted: &OutputSecret) 
 }
 
 /// The fingerprint that stands in the status.
-pub(crate) async fn fingerprint<K: Provisioned>(run: &Run<K>, nonce: &str, password: &SecretValue) -> Result<String, Stop> {
+pub(crate) async fn fingerprint<K: Provisioned>(
+    run: &Run<K>,
+    nonce: &str,
+    password: &SecretValue,
+) -> Result<String, Stop> {
     let key = run.ctx.fingerprint_key.get().await.map_err(asking("reading the key of the fingerprints"))?;
     Ok(planning::fingerprint::fingerprint(key, nonce, password.expose()))
 }

@@ -73,9 +73,10 @@ impl<K: Resource<DynamicType = ()>> Run<K> {
 
     /// Asked before every effect on a server: a process that lost its lease, or slept through it, makes none.
     pub(crate) fn may_write(&self) -> Result<(), Blocked> {
-        self.ctx.term.check().map_err(|not_leading| {
-            Blocked::failed(reason::RECONCILING, not_leading.to_string(), Class::Transient)
-        })
+        self.ctx
+            .term
+            .check()
+            .map_err(|not_leading| Blocked::failed(reason::RECONCILING, not_leading.to_string(), Class::Transient))
     }
 
     /// A word that nobody can guess, for marks.

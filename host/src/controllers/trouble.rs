@@ -49,7 +49,11 @@ pub(crate) fn blocked(error: &CallError, paths: Paths<'_>) -> Blocked {
         }
         CallError::Trapped { message } => {
             tracing::error!(trap = message, "the adapter broke off");
-            Blocked::failed(reason::ENGINE_FAILED, "the engine's adapter broke off; the operator's log has the details", class)
+            Blocked::failed(
+                reason::ENGINE_FAILED,
+                "the engine's adapter broke off; the operator's log has the details",
+                class,
+            )
         }
         CallError::OutOfTime(_)
         | CallError::MemoryLimit(_)

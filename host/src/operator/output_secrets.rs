@@ -114,7 +114,9 @@ pub(crate) async fn watch(client: Client, tell: impl Fn(&OutputSecret) + Send) {
                     );
                     break;
                 }
-                Err(error) => tracing::warn!(error = chain(&error), "the watch of output Secrets broke off and is begun again"),
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "the watch of output Secrets broke off and is begun again");
+                }
             }
         }
         tokio::time::sleep(FORBIDDEN).await;

@@ -161,7 +161,7 @@ impl Relations {
         if gone {
             match self.stores.instance(id).filter(|instance| instance.metadata().deletion_timestamp.is_some()) {
                 Some(AnyInstance::Namespaced(instance)) => {
-                    self.triggers.queue(&self.triggers.instances, instance.as_ref())
+                    self.triggers.queue(&self.triggers.instances, instance.as_ref());
                 }
                 Some(AnyInstance::Cluster(instance)) => {
                     self.triggers.queue(&self.triggers.cluster_instances, instance.as_ref());

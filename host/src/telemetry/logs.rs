@@ -43,7 +43,11 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), StartLogsError> {
 /// The client of the API server logs every failed request as an error of its own, without saying which; whoever
 /// asked for the request logs it too, with its meaning. A filter that speaks of the client decides for itself.
 fn with_defaults(filter: &str) -> String {
-    if filter.contains("kube_client") { filter.to_owned() } else { format!("{filter},kube_client::client::builder=off") }
+    if filter.contains("kube_client") {
+        filter.to_owned()
+    } else {
+        format!("{filter},kube_client::client::builder=off")
+    }
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ behaviours! {
     GrowsAtOnce,
     /// The same in small steps.
     GrowsInSteps,
-    /// Dials, closes, and keeps the handles.
+    /// Dials, closes, and keeps the handles, as often as the host lets it.
     HoardsConnections,
     /// Asks for the credentials and keeps the handles.
     HoardsSecrets,
@@ -90,6 +90,8 @@ behaviours! {
     WritesTheMost,
     /// Writes two megabytes in one call.
     WritesTooMuch,
+    /// Writes more than the host takes over in any call.
+    WritesFarTooMuch,
     /// Asks for more random bytes than one call gives.
     AsksForTooMuchRandomness,
     /// Writes thousands of lines to the log, and a very long one.

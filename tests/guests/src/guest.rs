@@ -4,8 +4,8 @@ use dbprovision_sdk::adapter::databases::{DatabaseInfo, DatabaseSpec};
 use dbprovision_sdk::adapter::{Description, InstanceExamination, Server, Settings};
 use dbprovision_sdk::bindings::dbprovision::adapter::{net, secrets};
 use dbprovision_sdk::{
-    Adapter, Backups, Change, Databases, Error, ErrorKind, Examination, Grants, Mark, NetError, Restores, Result, Roles,
-    Schemas, Secret, Selection, Standing, UpdateReport, Users,
+    Adapter, Backups, Change, Databases, Error, ErrorKind, Examination, Grants, Mark, NetError, Restores, Result,
+    Roles, Schemas, Secret, Selection, Standing, UpdateReport, Users,
 };
 
 use crate::misbehave::{loop_for_ever, misbehave, park};
@@ -14,7 +14,7 @@ use crate::{Behaviour, MISBEHAVE, SECOND_SESSION, WAIT, describe, leak};
 
 /// The adapter and its session.
 #[derive(Default)]
-pub(crate) struct Guest {
+pub struct Guest {
     session: Option<Session>,
 }
 

@@ -16,6 +16,7 @@ mod misbehave;
 mod toy;
 
 pub use behaviour::{Behaviour, choose};
+pub use guest::Guest;
 
 /// The database about which a guest misbehaves.
 pub const MISBEHAVE: &str = "misbehave";
@@ -26,4 +27,4 @@ pub const SECOND_SESSION: &str = "second-session";
 /// The database about which an honest guest waits for the server's word.
 pub const WAIT: &str = "wait";
 
-dbprovision_sdk::adapter!(guest::Guest);
+dbprovision_sdk::adapter!(Guest);

@@ -25,11 +25,12 @@ pub(crate) fn misbehave(session: &mut Session) -> Result<bool> {
         Behaviour::Recurses => return Ok(recurse(0) == 0),
         Behaviour::GrowsAtOnce => return Ok(black_box(vec![1_u8; 64 << 20]).is_empty()),
         Behaviour::GrowsInSteps => grow_in_steps(),
-        Behaviour::HoardsConnections => hoard(|| dial().inspect(Connection::close))?,
-        Behaviour::HoardsSecrets => hoard(credentials)?,
+        Behaviour::HoardsConnections => return hoard_connections(),
+        Behaviour::HoardsSecrets => hoard_secrets()?,
         Behaviour::AnswersAtLength => return Err(Error::conflict("x".repeat(10 << 20))),
         Behaviour::WritesTheMost => return write_the_most(session),
-        Behaviour::WritesTooMuch => session.connection().write(&vec![b'x'; 2 << 20])?,
+        Behaviour::WritesTooMuch => return refused("a long write", session.connection().write(&vec![b'x'; 2 << 20])),
+        Behaviour::WritesFarTooMuch => session.connection().write(&vec![b'x'; 8 << 20])?,
         Behaviour::AsksForTooMuchRandomness => return Ok(random::bytes(u32::MAX).is_empty()),
         Behaviour::FloodsTheLog => flood_the_log(),
         Behaviour::FloodsProgress => flood_progress(),
@@ -97,10 +98,28 @@ fn credentials() -> Result<secrets::Credentials> {
     secrets::instance_credentials().map_err(|error| Error::dependency_missing(format!("{error:?}")))
 }
 
-fn hoard<T>(get: impl Fn() -> Result<T>) -> Result<()> {
+/// Handles of closed connections are handles.
+fn hoard_connections() -> Result<bool> {
+    let mut held = Vec::new();
+    loop {
+        match net::connect("primary") {
+            Ok(connection) => {
+                connection.close();
+                held.push(connection);
+            }
+            other => {
+                // The host forgets the call, and not what this guest keeps for ever.
+                std::mem::forget(held);
+                return refused("one more connection", other);
+            }
+        }
+    }
+}
+
+fn hoard_secrets() -> Result<()> {
     let mut held = Vec::new();
     while black_box(true) {
-        held.push(get()?);
+        held.push(credentials()?);
     }
     Ok(())
 }
@@ -155,7 +174,8 @@ fn ask_for_the_most() -> Result<bool> {
 
 fn dial_another_role() -> Result<bool> {
     let long = "primary".repeat(10_000);
-    for role in ["replica", "", "Primary", "primary ", "primary\0", "127.0.0.1:5432", "localhost", "../primary", &long] {
+    for role in ["replica", "", "Primary", "primary ", "primary\0", "127.0.0.1:5432", "localhost", "../primary", &long]
+    {
         refused("another role", net::connect(role))?;
     }
     Ok(true)
@@ -176,9 +196,8 @@ fn open_many_sessions() -> Result<bool> {
 fn reveal_before_tls() -> Result<bool> {
     let found = credentials()?;
     let plain = dial()?;
-    let insecure = |connection: &Connection| {
-        matches!(found.password.reveal(connection), Err(SecretError::InsecureConnection))
-    };
+    let insecure =
+        |connection: &Connection| matches!(found.password.reveal(connection), Err(SecretError::InsecureConnection));
     if !insecure(&plain) {
         return Err(Error::conflict("the password was revealed on a plain stream"));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
@@ -52,8 +52,11 @@ impl Resource {
             "apiVersion": self.resource.api_version, "kind": self.resource.kind, "metadata": metadata, "spec": spec,
         }))
         .context("compose a resource")?;
-        let parameters = PostParams { field_validation: Some(kube::api::ValidationDirective::Strict), ..PostParams::default() };
-        Ok(self.api.create(&parameters, &object).await.map(drop))
+        let parameters = PatchParams {
+            field_validation: Some(kube::api::ValidationDirective::Strict),
+            ..PatchParams::apply("theatre")
+        };
+        Ok(self.api.patch(&self.name, &parameters, &Patch::Apply(&object)).await.map(drop))
     }
 
     /// Merges into its spec.
@@ -123,8 +126,12 @@ impl Resource {
         use crds::names::{condition, reason};
         let (status, _) = self.shows(condition::READY, "True", reason::RECONCILE_SUCCESS).await?;
         for type_ in [condition::ACCEPTED, condition::SYNCED] {
-            self.shows(type_, "True", if type_ == condition::ACCEPTED { reason::ACCEPTED } else { reason::RECONCILE_SUCCESS })
-                .await?;
+            self.shows(
+                type_,
+                "True",
+                if type_ == condition::ACCEPTED { reason::ACCEPTED } else { reason::RECONCILE_SUCCESS },
+            )
+            .await?;
         }
         Ok(status)
     }

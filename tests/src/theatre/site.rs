@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Secret};
+use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use testkit::postgres::{Login, PostgresEndpoint, Session};
 
@@ -172,7 +172,8 @@ impl Site {
 
     /// The comment on a database, with the mark in it.
     pub async fn database_comment(&self, name: &str) -> Result<String> {
-        let sql = format!("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = {}", literal(name));
+        let sql =
+            format!("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = {}", literal(name));
         self.cell("postgres", &sql).await
     }
 
@@ -192,8 +193,8 @@ impl Site {
     }
 
     async fn create_secret_in(&self, namespace: &str, name: &str, data: Value) -> Result<()> {
-        let secret: Secret =
-            serde_json::from_value(json!({ "metadata": { "name": name }, "stringData": data })).context("compose a Secret")?;
+        let secret: Secret = serde_json::from_value(json!({ "metadata": { "name": name }, "stringData": data }))
+            .context("compose a Secret")?;
         let api: Api<Secret> = Api::namespaced(self.shared.client.clone(), namespace);
         api.create(&PostParams::default(), &secret).await.with_context(|| format!("create the Secret {name}"))?;
         Ok(())
@@ -263,8 +264,8 @@ impl Site {
 
     /// Creates a `ConfigMap`.
     pub async fn create_config_map(&self, name: &str, data: Value) -> Result<()> {
-        let object: ConfigMap =
-            serde_json::from_value(json!({ "metadata": { "name": name }, "data": data })).context("compose a ConfigMap")?;
+        let object: ConfigMap = serde_json::from_value(json!({ "metadata": { "name": name }, "data": data }))
+            .context("compose a ConfigMap")?;
         let api: Api<ConfigMap> = Api::namespaced(self.shared.client.clone(), self.shared.namespace.name());
         api.create(&PostParams::default(), &object).await.context("create a ConfigMap")?;
         Ok(())

@@ -9,11 +9,19 @@ async fn both_companions_can_create_and_use_what_is_in_their_database() {
     perform("auto-ownership", async |site| {
         let (role, user) = (site.name("holder"), site.name("web"));
         let (database, name) = site
-            .ready_database("shop", json!({ "postgres": { "ownership": {
+            .ready_database(
+                "shop",
+                json!({ "postgres": { "ownership": {
                 "autoOwnership": true, "roleName": role, "userName": user,
-            } } }))
+            } } }),
+            )
             .await?;
-        site.sees("postgres", &format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{name}'"), &role).await?;
+        site.sees(
+            "postgres",
+            &format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{name}'"),
+            &role,
+        )
+        .await?;
         site.sees("postgres", &format!("SELECT rolcanlogin FROM pg_roles WHERE rolname = '{role}'"), "f").await?;
         site.sees("postgres", &format!("SELECT rolcanlogin FROM pg_roles WHERE rolname = '{user}'"), "t").await?;
         site.sees("postgres", &format!("SELECT pg_has_role('{user}', '{role}', 'member')"), "t").await?;
@@ -31,12 +39,18 @@ async fn both_companions_can_create_and_use_what_is_in_their_database() {
         ensure!(data["username"] == user, "the Secret is of {}", data["username"]);
 
         let session = site.login(&secret, &name).await?;
-        session.rows("CREATE TABLE public.kept (a int); INSERT INTO public.kept VALUES (1); CREATE SCHEMA mine").await?;
+        session
+            .rows("CREATE TABLE public.kept (a int); INSERT INTO public.kept VALUES (1); CREATE SCHEMA mine")
+            .await?;
         site.sees(&name, "SELECT tableowner FROM pg_tables WHERE tablename = 'kept'", &role).await?;
         // As itself it creates for the owner role too.
-        session.rows("RESET ROLE; SET ROLE NONE; CREATE TABLE mine.own (a int); INSERT INTO mine.own VALUES (2)").await?;
+        session
+            .rows("RESET ROLE; SET ROLE NONE; CREATE TABLE mine.own (a int); INSERT INTO mine.own VALUES (2)")
+            .await?;
         site.sees(&name, "SELECT tableowner FROM pg_tables WHERE tablename = 'own'", &user).await?;
-        let as_role = format!("SET ROLE {role}; UPDATE mine.own SET a = 3; CREATE TABLE mine.roles (a int); SELECT a FROM mine.own");
+        let as_role = format!(
+            "SET ROLE {role}; UPDATE mine.own SET a = 3; CREATE TABLE mine.roles (a int); SELECT a FROM mine.own"
+        );
         let rows = site.rows(&name, &as_role).await?;
         ensure!(rows == [[Some("3".to_owned())]], "the owner role sees {rows:?}");
         session.rows("INSERT INTO mine.roles VALUES (4)").await?;
@@ -88,7 +102,11 @@ async fn companions_go_with_their_database_only_where_the_spec_says_so() {
             database.remove().await?;
             ensure!(!site.has_database(&name).await?, "{name} is still there");
             for account in [role, user] {
-                ensure!(site.has_role(&account).await? != goes, "dropOnDelete is {goes}, and {account} is there: {}", !goes);
+                ensure!(
+                    site.has_role(&account).await? != goes,
+                    "dropOnDelete is {goes}, and {account} is there: {}",
+                    !goes
+                );
             }
         }
         Ok(())

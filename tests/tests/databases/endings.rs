@@ -9,14 +9,16 @@ use serde_json::json;
 async fn the_deletion_policy_decides_whether_the_database_goes() {
     perform("database-endings", async |site| {
         for (policy, stays) in [("Retain", true), ("Delete", false)] {
-            let (database, name) = site.ready_database(&policy.to_lowercase(), json!({ "deletionPolicy": policy })).await?;
+            let (database, name) =
+                site.ready_database(&policy.to_lowercase(), json!({ "deletionPolicy": policy })).await?;
             database.remove().await?;
             ensure!(site.has_database(&name).await? == stays, "{policy}: {name} is there: {}", !stays);
         }
         let (template, name) = site.ready_database("template", json!({ "postgres": { "isTemplate": true } })).await?;
         template.remove().await?;
         ensure!(!site.has_database(&name).await?, "a template stayed");
-        let (closed, name) = site.ready_database("closed", json!({ "postgres": { "allowConnections": false } })).await?;
+        let (closed, name) =
+            site.ready_database("closed", json!({ "postgres": { "allowConnections": false } })).await?;
         closed.remove().await?;
         ensure!(!site.has_database(&name).await?, "a closed database stayed");
         Ok(())

@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn an_option_that_is_fixed_at_creation_is_reported_and_the_rest_is_applied() {
     perform("database-immutable", async |site| {
-        let (database, name) =
-            site.ready_database("fixed", json!({ "postgres": { "encoding": "LATIN1", "lcCollate": "C", "lcCtype": "C" } })).await?;
-        database.change(json!({ "postgres": { "encoding": "UTF8", "lcCollate": "POSIX", "connectionLimit": 9 } })).await?;
+        let (database, name) = site
+            .ready_database("fixed", json!({ "postgres": { "encoding": "LATIN1", "lcCollate": "C", "lcCtype": "C" } }))
+            .await?;
+        database
+            .change(json!({ "postgres": { "encoding": "UTF8", "lcCollate": "POSIX", "connectionLimit": 9 } }))
+            .await?;
         let (status, message) = database.shows(condition::SYNCED, "False", reason::IMMUTABLE).await?;
         ensure!(message.contains("spec.postgres.encoding") && message.contains("spec.postgres.lcCollate"), "{message}");
         let diffs = status["drift"]["diffs"].as_array().cloned().unwrap_or_default();
@@ -19,8 +22,12 @@ async fn an_option_that_is_fixed_at_creation_is_reported_and_the_rest_is_applied
             "destructive": false, "immutable": true });
         ensure!(encoding == expected, "{status}");
         site.sees("postgres", &format!("SELECT datconnlimit FROM pg_database WHERE datname = '{name}'"), "9").await?;
-        site.sees("postgres", &format!("SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = '{name}'"), "LATIN1")
-            .await?;
+        site.sees(
+            "postgres",
+            &format!("SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = '{name}'"),
+            "LATIN1",
+        )
+        .await?;
 
         database.change(json!({ "postgres": { "encoding": "LATIN1", "lcCollate": "C" } })).await?;
         let status = database.ready().await?;
@@ -60,7 +67,13 @@ async fn an_option_that_the_engine_does_not_understand_is_named_and_nothing_is_a
                 "spec.mysql",
                 json!({ "mysql": null }),
             ),
-            ("clickhouse", json!({ "clickhouse": {} }), reason::UNSUPPORTED, "spec.clickhouse", json!({ "clickhouse": null })),
+            (
+                "clickhouse",
+                json!({ "clickhouse": {} }),
+                reason::UNSUPPORTED,
+                "spec.clickhouse",
+                json!({ "clickhouse": null }),
+            ),
             (
                 "parameters",
                 json!({ "parameters": { "nope": 1 } }),
@@ -133,7 +146,12 @@ async fn what_the_server_lacks_is_waited_for_by_name() {
         let user = site.user("late");
         user.create(site.user_spec(&missing, json!({}))).await?;
         database.ready().await?;
-        site.sees("postgres", &format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{name}'"), &missing).await?;
+        site.sees(
+            "postgres",
+            &format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{name}'"),
+            &missing,
+        )
+        .await?;
 
         let extension = site.database("extended");
         let extensions = json!({ "postgres": { "extensions": [{ "name": "no_such_extension" }] } });

@@ -29,7 +29,7 @@ async fn a_paused_resource_is_neither_changed_nor_deleted_and_goes_on_at_once() 
         stage.until(&operator, subject, ready()).await?;
     }
     for (subject, switch) in &subjects {
-        stage.annotate(subject, json!({ switch: annotation::TRUE })).await?;
+        stage.annotate(subject, json!({ (*switch): annotation::TRUE })).await?;
         stage.change(subject, json!({ "spec": { "postgres": { "connectionLimit": 5 } } })).await?;
     }
     let whole = Catalogue::read(server, &word).await?;
@@ -41,9 +41,9 @@ async fn a_paused_resource_is_neither_changed_nor_deleted_and_goes_on_at_once() 
         .await?;
     // Off for a moment: the change is made at once.
     for (subject, switch) in &subjects {
-        stage.annotate(subject, json!({ switch: null })).await?;
+        stage.annotate(subject, json!({ (*switch): null })).await?;
         stage.until_within(AT_ONCE, &operator, subject, ready()).await?;
-        stage.annotate(subject, json!({ switch: annotation::TRUE })).await?;
+        stage.annotate(subject, json!({ (*switch): annotation::TRUE })).await?;
     }
     let changed = Catalogue::read(server, &word).await?;
     ensure!(changed != whole, "the change was not made");
@@ -61,7 +61,7 @@ async fn a_paused_resource_is_neither_changed_nor_deleted_and_goes_on_at_once() 
         })
         .await?;
     for (subject, switch) in &subjects {
-        stage.annotate(subject, json!({ switch: null })).await?;
+        stage.annotate(subject, json!({ (*switch): null })).await?;
         stage
             .eventually(&format!("{subject} goes at once"), AT_ONCE, &operator, async || {
                 ensure!(stage.find(subject).await?.is_none(), "it is there");

@@ -66,7 +66,8 @@ async fn a_password_that_no_client_could_send_is_refused_without_being_told() {
             let (user, name) = (site.user(stem), site.name(stem));
             let source = format!("{name}-source");
             site.create_secret(&source, json!({ "key": password })).await?;
-            user.create(site.user_spec(&name, json!({ "existingPasswordSecret": { "name": source, "key": "key" } }))).await?;
+            user.create(site.user_spec(&name, json!({ "existingPasswordSecret": { "name": source, "key": "key" } })))
+                .await?;
             let message = user.stopped(reason::INVALID_OPTIONS).await?;
             ensure!(message.contains("password"), "{stem}: {message}");
             ensure!(!site.has_role(&name).await?, "{stem}: an account without a usable password was created");

@@ -41,7 +41,7 @@ async fn an_unknown_engine_is_named_and_served_once_its_adapter_is_installed() -
     let mut operator = Operator::start(with_engines(&stage, &folder)).await?;
     stage.put_all([credentials("main-admin", server), instance("main", server)]).await?;
     let main = Subject::instance("main");
-    let wanted = becomes("Ready", "False", reason::UNKNOWN_ENGINE).saying("\"postgres\"");
+    let wanted = becomes("Ready", "False", reason::UNKNOWN_ENGINE).saying("`postgres`");
     stage.until(&operator, &main, wanted).await?;
 
     std::fs::copy(workspace::engines().join("postgres.wasm"), folder.path().join("postgres.wasm"))

@@ -30,12 +30,15 @@ async fn what_is_adopted_keeps_its_content_follows_the_spec_and_goes_with_its_re
 
         user.change(json!({ "adoptionPolicy": "Adopt" })).await?;
         user.ready().await?;
-        database.change(json!({ "adoptionPolicy": "Adopt", "owner": name, "postgres": { "connectionLimit": 6 } })).await?;
+        database
+            .change(json!({ "adoptionPolicy": "Adopt", "owner": name, "postgres": { "connectionLimit": 6 } }))
+            .await?;
         let status = database.ready().await?;
         ensure!(status["ownership"]["adopted"] == true, "{status}");
         site.event(&database, "Adopted", &name).await?;
         site.sees(&name, "SELECT a FROM public.kept", "7").await?;
-        let facts = format!("SELECT datconnlimit || ' ' || pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{name}'");
+        let facts =
+            format!("SELECT datconnlimit || ' ' || pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{name}'");
         site.sees("postgres", &facts, &format!("6 {name}")).await?;
         ensure!(site.database_comment(&name).await?.contains("nonce="), "it carries no mark");
         ensure!(!site.takes(&name, "before", &name).await?, "the former password still works");

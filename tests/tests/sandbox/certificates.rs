@@ -112,8 +112,8 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    pub(crate) fn new(algorithm: Algorithm) -> Self {
-        let mut parameters = parameters("authority.example");
+    pub(crate) fn new(algorithm: Algorithm, name: &str) -> Self {
+        let mut parameters = parameters(name);
         parameters.subject_alt_names.clear();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self { issuer: CertifiedIssuer::self_signed(parameters, algorithm.key()).unwrap(), algorithm }
@@ -125,10 +125,7 @@ impl Authority {
 
     fn sign(&self, parameters: &CertificateParams) -> Identity {
         let key = self.algorithm.key();
-        Identity {
-            certificate: parameters.signed_by(&key, &self.issuer).unwrap().pem(),
-            key: key.serialize_pem(),
-        }
+        Identity { certificate: parameters.signed_by(&key, &self.issuer).unwrap().pem(), key: key.serialize_pem() }
     }
 
     /// A server's certificate for this name.

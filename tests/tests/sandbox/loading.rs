@@ -71,16 +71,12 @@ impl Component for Unloadable {
             Self::WantsAnotherPackage => importing("elsewhere:adapter/net@0.1.0"),
             Self::WantsAnotherInterface => importing("dbprovision:adapter/files@0.1.0"),
             Self::WantsAnotherVersion => {
-                Text { instead: ("dbprovision:adapter@0.1.0", "dbprovision:adapter@0.2.0"), ..Text::default() }.component()
+                Text::by_another_contract("dbprovision:adapter@0.1.0", "dbprovision:adapter@0.2.0").component()
             }
             Self::WantsAFunction => wat::parse_str("(component (import \"escape\" (func)))").unwrap(),
-            Self::LacksAnExport => {
-                Text { instead: ("export restore-operations;", ""), ..Text::default() }.component()
-            }
-            Self::HasAnotherType => {
-                Text { instead: ("ping: func()", "ping: func(again: u32)"), ..Text::default() }.component()
-            }
-            Self::WantsTooMuchMemory => Text { pages: 1000, ..Text::default() }.component(),
+            Self::LacksAnExport => Text::by_another_contract("export restore-operations;", "").component(),
+            Self::HasAnotherType => Text::by_another_contract("ping: func()", "ping: func(again: u32)").component(),
+            Self::WantsTooMuchMemory => Text::with_memory(1000).component(),
         }
     }
 }
@@ -175,7 +171,7 @@ pub(crate) async fn too_large_a_memory_is_refused_before_anything_runs(trial: &T
 /// The error of a guest that failed to describe itself.
 async fn failure(trial: &Trial) -> CallError {
     match trial.refusal().await {
-        LoadError::Describe { source, digest: _ } => source,
+        LoadError::Describe { source, digest: _ } => *source,
         other => panic!("{other}"),
     }
 }

@@ -80,7 +80,8 @@ impl Raw {
         let drop = format!("(call $drop-connection {handle})");
         let error = |words: [u32; 8]| {
             let stores = words.iter().zip((ERROR..).step_by(4));
-            let stores = stores.map(|(word, at)| format!("(i32.store (i32.const {at}) (i32.const {}))", word.cast_signed()));
+            let stores =
+                stores.map(|(word, at)| format!("(i32.store (i32.const {at}) (i32.const {}))", word.cast_signed()));
             stores.collect::<String>() + &format!("(return (i32.const {ERROR}))")
         };
         let ask = format!("(global.set $hostile (i32.const 1)) (call $instance-credentials (i32.const {SCRATCH}))");
@@ -108,7 +109,9 @@ impl Raw {
             Self::WritesBeyondItsMemory => {
                 Text::doing(&format!("(call $write {handle} (i32.const 16) (i32.const -1) (i32.const {SCRATCH}))"))
             }
-            Self::WantsTheAnswerNowhere => Text::doing(&format!("(call $try-read {handle} (i32.const 1) (i32.const -4))")),
+            Self::WantsTheAnswerNowhere => {
+                Text::doing(&format!("(call $try-read {handle} (i32.const 1) (i32.const -4))"))
+            }
             Self::AllocatesNowhere => Text { room: "(return (i32.const -16))".to_owned(), ..Text::doing(&ask) },
             Self::AllocatesForEver => Text { room: "(loop (br 0))".to_owned(), ..Text::doing(&ask) },
             Self::CallsWhileAllocating => Text { room: "(drop (call $monotonic))".to_owned(), ..Text::doing(&ask) },
@@ -125,9 +128,9 @@ pub(crate) struct Text {
     /// Further parts of the module.
     parts: String,
     /// Its memory, in pages.
-    pub(crate) pages: u32,
+    pages: u32,
     /// A passage of the contract, and what this guest has instead.
-    pub(crate) instead: (&'static str, &'static str),
+    instead: (&'static str, &'static str),
 }
 
 impl Default for Text {
@@ -139,6 +142,16 @@ impl Default for Text {
 impl Text {
     fn doing(body: &str) -> Self {
         Self { body: body.to_owned(), ..Self::default() }
+    }
+
+    /// An honest guest, built by a contract that has another passage in this one's place.
+    pub(crate) fn by_another_contract(passage: &'static str, another: &'static str) -> Self {
+        Self { instead: (passage, another), ..Self::default() }
+    }
+
+    /// An honest guest with so many pages of memory.
+    pub(crate) fn with_memory(pages: u32) -> Self {
+        Self { pages, ..Self::default() }
     }
 
     /// The guest as a component.
@@ -157,8 +170,11 @@ impl Text {
                 let parameters = words_of(&signature.params);
                 let results = words_of(&signature.results);
                 let body = self.body_of(interface.split(['/', '@']).nth(1).unwrap(), name);
-                writeln!(functions, "(func (export \"{interface}#{name}\") (param{parameters}) (result{results}) {body})")
-                    .unwrap();
+                writeln!(
+                    functions,
+                    "(func (export \"{interface}#{name}\") (param{parameters}) (result{results}) {body})"
+                )
+                .unwrap();
             }
         }
         let mut module = wat::parse_str(self.module(&functions)).unwrap();
@@ -236,7 +252,9 @@ fn imports() -> String {
         (SECRETS, "instance-credentials", "$instance-credentials", "(param i32)"),
         (CLOCK, "monotonic", "$monotonic", "(result i64)"),
     ]
-    .map(|(interface, function, name, signature)| format!("(import \"{interface}\" \"{function}\" (func {name} {signature}))"))
+    .map(|(interface, function, name, signature)| {
+        format!("(import \"{interface}\" \"{function}\" (func {name} {signature}))")
+    })
     .concat()
 }
 

@@ -44,8 +44,7 @@ pub(crate) async fn the_password_in_a_report_is_redacted(trial: &Trial) {
     let server = trial.server().await;
     let mut session = server.lane(Lane::Work, TURN).await.unwrap();
     let word = || "word".to_owned();
-    let mark =
-        Mark { cluster: word(), operator: word(), kind: word(), namespace: word(), name: word(), nonce: word() };
+    let mark = Mark { cluster: word(), operator: word(), kind: word(), namespace: word(), name: word(), nonce: word() };
     let report = session.update_database(&named("app"), &mark, &[], &Selection::Detect).await.unwrap();
     let [change] = report.changes.as_slice() else { panic!("{report:?}") };
     for text in [&change.id, &change.field, &change.expected, &change.actual, &report.applied[0]] {
@@ -85,10 +84,11 @@ pub(crate) async fn a_third_session_is_refused(trial: &Trial) {
 
 /// A server with a certificate, and an instance that requires it.
 async fn encrypted() -> (Toy, TlsSettings) {
-    let authority = Authority::new(Algorithm::Ecdsa);
+    let authority = Authority::new(Algorithm::Ecdsa, "our authority");
     let identity = authority.identity("localhost");
     let toy = Toy::start(Offer { tls: Some(identity.acceptor(None)), tls_only: false }).await;
-    let settings = TlsSettings { authorities: Some(authority.pem().into_bytes()), ..TlsSettings::of(TlsMode::VerifyFull) };
+    let settings =
+        TlsSettings { authorities: Some(authority.pem().into_bytes()), ..TlsSettings::of(TlsMode::VerifyFull) };
     (toy, settings)
 }
 

@@ -10,9 +10,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use hostile_guests::Behaviour;
 use sandbox::contract::TlsMode;
 use sandbox::{Adapter, Binding, CallClass, CallError, Lane, NetFailure, SecretValue, TlsFailure, TlsSettings};
-use hostile_guests::Behaviour;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use crate::certificates::{Algorithm, Authority, Identity};
@@ -38,10 +38,13 @@ struct Scenario {
 }
 
 fn scenarios(algorithm: Algorithm) -> Vec<Scenario> {
-    let (ours, theirs) = (Authority::new(algorithm), Authority::new(algorithm));
+    let ours = Authority::new(algorithm, "our authority");
+    let theirs = Authority::new(algorithm, "another authority");
+    let renewed = Authority::new(algorithm, "our authority");
     let good = ours.identity("localhost");
     let elsewhere = ours.identity("elsewhere.example");
     let foreign = theirs.identity("localhost");
+    let newer = renewed.identity("localhost");
     let expired = ours.expired("localhost");
     let alone = Identity::self_signed(algorithm, "localhost");
     let by_hand = Identity::by_hand(algorithm, "localhost");
@@ -58,8 +61,8 @@ fn scenarios(algorithm: Algorithm) -> Vec<Scenario> {
         expected,
         because: |_| false,
     };
-    let wants = |identity: &Identity, versions| Offer {
-        tls: Some(identity.acceptor_of(Some(&ours), versions)),
+    let wants = |identity: &Identity, version| Offer {
+        tls: Some(identity.acceptor_of(Some(&ours), &[version])),
         tls_only: true,
     };
     let mut all = vec![
@@ -87,6 +90,10 @@ fn scenarios(algorithm: Algorithm) -> Vec<Scenario> {
             ..scenario("a good certificate, no authority given", open(&good), &None, "ppeexx")
         },
         Scenario {
+            because: |failure| matches!(failure, TlsFailure::UnknownAuthority { .. } | TlsFailure::Certificate(_)),
+            ..scenario("an authority of the same name with another key", open(&newer), &trusted, "ppexxx")
+        },
+        Scenario {
             because: |failure| matches!(failure, TlsFailure::Expired(_)),
             ..scenario("expired", open(&expired), &trusted, "ppexxx")
         },
@@ -106,7 +113,7 @@ fn scenarios(algorithm: Algorithm) -> Vec<Scenario> {
         },
     ];
     for (version, name) in [(&TLS12, "1.2"), (&TLS13, "1.3")] {
-        let offer = wants(&good, &[version]);
+        let offer = wants(&good, version);
         let what = |rest: &str| -> &'static str { format!("TLS {name}, {rest}").leak() };
         all.push(Scenario {
             client: Some(client.clone()),

@@ -10,14 +10,17 @@ async fn the_secret_has_the_names_labels_and_annotations_of_the_spec_and_an_owne
     perform("user-secret", async |site| {
         let secret = site.name("mine-");
         let (user, name) = site
-            .ready_user("shown", json!({ "passwordSecret": {
+            .ready_user(
+                "shown",
+                json!({ "passwordSecret": {
                 "secretName": secret,
                 "secretTemplate": {
                     "type": "example.com/login",
                     "labels": { "team": "blue", label::MANAGED_BY: "somebody" },
                     "annotations": { "example.com/note": "x'; DROP" },
                 },
-            } }))
+            } }),
+            )
             .await?;
         let found = site.secret(&secret).await?;
         ensure!(found.type_.as_deref() == Some("example.com/login"), "{:?}", found.type_);
@@ -105,7 +108,8 @@ async fn a_secret_that_was_deleted_or_damaged_is_repaired_and_its_login_works() 
         ensure!(second != first, "the password of a deleted Secret came back");
         ensure!(!site.takes(&name, &first, "postgres").await?, "the old password still works");
 
-        site.change_secret(&secret, [("username", Some("x'; DROP")), ("port", None), ("more", Some("y"))].into()).await?;
+        site.change_secret(&secret, [("username", Some("x'; DROP")), ("port", None), ("more", Some("y"))].into())
+            .await?;
         user.eventually("the Secret is whole again", async || {
             let data = site.secret_data(&secret).await?;
             ensure!(data.get("username") == Some(&name) && data.len() == 4, "it has {:?}", data.keys());

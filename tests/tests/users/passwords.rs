@@ -102,9 +102,8 @@ async fn a_password_that_is_not_to_be_generated_is_taken_from_the_named_secret()
         let source = site.name("own-");
         site.create_secret(&source, json!({ "password": "chosen by hand" })).await?;
         let before = site.secret(&source).await?;
-        let (user, name) = site
-            .ready_user("chosen", json!({ "passwordSecret": { "generate": false, "secretName": source } }))
-            .await?;
+        let (user, name) =
+            site.ready_user("chosen", json!({ "passwordSecret": { "generate": false, "secretName": source } })).await?;
         ensure!(site.takes(&name, "chosen by hand", "postgres").await?, "the chosen password does not work");
         ensure!(site.secret(&source).await? == before, "the Secret was changed");
         user.remove().await?;
@@ -127,8 +126,16 @@ async fn what_is_not_yet_served_says_so_and_nothing_is_applied() {
         for (stem, stated, path) in [
             ("vault", secret(json!({ "format": "vault" })), "spec.passwordSecret.format"),
             ("external", secret(json!({ "format": "external-secrets" })), "spec.passwordSecret.format"),
-            ("template", secret(json!({ "secretTemplate": { "data": { "url": "{{ .Host }}" } } })), "spec.passwordSecret.secretTemplate.data"),
-            ("rotation", json!({ "passwordRotation": { "enabled": true, "schedule": "0 0 * * *" } }), "spec.passwordRotation"),
+            (
+                "template",
+                secret(json!({ "secretTemplate": { "data": { "url": "{{ .Host }}" } } })),
+                "spec.passwordSecret.secretTemplate.data",
+            ),
+            (
+                "rotation",
+                json!({ "passwordRotation": { "enabled": true, "schedule": "0 0 * * *" } }),
+                "spec.passwordRotation",
+            ),
         ] {
             let (user, name) = (site.user(stem), site.name(stem));
             user.create(site.user_spec(&name, stated)).await?;

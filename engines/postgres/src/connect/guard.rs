@@ -32,7 +32,9 @@ impl Refusal {
         };
         Error::new(
             ErrorKind::PermissionDenied,
-            format!("the server asked for {what} on an unencrypted connection: use TLS, or scram-sha-256 on the server"),
+            format!(
+                "the server asked for {what} on an unencrypted connection: use TLS, or scram-sha-256 on the server"
+            ),
             "the login was given up before anything was sent",
         )
     }
@@ -83,12 +85,18 @@ fn judge(head: &[u8]) -> Option<Result<(), Refusal>> {
 }
 
 impl AsyncRead for Guarded {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if let Some(head) = &mut this.head {
             loop {
                 match judge(head) {
-                    Some(Err(refusal)) => return Poll::Ready(Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal))),
+                    Some(Err(refusal)) => {
+                        return Poll::Ready(Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal)));
+                    }
                     Some(Ok(())) => break,
                     None => {}
                 }

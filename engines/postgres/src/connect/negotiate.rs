@@ -14,7 +14,9 @@ const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 pub(crate) enum Attempt {
     Plain,
     /// Encrypted; with no TLS at the server the same connection goes on plain where that is allowed.
-    Encrypted { or_plain: bool },
+    Encrypted {
+        or_plain: bool,
+    },
 }
 
 /// The attempts an instance allows, in libpq's order: the second is made when the server refuses the first
@@ -74,12 +76,10 @@ pub(crate) fn upgrade(wire: Rc<dyn Wire>, attempt: Attempt, deadline: Deadline) 
 /// Exactly one byte: more of them would be read outside of the encryption.
 fn one_byte(wire: &dyn Wire, deadline: Deadline) -> Result<u8> {
     loop {
-        match wire.try_read(1)? {
-            Some(bytes) => return bytes.first().copied().ok_or_else(|| NetError::Closed.into()),
-            None => {
-                let left = deadline.left().ok_or(NetError::TimedOut)?;
-                wire.wait_readable(u32::try_from(left.as_millis()).unwrap_or(u32::MAX))?;
-            }
+        if let Some(bytes) = wire.try_read(1)? {
+            return bytes.first().copied().ok_or_else(|| NetError::Closed.into());
         }
+        let left = deadline.left().ok_or(NetError::TimedOut)?;
+        wire.wait_readable(u32::try_from(left.as_millis()).unwrap_or(u32::MAX))?;
     }
 }

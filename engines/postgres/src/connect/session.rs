@@ -107,15 +107,16 @@ impl Session {
 }
 
 /// A wait that was given up leaves the session in the middle of an answer.
-fn finish<T>(
-    usable: &mut bool,
-    outcome: std::result::Result<Option<T>, dbprovision_sdk::NetError>,
-) -> Result<T> {
+fn finish<T>(usable: &mut bool, outcome: std::result::Result<Option<T>, dbprovision_sdk::NetError>) -> Result<T> {
     match outcome {
         Ok(Some(answer)) => Ok(answer),
         Ok(None) => {
             *usable = false;
-            Err(Error::new(ErrorKind::Transient(None), "the server closed the connection", "in the middle of a statement"))
+            Err(Error::new(
+                ErrorKind::Transient(None),
+                "the server closed the connection",
+                "in the middle of a statement",
+            ))
         }
         Err(error) => {
             *usable = false;

@@ -17,7 +17,7 @@ const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 /// Waiting for a lock holds up everything else of the instance, so it ends well before the statement would.
 const LONGEST_LOCK_WAIT_MS: u64 = 10_000;
 /// Where the options ask for no limit at all, a wait has one nevertheless.
-const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+const NO_LIMIT: Duration = Duration::from_hours(24);
 
 /// What every session is opened and used with.
 #[derive(Clone, Debug)]

@@ -20,7 +20,8 @@ const MD5: [u8; 13] = [b'R', 0, 0, 0, 12, 0, 0, 0, 5, 1, 2, 3, 4];
 struct Recorded {
     tls: Option<TlsUse>,
     answers: RefCell<VecDeque<Vec<u8>>>,
-    handshake: Option<Option<Vec<u8>>>,
+    /// The channel binding; none: the handshake fails.
+    handshake: Option<Vec<u8>>,
     sent: RefCell<Vec<u8>>,
     revealed: Cell<bool>,
 }
@@ -49,7 +50,7 @@ impl Wire for Recorded {
     }
 
     fn start_tls(&self) -> std::result::Result<Option<Vec<u8>>, NetError> {
-        self.handshake.clone().ok_or_else(|| NetError::Tls("the certificate is not trusted".to_owned()))
+        self.handshake.clone().map(Some).ok_or_else(|| NetError::Tls("the certificate is not trusted".to_owned()))
     }
 
     fn reveal(&self, secret: &Secret) -> std::result::Result<Vec<u8>, SecretError> {
@@ -61,7 +62,7 @@ impl Wire for Recorded {
     }
 }
 
-fn wire(tls: TlsUse, answers: &[&[u8]], handshake: Option<Option<Vec<u8>>>) -> Rc<Recorded> {
+fn wire(tls: TlsUse, answers: &[&[u8]], handshake: Option<Vec<u8>>) -> Rc<Recorded> {
     let answers = RefCell::new(answers.iter().map(|answer| answer.to_vec()).collect());
     Rc::new(Recorded { tls: Some(tls), answers, handshake, ..Recorded::default() })
 }
@@ -129,7 +130,11 @@ fn a_server_without_tls_is_refused_before_anything_is_revealed() {
     let script = Script::new(TlsUse::Require, [Turn::Expect(SSL_REQUEST.to_vec()), Turn::Answer(b"N".to_vec())]);
     let script = Rc::new(script);
     let wire: Rc<dyn Wire> = script.clone();
-    let outcome = negotiate::upgrade(wire, negotiate::attempts(TlsUse::Require).0, Deadline::after(std::time::Duration::from_secs(1)));
+    let outcome = negotiate::upgrade(
+        wire,
+        negotiate::attempts(TlsUse::Require).0,
+        Deadline::after(std::time::Duration::from_secs(1)),
+    );
     assert_eq!(outcome.err().unwrap().kind, ErrorKind::PermissionDenied);
     assert!(script.rest().is_empty());
     let server = wire_of(TlsUse::Require, b"N");
@@ -180,10 +185,10 @@ fn where_tls_is_allowed_it_is_asked_for_when_the_server_refuses_plain() {
 #[test]
 fn the_login_is_bound_to_the_channel_where_the_server_offers_it() {
     let offer = sasl(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]);
-    let server = wire(TlsUse::Require, &[b"S", &offer], Some(Some(vec![7; 32])));
+    let server = wire(TlsUse::Require, &[b"S", &offer], Some(vec![7; 32]));
     try_login(std::slice::from_ref(&server), "{}");
     assert!(says(&server, "SCRAM-SHA-256-PLUS\0") && says(&server, "p=tls-server-end-point,,"));
-    let server = wire(TlsUse::Require, &[b"S", &offer], Some(Some(vec![7; 32])));
+    let server = wire(TlsUse::Require, &[b"S", &offer], Some(vec![7; 32]));
     try_login(std::slice::from_ref(&server), r#"{"channelBinding": "disable"}"#);
     assert!(!says(&server, "SCRAM-SHA-256-PLUS\0") && says(&server, "SCRAM-SHA-256\0"));
 }
@@ -192,7 +197,7 @@ fn the_login_is_bound_to_the_channel_where_the_server_offers_it() {
 fn a_server_that_does_not_offer_the_demanded_binding_learns_nothing() {
     let offer = sasl(&["SCRAM-SHA-256"]);
     for answers in [[&b"S"[..], &offer[..]], [&b"S"[..], &CLEARTEXT[..]]] {
-        let server = wire(TlsUse::Require, &answers, Some(Some(vec![7; 32])));
+        let server = wire(TlsUse::Require, &answers, Some(vec![7; 32]));
         let error = try_login(std::slice::from_ref(&server), r#"{"channelBinding": "require"}"#);
         assert_eq!(error.kind, ErrorKind::PermissionDenied, "{error:?}");
         assert!(!says(&server, "SCRAM") && !says(&server, "hunter2"));
@@ -210,7 +215,15 @@ fn something_that_is_no_postgresql_is_told_so() {
 fn a_session_is_pinned_by_its_first_packet() {
     let server = wire(TlsUse::Never, &[&CLEARTEXT], None);
     try_login(std::slice::from_ref(&server), r#"{"applicationName": "mine"}"#);
-    for words in ["-c search_path=pg_catalog,pg_temp", "-c role=none", "read\\ committed", "-c statement_timeout=1000", "-c lock_timeout=500", "application_name\0mine\0", "client_encoding\0UTF8\0"] {
+    for words in [
+        "-c search_path=pg_catalog,pg_temp",
+        "-c role=none",
+        "read\\ committed",
+        "-c statement_timeout=1000",
+        "-c lock_timeout=500",
+        "application_name\0mine\0",
+        "client_encoding\0UTF8\0",
+    ] {
         assert!(says(&server, words), "{words}");
     }
 }

@@ -3,7 +3,7 @@
 //! step leaves a state from which the next call goes on.
 
 use dbprovision_sdk::adapter::databases::DatabaseInfo;
-use dbprovision_sdk::{Error, ErrorKind, Mark, Result};
+use dbprovision_sdk::{Error, ErrorKind, Mark, OptionProblem, Result};
 
 use crate::names;
 use crate::observe::database::{self, Database};
@@ -17,7 +17,11 @@ use super::{absent, gone, info, lock};
 /// The name until everything is in place.
 pub(crate) fn unfinished(mark: &Mark) -> Result<String> {
     let name = format!("{}{}", names::UNFINISHED, mark.nonce);
-    if mark.nonce.is_empty() || name.len() > names::LONGEST || name.contains('\0') || name.starts_with(names::SCRIPT_ROLE) {
+    if mark.nonce.is_empty()
+        || name.len() > names::LONGEST
+        || name.contains('\0')
+        || name.starts_with(names::SCRIPT_ROLE)
+    {
         return Err(Error::protocol("the mark's nonce cannot be part of a name", ""));
     }
     Ok(name)
@@ -30,8 +34,14 @@ pub(crate) fn create(connected: &mut Connected, wanted: &Wanted, mark: &Mark) ->
     if let Some(found) = database::find(connected.main()?, name)? {
         return finished(connected, found, mark);
     }
+    if let Some(stated) = &wanted.block.encoding
+        && database::encoding_name(connected.main()?, stated)?.is_none()
+    {
+        let problem = "the server knows no encoding of this name".to_owned();
+        return Err(Error::invalid(vec![OptionProblem { path: "options.encoding".to_owned(), problem }]));
+    }
     if !is_reusable(connected, wanted, &unfinished, mark)? {
-        connected.main()?.run(&statements::create(&unfinished, &wanted.block)).map_err(missing_template)?;
+        connected.main()?.run(&statements::create(&unfinished, &wanted.block)).map_err(at_work_elsewhere)?;
     }
     let renamed = connected.locked(&lock(name), |session, _| {
         session.run(&statements::comment(&unfinished, wanted.comment.as_deref(), mark))?;
@@ -90,12 +100,12 @@ fn is_reusable(connected: &mut Connected, wanted: &Wanted, unfinished: &str, mar
     Ok(fits)
 }
 
-/// The server says 3D000 for a template that is missing, which needs its field named.
-fn missing_template(error: Error) -> Error {
-    match error.kind {
-        ErrorKind::AlreadyExists => Error { kind: ErrorKind::Transient(None), ..error },
-        _ => error,
+/// The unfinished name is ours alone: another call for the same resource is at work.
+fn at_work_elsewhere(error: Error) -> Error {
+    if error.kind == ErrorKind::AlreadyExists {
+        return Error { kind: ErrorKind::Transient(None), ..error };
     }
+    error
 }
 
 /// Removes what a creation of this mark left, if nobody uses it.

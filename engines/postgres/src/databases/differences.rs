@@ -109,8 +109,13 @@ fn settings(wanted: &Wanted, now: &Database) -> Vec<Difference> {
     let limit = wanted.block.connection_limit.unwrap_or(-1);
     if limit != now.connection_limit {
         found.push(
-            Difference::new("connectionLimit", "options.connectionLimit", limit.to_string(), now.connection_limit.to_string())
-                .by(database::alter(name, &format!("CONNECTION LIMIT {limit}"))),
+            Difference::new(
+                "connectionLimit",
+                "options.connectionLimit",
+                limit.to_string(),
+                now.connection_limit.to_string(),
+            )
+            .by(database::alter(name, &format!("CONNECTION LIMIT {limit}"))),
         );
     }
     let is_template = wanted.block.is_template.unwrap_or(false);
@@ -123,11 +128,16 @@ fn settings(wanted: &Wanted, now: &Database) -> Vec<Difference> {
     let allows = wanted.allows_connections();
     if allows != now.allows_connections {
         found.push(
-            Difference::new("allowConnections", "options.allowConnections", allows.to_string(), now.allows_connections.to_string())
-                .by(database::alter(name, &format!("ALLOW_CONNECTIONS {allows}")))
-                // Nothing can be done inside once it is closed, and nothing before it is open.
-                .at(if allows { Place::Server } else { Place::Last })
-                .destructive_if(!allows),
+            Difference::new(
+                "allowConnections",
+                "options.allowConnections",
+                allows.to_string(),
+                now.allows_connections.to_string(),
+            )
+            .by(database::alter(name, &format!("ALLOW_CONNECTIONS {allows}")))
+            // Nothing can be done inside once it is closed, and nothing before it is open.
+            .at(if allows { Place::Server } else { Place::Last })
+            .destructive_if(!allows),
         );
     }
     found
@@ -174,10 +184,12 @@ fn application_user(
         Some(there) => {
             if !there.login {
                 let id = format!("ownership-login:{name}");
-                found.push(Difference::new(id, USER_PATH, "may log in", "may not log in").by(user::alter(name, "LOGIN")));
+                found.push(
+                    Difference::new(id, USER_PATH, "may log in", "may not log in").by(user::alter(name, "LOGIN")),
+                );
             }
             if let Some(verifier) = verifier {
-                let id = format!("ownership-password:{name}");
+                let id = format!("password:{name}");
                 found.push(
                     Difference::new(id, USER_PATH, "the password of the Secret", "unknown")
                         .by(user::alter(name, &user::password(verifier))),
@@ -187,7 +199,9 @@ fn application_user(
     }
     if !now.is_member {
         let id = format!("ownership-member:{name}");
-        found.push(Difference::new(id, USER_PATH, format!("member of {role}"), "no member").by(membership::grant(role, name)));
+        found.push(
+            Difference::new(id, USER_PATH, format!("member of {role}"), "no member").by(membership::grant(role, name)),
+        );
     }
     let expected = default_privileges.then_some(role.as_str());
     if now.session_role.as_deref() != expected {

@@ -66,13 +66,18 @@ fn in_use(error: Error) -> Error {
 fn drop_companions(connected: &mut Connected, spec: &DatabaseSpec, proof: &Proof) -> Result<()> {
     let Some(mark) = &proof.mark else { return Ok(()) };
     // A spec that is not acceptable must not hold up a deletion; it never created companions either.
-    let Ok(Wanted { companions: Some(Companions { role, user, drop_on_delete: true, .. }), .. }) = Wanted::read(spec) else {
+    let Ok(Wanted { companions: Some(Companions { role, user, drop_on_delete: true, .. }), .. }) = Wanted::read(spec)
+    else {
         return Ok(());
     };
     for name in [user, role] {
         match users::remove_companion(connected, &name, mark) {
             // One that owns something else, or belongs to another resource by now, stays.
-            Err(Error { kind: ErrorKind::DependencyMissing | ErrorKind::Conflict | ErrorKind::PermissionDenied, .. }) | Ok(()) => {}
+            Err(Error {
+                kind: ErrorKind::DependencyMissing | ErrorKind::Conflict | ErrorKind::PermissionDenied,
+                ..
+            })
+            | Ok(()) => {}
             Err(error) => return Err(error),
         }
     }

@@ -57,9 +57,14 @@ fn schema(at: usize, one: &PostgresSchema, observed: &Inside, context: &Context<
         None => {
             let owner = owner.unwrap_or(context.owner);
             Some(
-                Difference::new(format!("schema:{}", one.name), format!("{path}.name"), format!("owned by {owner}"), "absent")
-                    .by(inside::create_schema(&one.name, Some(owner)))
-                    .acting_as([owner]),
+                Difference::new(
+                    format!("schema:{}", one.name),
+                    format!("{path}.name"),
+                    format!("owned by {owner}"),
+                    "absent",
+                )
+                .by(inside::create_schema(&one.name, Some(owner)))
+                .acting_as([owner]),
             )
         }
         Some(actual) if owner.is_some_and(|owner| owner != actual) => {
@@ -112,7 +117,8 @@ fn extension(
         );
     }
     if let Some(schema) = one.schema.as_deref().filter(|schema| *schema != actual.schema) {
-        let difference = Difference::new(format!("extension-schema:{name}"), format!("{path}.schema"), schema, &actual.schema);
+        let difference =
+            Difference::new(format!("extension-schema:{name}"), format!("{path}.schema"), schema, &actual.schema);
         found.push(if actual.relocatable {
             let before = new_schema(schema).then(|| inside::create_schema(schema, Some(context.owner)));
             before

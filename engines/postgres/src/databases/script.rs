@@ -87,7 +87,8 @@ fn fenced(
     })?;
     let account = Account { name: fence, password: &password };
     let mut session = connected.as_account(account, database, Purpose::OwnerScript)?;
-    let outcome = session.simple(&statements::become_owner(owner), "").map(|_| execute(&mut session, &script.statements));
+    let outcome =
+        session.simple(&statements::become_owner(owner), "").map(|_| execute(&mut session, &script.statements));
     session.close();
     outcome
 }
@@ -96,7 +97,10 @@ fn execute(session: &mut Session, statements: &[String]) -> ScriptReport {
     let mut executed = 0;
     for statement in statements {
         if let Err(error) = session.simple(statement, "") {
-            return ScriptReport { executed, failure: Some(ScriptFailure { statement: executed, error: public(error) }) };
+            return ScriptReport {
+                executed,
+                failure: Some(ScriptFailure { statement: executed, error: public(error) }),
+            };
         }
         executed += 1;
     }
@@ -144,9 +148,13 @@ fn remove(connected: &mut Connected, fence: &str, mark: &Mark, end_sessions: boo
     }
     connected.locked(&crate::users::lock(fence), |session, facts| {
         if owned::owns_here(session, &role.id)? {
-            return Err(Error::dependency_missing("the temporary role of a script owns something that all databases share"));
+            return Err(Error::dependency_missing(
+                "the temporary role of a script owns something that all databases share",
+            ));
         }
-        apply::acting_as(session, facts, &BTreeSet::from([fence.to_owned()]), |session| session.run(&user::drop_owned(fence)))?;
+        apply::acting_as(session, facts, &BTreeSet::from([fence.to_owned()]), |session| {
+            session.run(&user::drop_owned(fence))
+        })?;
         session.run(&user::drop(fence))
     })
 }

@@ -16,10 +16,10 @@ fn examine(name: &str, owner: Option<&str>, options: &serde_json::Value) -> Resu
 }
 
 fn paths(outcome: Result<Examination>) -> Vec<String> {
-    match outcome.unwrap_err().kind {
-        ErrorKind::InvalidOptions(problems) => problems.into_iter().map(|one| one.path).collect(),
-        other => panic!("{other:?}"),
-    }
+    let ErrorKind::InvalidOptions(problems) = outcome.unwrap_err().kind else {
+        panic!("the spec is refused for something else")
+    };
+    problems.into_iter().map(|one| one.path).collect()
 }
 
 #[test]
@@ -82,5 +82,8 @@ fn every_problem_is_told_at_once() {
     );
     // The companions' names come from the database's, and may be too long where it is not.
     let long = json!({"ownership": {"autoOwnership": true}});
-    assert_eq!(paths(examine(&"n".repeat(60), None, &long)), ["options.ownership.roleName", "options.ownership.userName"]);
+    assert_eq!(
+        paths(examine(&"n".repeat(60), None, &long)),
+        ["options.ownership.roleName", "options.ownership.userName"]
+    );
 }

@@ -157,9 +157,9 @@ fn observe_companions(session: &mut Session, companions: &Companions, database_i
     let mut ours = |name: &str| -> Result<Option<role::Role>> {
         let found = role::find(session, name)?;
         match &found {
-            Some(there) if there.comment.mark.as_ref() != Some(mark) => {
-                Err(Error::conflict(format!("a role with the name {name} is there and does not belong to this database")))
-            }
+            Some(there) if there.comment.mark.as_ref() != Some(mark) => Err(Error::conflict(format!(
+                "a role with the name {name} is there and does not belong to this database"
+            ))),
             _ => Ok(found),
         }
     };

@@ -54,7 +54,10 @@ impl Wanted {
                 problems.add(USER_PATH, "the application user must be another than the owner role");
             }
             if spec.owner.as_ref().is_some_and(|owner| owner != role) {
-                problems.add("owner", "with `ownership.autoOwnership` the database belongs to its own role: leave this out");
+                problems.add(
+                    "owner",
+                    "with `ownership.autoOwnership` the database belongs to its own role: leave this out",
+                );
             }
         }
         check_block(&block, &mut problems);
@@ -101,7 +104,8 @@ impl Wanted {
                 name(grantee, format!("options.defaultPrivileges[{at}].grantee"));
             }
         }
-        if let Some(template) = self.block.template.as_deref().filter(|one| !matches!(*one, "template0" | "template1")) {
+        if let Some(template) = self.block.template.as_deref().filter(|one| !matches!(*one, "template0" | "template1"))
+        {
             // Whoever may copy a database reads all of it.
             references.push(Reference {
                 path: "options.template".to_owned(),
@@ -189,7 +193,8 @@ fn check_block(block: &PostgresDatabaseConfig, problems: &mut Problems) {
         for (index, privilege) in one.privileges.iter().enumerate() {
             if !known(one.object_type).contains(&privilege.as_str()) && !is_all(privilege) {
                 let expected = known(one.object_type).join(", ");
-                problems.add(format!("{path}.privileges[{index}]"), format!("this kind of object has {expected} and ALL"));
+                problems
+                    .add(format!("{path}.privileges[{index}]"), format!("this kind of object has {expected} and ALL"));
             }
         }
     }

@@ -62,7 +62,7 @@ fn read(row: &Row) -> Result<Database> {
     let standing = match names::database_standing(&name) {
         // The engine's own may have been renamed.
         Standing::Ordinary if row.get::<bool>(11)? => Standing::Protected,
-        by_name => by_name,
+        by_name @ (Standing::Ordinary | Standing::Predefined | Standing::Dangerous | Standing::Protected) => by_name,
     };
     Ok(Database {
         id: row.get(0)?,

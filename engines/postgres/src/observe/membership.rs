@@ -36,5 +36,9 @@ pub(crate) fn held(session: &mut Session, facts: &Facts, role: &str) -> Result<O
     };
     let Some(row) = session.row(query, &[role, &facts.administrator_id])? else { return Ok(None) };
     let own = row.get::<Option<bool>>(2)?.zip(row.get::<Option<bool>>(3)?);
-    Ok(Some(Held { suffices: row.get(0)?, grantable: row.get(1)?, own_grant: own.map(|(inherit, set)| OwnGrant { inherit, set }) }))
+    Ok(Some(Held {
+        suffices: row.get(0)?,
+        grantable: row.get(1)?,
+        own_grant: own.map(|(inherit, set)| OwnGrant { inherit, set }),
+    }))
 }

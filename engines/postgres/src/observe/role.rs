@@ -11,7 +11,7 @@ use crate::server::Facts;
 
 /// A role as it is.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the catalogue's own columns")]
+#[expect(clippy::struct_excessive_bools, clippy::struct_field_names, reason = "they are the catalogue's own columns")]
 pub(crate) struct Role {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -68,7 +68,7 @@ fn read(row: &crate::connect::Row) -> Result<Role> {
     let standing = match names::role_standing(&name) {
         // The bootstrap superuser may have any name, and the administrator is nobody's to manage.
         Standing::Ordinary if own => Standing::Protected,
-        by_name => by_name,
+        by_name @ (Standing::Ordinary | Standing::Predefined | Standing::Dangerous | Standing::Protected) => by_name,
     };
     Ok(Role {
         id: row.get(0)?,

@@ -8,10 +8,12 @@ use crate::quote::{grantee, identifier, literal};
 pub(crate) fn create_extension(name: &str, schema: Option<&str>, version: Option<&str>) -> String {
     let mut sql = format!("CREATE EXTENSION IF NOT EXISTS {}", identifier(name));
     if let Some(schema) = schema {
-        sql.push_str(&format!(" SCHEMA {}", identifier(schema)));
+        sql.push_str(" SCHEMA ");
+        sql.push_str(&identifier(schema));
     }
     if let Some(version) = version {
-        sql.push_str(&format!(" VERSION {}", literal(version)));
+        sql.push_str(" VERSION ");
+        sql.push_str(&literal(version));
     }
     sql
 }
@@ -48,7 +50,13 @@ pub(crate) fn drop_schema(name: &str) -> String {
 }
 
 /// Rights on objects that `role` creates later; without a schema, in all of them.
-pub(crate) fn default_privileges(role: &str, schema: Option<&str>, privileges: &str, kind: PostgresObjectType, to: &str) -> String {
+pub(crate) fn default_privileges(
+    role: &str,
+    schema: Option<&str>,
+    privileges: &str,
+    kind: PostgresObjectType,
+    to: &str,
+) -> String {
     let place = schema.map(|schema| format!(" IN SCHEMA {}", identifier(schema))).unwrap_or_default();
     format!(
         "ALTER DEFAULT PRIVILEGES FOR ROLE {}{place} GRANT {privileges} ON {} TO {}",

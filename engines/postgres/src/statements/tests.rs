@@ -22,7 +22,10 @@ const MARK: &str = "[dbops:1 cluster=c;operator=o;kind=Database;namespace=n;name
 #[test]
 fn a_database_is_created_with_what_cannot_be_changed_later() {
     let plain = PostgresDatabaseConfig::default();
-    assert_eq!(database::create("a\"b", &plain).sql, "CREATE DATABASE \"a\"\"b\" TEMPLATE \"template0\" ENCODING 'UTF8'");
+    assert_eq!(
+        database::create("a\"b", &plain).sql,
+        "CREATE DATABASE \"a\"\"b\" TEMPLATE \"template0\" ENCODING 'UTF8'"
+    );
     let copied = PostgresDatabaseConfig { template: Some("seed".to_owned()), ..PostgresDatabaseConfig::default() };
     assert_eq!(database::create("a", &copied).sql, "CREATE DATABASE \"a\" TEMPLATE \"seed\"");
     let full = PostgresDatabaseConfig {
@@ -103,10 +106,7 @@ fn what_is_inside_is_created_where_it_is_missing() {
         inside::default_privileges("r", Some("s"), "SELECT, INSERT", PostgresObjectType::Tables, "public"),
         "ALTER DEFAULT PRIVILEGES FOR ROLE \"r\" IN SCHEMA \"s\" GRANT SELECT, INSERT ON TABLES TO PUBLIC"
     );
-    assert_eq!(
-        ownership::session_role("u", "d", "r'o"),
-        "ALTER ROLE \"u\" IN DATABASE \"d\" SET role = 'r''o'"
-    );
+    assert_eq!(ownership::session_role("u", "d", "r'o"), "ALTER ROLE \"u\" IN DATABASE \"d\" SET role = 'r''o'");
     assert_eq!(
         script::create_role("dbops_script_1", "SCRAM", "2030-01-01").sql,
         "CREATE ROLE \"dbops_script_1\" LOGIN CONNECTION LIMIT 1 PASSWORD 'SCRAM' VALID UNTIL '2030-01-01'"

@@ -23,7 +23,8 @@ pub(crate) fn create(name: &str, attributes: &[String], verifier: Option<&str>) 
         sql.push_str(attribute);
     }
     if let Some(verifier) = verifier {
-        sql.push_str(&format!(" PASSWORD {}", literal(verifier)));
+        sql.push_str(" PASSWORD ");
+        sql.push_str(&literal(verifier));
     }
     Statement::of("options", sql)
 }

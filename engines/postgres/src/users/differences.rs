@@ -26,7 +26,12 @@ pub(crate) struct Observed {
 }
 
 /// Every difference, in the order of application.
-pub(crate) fn differences(wanted: &Wanted, observed: &Observed, verifier: Option<&str>, facts: &Facts) -> Vec<Difference> {
+pub(crate) fn differences(
+    wanted: &Wanted,
+    observed: &Observed,
+    verifier: Option<&str>,
+    facts: &Facts,
+) -> Vec<Difference> {
     let mut found = attributes(wanted, observed);
     found.extend(memberships(wanted, observed, facts));
     found.extend(settings(wanted, &observed.role));
@@ -56,17 +61,27 @@ fn attributes(wanted: &Wanted, observed: &Observed) -> Vec<Difference> {
         let (expected, actual) = (flag.wanted(&wanted.block), (flag.observed)(role));
         if expected != actual {
             found.push(
-                Difference::new(flag.field, format!("options.{}", flag.field), expected.to_string(), actual.to_string())
-                    .by(alter(flag.word(expected)))
-                    .destructive_if(actual),
+                Difference::new(
+                    flag.field,
+                    format!("options.{}", flag.field),
+                    expected.to_string(),
+                    actual.to_string(),
+                )
+                .by(alter(flag.word(expected)))
+                .destructive_if(actual),
             );
         }
     }
     let limit = wanted.connection_limit();
     if limit != role.connection_limit {
         found.push(
-            Difference::new("connectionLimit", "options.connectionLimit", limit.to_string(), role.connection_limit.to_string())
-                .by(alter(&format!("CONNECTION LIMIT {limit}"))),
+            Difference::new(
+                "connectionLimit",
+                "options.connectionLimit",
+                limit.to_string(),
+                role.connection_limit.to_string(),
+            )
+            .by(alter(&format!("CONNECTION LIMIT {limit}"))),
         );
     }
     let actual = role.valid_until.clone().unwrap_or_else(|| "infinity".to_owned());
@@ -103,7 +118,8 @@ fn memberships(wanted: &Wanted, observed: &Observed, facts: &Facts) -> Vec<Diffe
         let id = format!("member:{}", held.role);
         match found.iter_mut().find(|one: &&mut Difference| one.change.id == id) {
             Some(same) => *same = same.clone().by(revoke),
-            None => found.push(Difference::new(id, "options.inRoles", "no member", "member").by(revoke).destructive_if(true)),
+            None => found
+                .push(Difference::new(id, "options.inRoles", "no member", "member").by(revoke).destructive_if(true)),
         }
     }
     found
@@ -145,7 +161,8 @@ fn default_role(wanted: &Wanted, observed: &Observed) -> Option<Difference> {
         Some(role) => user::set(&wanted.name, "role", role),
         None => user::reset(&wanted.name, "role"),
     };
-    let lacking = expected.filter(|_| observed.default_role_is_missing).map(|role| format!("the role {role} is not there"));
+    let lacking =
+        expected.filter(|_| observed.default_role_is_missing).map(|role| format!("the role {role} is not there"));
     Some(
         Difference::new("defaultRole", "options.defaultRole", expected.unwrap_or_default(), actual.unwrap_or_default())
             .by(statement)

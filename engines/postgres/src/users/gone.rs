@@ -9,8 +9,8 @@ use dbprovision_sdk::{Deadline, Error, Proof, Result};
 
 use crate::connect::{Purpose, Session};
 use crate::observe::owned::{self, Presence};
-use crate::observe::role::{self, Role};
 use crate::observe::prove;
+use crate::observe::role::{self, Role};
 use crate::server::{Connected, Facts};
 use crate::statements::user;
 use crate::{apply, names, observe};
@@ -110,7 +110,8 @@ pub(crate) fn reassign(connected: &mut Connected, name: &str, proof: &Proof, to:
     {
         return Err(Error::dependency_missing(format!("the role {to} is not there")));
     }
-    let places: Vec<Presence> = owned::presences(connected.main()?, &role.id)?.into_iter().filter(|one| one.owns).collect();
+    let places: Vec<Presence> =
+        owned::presences(connected.main()?, &role.id)?.into_iter().filter(|one| one.owns).collect();
     // REASSIGN OWNED takes what all databases share along, wherever it runs: whose that becomes must be stated.
     if to.is_none() && places.iter().any(|place| place.database.is_none()) {
         return Err(Error::dependency_missing(format!("{name} owns a database or a tablespace: state who gets it")));

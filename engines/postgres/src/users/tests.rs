@@ -14,7 +14,8 @@ fn examine(options: &serde_json::Value, roles: &[&str]) -> Result<Examination> {
 #[test]
 fn every_privilege_is_requested_by_its_path() {
     let all = json!({"superuser": true, "replication": true, "bypassRLS": true, "createRole": true, "createDB": true});
-    let found: Vec<_> = examine(&all, &[]).unwrap().privileges.into_iter().map(|one| (one.path, one.privilege)).collect();
+    let found: Vec<_> =
+        examine(&all, &[]).unwrap().privileges.into_iter().map(|one| (one.path, one.privilege)).collect();
     assert_eq!(
         found,
         [

@@ -101,7 +101,12 @@ impl Wanted {
             problems.add("comment", "a comment must not contain a NUL byte");
         }
         problems.finish()?;
-        Ok(Self { name: spec.name.clone(), comment: spec.comment.clone().filter(|text| !text.is_empty()), block, memberships })
+        Ok(Self {
+            name: spec.name.clone(),
+            comment: spec.comment.clone().filter(|text| !text.is_empty()),
+            block,
+            memberships,
+        })
     }
 
     /// The attributes as `CREATE ROLE` takes them: only those that the server would not give anyway.
@@ -168,7 +173,10 @@ fn check_block(block: &PostgresUserConfig, problems: &mut Problems) {
     for (name, value) in block.config_parameters.iter().flatten() {
         let path = format!("options.configParameters.{name}");
         if !is_setting(name) {
-            problems.add(path.clone(), "this is no name of a setting: letters, digits and underscores, with dots between parts");
+            problems.add(
+                path.clone(),
+                "this is no name of a setting: letters, digits and underscores, with dots between parts",
+            );
         }
         if name.eq_ignore_ascii_case("role") {
             problems.add(path.clone(), "the role of a session is set by `defaultRole`");

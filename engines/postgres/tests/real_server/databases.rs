@@ -9,7 +9,12 @@ use serde_json::{Value, json};
 use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof};
 
 pub(crate) fn spec(name: &str, owner: Option<&str>, options: &Value) -> DatabaseSpec {
-    DatabaseSpec { name: name.to_owned(), owner: owner.map(str::to_owned), comment: None, options: Some(options.to_string()) }
+    DatabaseSpec {
+        name: name.to_owned(),
+        owner: owner.map(str::to_owned),
+        comment: None,
+        options: Some(options.to_string()),
+    }
 }
 
 pub(crate) fn user(adapter: &mut Postgres, name: &str) {
@@ -49,22 +54,34 @@ fn after_applying_all_nothing_is_different_for_every_field() {
             (Some(&owner), json!({"connectionLimit": 5})),
             (Some(&owner), json!({"schemas": [{"name": "plain"}, {"name": "x'; DROP", "owner": other}]})),
             (Some(&owner), json!({"schemas": [{"name": "plain", "owner": other}]})),
-            (Some(&owner), json!({"extensions": [{"name": "hstore", "version": "1.7"}, {"name": "citext", "schema": "made for it"}]})),
+            (
+                Some(&owner),
+                json!({"extensions": [{"name": "hstore", "version": "1.7"}, {"name": "citext", "schema": "made for it"}]}),
+            ),
             (Some(&owner), json!({"extensions": [{"name": "hstore", "version": "1.8"}, {"name": "plpgsql"}]})),
             (Some(&owner), json!({"extensions": [{"name": "citext", "schema": "moved here"}]})),
-            (Some(&owner), json!({"defaultPrivileges": [
-                {"role": owner, "grantee": other, "schema": "plain", "objectType": "tables", "privileges": ["SELECT", "INSERT"]},
-                {"role": owner, "grantee": other, "schema": "plain", "objectType": "tables", "privileges": ["UPDATE"]},
-                {"role": owner, "schema": "plain", "objectType": "sequences", "privileges": ["ALL"]},
-                {"role": other, "grantee": "PUBLIC", "schema": "plain", "objectType": "functions", "privileges": ["EXECUTE"]},
-                {"role": other, "grantee": owner, "schema": "public", "objectType": "types", "privileges": ["ALL PRIVILEGES"]},
-            ]})),
+            (
+                Some(&owner),
+                json!({"defaultPrivileges": [
+                    {"role": owner, "grantee": other, "schema": "plain", "objectType": "tables", "privileges": ["SELECT", "INSERT"]},
+                    {"role": owner, "grantee": other, "schema": "plain", "objectType": "tables", "privileges": ["UPDATE"]},
+                    {"role": owner, "schema": "plain", "objectType": "sequences", "privileges": ["ALL"]},
+                    {"role": other, "grantee": "PUBLIC", "schema": "plain", "objectType": "functions", "privileges": ["EXECUTE"]},
+                    {"role": other, "grantee": owner, "schema": "public", "objectType": "types", "privileges": ["ALL PRIVILEGES"]},
+                ]}),
+            ),
             (Some(&other), json!({"tablespace": space})),
             (Some(&owner), json!({"tablespace": "pg_default"})),
         ];
         for (owner, options) in cases {
             let stated = spec(&name, owner.map(String::as_str), &options);
             let found = ids(adapter, &stated, "law");
+            if found == ["extension-schema:citext"] && tag == "c" {
+                // What a trusted extension made belongs to the first superuser: nobody else can move it.
+                let error = Databases::update(adapter, &stated, &mark("law"), &[], &Selection::All).unwrap_err();
+                assert_eq!(error.kind, ErrorKind::PermissionDenied);
+                continue;
+            }
             assert_eq!(found.is_empty(), options.get("encoding").is_some(), "{options}");
             assert_eq!(all(adapter, &stated, "law"), found, "{options}");
             assert_eq!(ids(adapter, &stated, "law"), [""; 0], "{options}");
@@ -77,13 +94,14 @@ fn after_applying_all_nothing_is_different_for_every_field() {
         assert!(info.size_bytes.is_some_and(|size| size > 1_000_000));
         let details: Value = serde_json::from_str(&info.details.unwrap()).unwrap();
         assert_eq!(details["encoding"], "UTF8");
-        let made = server.sql_in(&name, "SELECT string_agg(nspname || ':' || nspowner::regrole, ' ' ORDER BY 1) FROM pg_namespace WHERE nspname IN ('plain', 'x''; DROP')");
+        let made = server.sql_in(&name, "SELECT string_agg(nspname || ':' || nspowner::regrole, ' ' ORDER BY nspname COLLATE \"C\") FROM pg_namespace WHERE nspname IN ('plain', 'x''; DROP')");
         assert_eq!(made.replace('"', ""), format!("plain:{other} x'; DROP:{other}"));
         // What creation fixed is reported and never tried.
         let fixed = spec(&name, None, &json!({"encoding": "LATIN1", "lcCollate": "POSIX"}));
         let report = Databases::update(adapter, &fixed, &mark("law"), &[], &Selection::All).unwrap();
         assert!(report.applied.iter().all(|id| id == "comment"), "{:?}", report.applied);
-        let impossible: Vec<_> = report.changes.iter().filter(|one| one.impossible).map(|one| one.id.as_str()).collect();
+        let impossible: Vec<_> =
+            report.changes.iter().filter(|one| one.impossible).map(|one| one.id.as_str()).collect();
         assert_eq!(impossible, ["encoding", "collation"]);
         // Nobody but the owner could drop it, and a template not even with force.
         all(adapter, &spec(&name, Some(&owner), &json!({"isTemplate": true})), "law");
@@ -124,14 +142,18 @@ fn hostile_names_are_taken_literally() {
             all(adapter, &stated, "h");
             assert_eq!(ids(adapter, &stated, "h"), [""; 0], "{name}");
             assert!(Schemas::list_schemas(adapter, &name).unwrap().contains(&name));
-            Databases::drop(adapter, &stated, &proof(&mark("h")), false).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            Databases::drop(adapter, &stated, &proof(&mark("h")), false)
+                .unwrap_or_else(|error| panic!("{name}: {error:?}"));
             assert!(!Databases::exists(adapter, &name).unwrap());
         }
         for name in ["", "a\0b", &"n".repeat(64), "postgres", "template1", "dbops_x"] {
             let error = Databases::create(adapter, &spec(name, None, &json!({})), &mark("h")).unwrap_err();
             assert!(matches!(error.kind, ErrorKind::InvalidOptions(_)), "{name:?}: {error:?}");
         }
-        assert_eq!(server.sql("SELECT count(*) FROM pg_database WHERE datname IN ('postgres', 'template0', 'template1')"), "3");
+        assert_eq!(
+            server.sql("SELECT count(*) FROM pg_database WHERE datname IN ('postgres', 'template0', 'template1')"),
+            "3"
+        );
     });
 }
 
@@ -165,14 +187,23 @@ fn what_a_crash_left_is_taken_up_or_made_anew() {
         server.sql(&format!("CREATE DATABASE {name} TEMPLATE template0"));
         let error = Databases::create(adapter, &plain, &mark(&nonce)).unwrap_err();
         assert_eq!(error.kind, ErrorKind::AlreadyExists);
-        let error = Databases::update(adapter, &spec(&name, None, &json!({"connectionLimit": 1})), &mark(&nonce), &[], &Selection::All).unwrap_err();
+        let error = Databases::update(
+            adapter,
+            &spec(&name, None, &json!({"connectionLimit": 1})),
+            &mark(&nonce),
+            &[],
+            &Selection::All,
+        )
+        .unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict);
         for wrong in [proof(&mark(&nonce)), Proof { mark: None, object_id: Some("1".to_owned()) }] {
             let error = Databases::drop(adapter, &plain, &wrong, true).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Conflict);
         }
         for name in ["postgres", "template1"] {
-            let error = Databases::drop(adapter, &spec(name, None, &json!({})), &Proof { mark: None, object_id: None }, true).unwrap_err();
+            let error =
+                Databases::drop(adapter, &spec(name, None, &json!({})), &Proof { mark: None, object_id: None }, true)
+                    .unwrap_err();
             assert_eq!(error.kind, ErrorKind::PermissionDenied);
         }
         assert_eq!(server.sql(&format!("SELECT datconnlimit FROM pg_database WHERE datname = '{name}'")), "-1");
@@ -205,14 +236,22 @@ fn companions_come_and_go_with_their_database() {
         let (role, app) = (format!("db_{name}_owner"), format!("db_{name}_app"));
         let stated = spec(&name, None, &json!({"ownership": {"autoOwnership": true, "dropOnDelete": true}}));
         let examined = <Postgres as Databases>::examine(&stated).unwrap();
-        assert_eq!(examined.companions.iter().map(|one| one.name.clone()).collect::<Vec<_>>(), [role.clone(), app.clone()]);
+        assert_eq!(
+            examined.companions.iter().map(|one| one.name.clone()).collect::<Vec<_>>(),
+            [role.clone(), app.clone()]
+        );
         assert!(examined.companions[1].wants_password && examined.references.is_empty());
         Databases::create(adapter, &stated, &mark("a")).unwrap();
         let passwords = [(app.clone(), password())];
         let report = Databases::update(adapter, &stated, &mark("a"), &passwords, &Selection::All).unwrap();
         assert!(report.applied.contains(&format!("ownership-user:{app}")), "{:?}", report.applied);
         assert_eq!(ids(adapter, &stated, "a"), [""; 0]);
-        let answer = server.sql_as(&app, PASSWORD, &name, "CREATE SCHEMA s; CREATE TABLE s.t (a int); SELECT tableowner FROM pg_tables WHERE tablename = 't'");
+        let answer = server.sql_as(
+            &app,
+            PASSWORD,
+            &name,
+            "CREATE SCHEMA s; CREATE TABLE s.t (a int); SELECT tableowner FROM pg_tables WHERE tablename = 't'",
+        );
         assert_eq!(answer.unwrap(), role, "what the user creates is the role's");
         server.sql_as(&app, PASSWORD, &name, "RESET ROLE; SET ROLE none; CREATE TABLE s.mine (a int)").unwrap();
         assert_eq!(server.sql_in(&name, &format!("SELECT has_table_privilege('{role}', 's.mine', 'DELETE')")), "t");
@@ -243,18 +282,28 @@ fn what_is_missing_is_named_and_nothing_is_changed() {
             (None, json!({"extensions": [{"name": "no_such_thing"}]}), "no_such_thing"),
             (None, json!({"extensions": [{"name": "hstore", "version": "99"}]}), "99"),
             (None, json!({"schemas": [{"name": "s", "owner": "nobody here"}]}), "nobody here"),
-            (None, json!({"defaultPrivileges": [{"role": "nobody here", "schema": "public", "objectType": "tables", "privileges": ["SELECT"]}]}), "nobody here"),
+            (
+                None,
+                json!({"defaultPrivileges": [{"role": "nobody here", "schema": "public", "objectType": "tables", "privileges": ["SELECT"]}]}),
+                "nobody here",
+            ),
         ] {
-            let error = Databases::update(adapter, &spec(&name, owner, &options), &mark("m"), &[], &Selection::All).unwrap_err();
+            let error = Databases::update(adapter, &spec(&name, owner, &options), &mark("m"), &[], &Selection::All)
+                .unwrap_err();
             assert_eq!(error.kind, ErrorKind::DependencyMissing, "{options}: {error:?}");
             assert!(error.message.contains(word), "{}", error.message);
         }
         assert_eq!(ids(adapter, &plain, "m"), [""; 0]);
-        let error = Databases::create(adapter, &spec(&format!("{name}2"), None, &json!({"template": "nothing"})), &mark("m2")).unwrap_err();
+        let error =
+            Databases::create(adapter, &spec(&format!("{name}2"), None, &json!({"template": "nothing"})), &mark("m2"))
+                .unwrap_err();
         assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
-        let error = Databases::create(adapter, &spec(&format!("{name}2"), None, &json!({"encoding": "KLINGON"})), &mark("m2")).unwrap_err();
-        assert!(matches!(error.kind, ErrorKind::InvalidOptions(_) | ErrorKind::DependencyMissing), "{error:?}");
-        let error = Databases::update(adapter, &spec("not there", None, &json!({})), &mark("m"), &[], &Selection::All).unwrap_err();
+        let error =
+            Databases::create(adapter, &spec(&format!("{name}2"), None, &json!({"encoding": "KLINGON"})), &mark("m2"))
+                .unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::InvalidOptions(_)), "{error:?}");
+        let error = Databases::update(adapter, &spec("not there", None, &json!({})), &mark("m"), &[], &Selection::All)
+            .unwrap_err();
         assert_eq!(error.kind, ErrorKind::NotFound);
     });
 }
@@ -267,7 +316,11 @@ fn schemas_and_extensions_can_be_changed_one_at_a_time() {
         Schemas::create_schema(adapter, &name, "a b", None).unwrap();
         Schemas::create_schema(adapter, &name, "a b", None).unwrap();
         assert!(Schemas::schema_exists(adapter, &name, "a b").unwrap());
-        let wanted = dbprovision_sdk::adapter::schemas::Extension { name: "hstore".to_owned(), schema: Some("a b".to_owned()), version: None };
+        let wanted = dbprovision_sdk::adapter::schemas::Extension {
+            name: "hstore".to_owned(),
+            schema: Some("a b".to_owned()),
+            version: None,
+        };
         Schemas::create_extension(adapter, &name, &wanted).unwrap();
         let listed = Schemas::list_extensions(adapter, &name).unwrap();
         assert!(listed.iter().any(|one| one.name == "hstore" && one.schema.as_deref() == Some("a b")));

@@ -58,8 +58,10 @@ fn a_tenants_database_does_not_steer_the_administrators_session() {
         Databases::create(adapter, &stated, &mark("t")).unwrap();
         Databases::update(adapter, &stated, &mark("t"), &[], &Selection::All).unwrap();
         // The owner shadows what the adapter calls, sets the path, the role and read-only transactions.
-        server.sql_in(&name, &format!(
-            "CREATE SCHEMA trap AUTHORIZATION {owner}; SET ROLE {owner};
+        server.sql_in(
+            &name,
+            &format!(
+                "CREATE SCHEMA trap AUTHORIZATION {owner}; SET ROLE {owner};
              CREATE FUNCTION trap.shobj_description(oid, name) RETURNS text LANGUAGE sql AS 'SELECT NULL::text';
              CREATE FUNCTION trap.same(name, name) RETURNS bool LANGUAGE sql AS 'SELECT true';
              CREATE OPERATOR trap.= (LEFTARG = name, RIGHTARG = name, FUNCTION = trap.same);
@@ -68,9 +70,12 @@ fn a_tenants_database_does_not_steer_the_administrators_session() {
              ALTER DATABASE {name} SET default_transaction_read_only = on;
              ALTER DATABASE {name} SET role = '{owner}';
              ALTER DATABASE {name} SET statement_timeout = '1ms'"
-        ));
-        let stated = spec(&name, Some(&owner), &json!({"schemas": [{"name": "app"}], "extensions": [{"name": "hstore"}]}));
-        let report = Databases::update(adapter, &stated, &mark("t"), &[], &Selection::All).unwrap_or_else(|error| panic!("{tag}: {error:?}"));
+            ),
+        );
+        let stated =
+            spec(&name, Some(&owner), &json!({"schemas": [{"name": "app"}], "extensions": [{"name": "hstore"}]}));
+        let report = Databases::update(adapter, &stated, &mark("t"), &[], &Selection::All)
+            .unwrap_or_else(|error| panic!("{tag}: {error:?}"));
         assert_eq!(report.applied, ["schema:app", "extension:hstore"]);
         let report = Databases::update(adapter, &stated, &mark("t"), &[], &Selection::Detect).unwrap();
         assert!(report.changes.is_empty(), "{:?}", report.changes);
@@ -90,7 +95,8 @@ fn changes_of_one_role_at_the_same_time_do_not_disturb_each_other() {
                     let mut adapter = server.adapter(tag == "s");
                     for round in 0..10 {
                         let options = json!({"connectionLimit": index * 10 + round}).to_string();
-                        let spec = UserSpec { name: name.clone(), roles: Vec::new(), comment: None, options: Some(options) };
+                        let spec =
+                            UserSpec { name: name.clone(), roles: Vec::new(), comment: None, options: Some(options) };
                         Users::update(&mut adapter, &spec, None, &Selection::All).unwrap();
                     }
                     adapter.close();

@@ -1,9 +1,13 @@
 //! The adapter against real servers: every installed version, as superuser and as an administrator who is none.
 //! Natively, over TCP; the same code runs in the component.
 
-
+#[cfg(test)]
 mod databases;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
 mod scripts;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
 mod users;

@@ -23,7 +23,13 @@ fn a_script_has_the_owners_rights_and_no_way_out_of_them() {
         let report = Databases::run_script(
             adapter,
             &name,
-            &script(&["CREATE SCHEMA app", "CREATE TABLE app.t (a int); INSERT INTO app.t VALUES (1)", "BEGIN", "CREATE TABLE app.kept (a int)", ""]),
+            &script(&[
+                "CREATE SCHEMA app",
+                "CREATE TABLE app.t (a int); INSERT INTO app.t VALUES (1)",
+                "BEGIN",
+                "CREATE TABLE app.kept (a int)",
+                "",
+            ]),
             &mark("s"),
         )
         .unwrap();
@@ -41,7 +47,9 @@ fn a_script_has_the_owners_rights_and_no_way_out_of_them() {
             "COPY (SELECT 1) TO PROGRAM 'true'",
             "SELECT pg_read_file('/etc/passwd')",
         ] {
-            let report = Databases::run_script(adapter, &name, &script(&["SELECT 1", "RESET ROLE", attempt]), &mark("s")).unwrap();
+            let report =
+                Databases::run_script(adapter, &name, &script(&["SELECT 1", "RESET ROLE", attempt]), &mark("s"))
+                    .unwrap();
             let failure = report.failure.unwrap_or_else(|| panic!("{attempt}"));
             assert_eq!((report.executed, failure.statement), (2, 2), "{attempt}");
             assert_eq!(failure.error.kind, ErrorKind::PermissionDenied, "{attempt}: {:?}", failure.error);
@@ -56,9 +64,11 @@ fn a_script_has_the_owners_rights_and_no_way_out_of_them() {
         let report = Databases::run_script(adapter, &name, &out, &mark("s")).unwrap();
         assert_eq!(report.failure, None);
         assert_eq!(server.sql_in(&name, "SELECT tableowner FROM pg_tables WHERE tablename = 'by_the_fence'"), owner);
-        let wrong = Databases::run_script(adapter, &name, &script(&["SELECT 'correct horse' FROM nothing"]), &mark("s")).unwrap();
+        let wrong =
+            Databases::run_script(adapter, &name, &script(&["SELECT 'a value of mine' FROM nothing"]), &mark("s"))
+                .unwrap();
         let error = wrong.failure.unwrap().error;
-        assert!(!error.detail.contains("correct horse") && error.message.contains("nothing"), "{error:?}");
+        assert!(!error.detail.contains("a value of mine") && error.message.contains("nothing"), "{error:?}");
         let wrong = Databases::run_script(adapter, &name, &script(&["SELEC 1"]), &mark("s")).unwrap();
         assert!(wrong.failure.unwrap().error.message.contains("syntax error"));
     });
@@ -92,7 +102,11 @@ fn the_temporary_role_of_a_crashed_script_is_removed() {
             let comment = dbprovision_sdk::mark::write(None, &mark(tag)).replace('\'', "''");
             let admin = if tag == "s" { "root_of_all" } else { "administrator" };
             let password = if tag == "s" { "root's own" } else { "its own" };
-            let options = if server.sql("SHOW server_version_num").parse::<u32>().unwrap() >= 160_000 { " WITH INHERIT TRUE, SET TRUE" } else { "" };
+            let options = if server.sql("SHOW server_version_num").parse::<u32>().unwrap() >= 160_000 {
+                " WITH INHERIT TRUE, SET TRUE"
+            } else {
+                ""
+            };
             server.sql_as(admin, password, "postgres", &format!("CREATE ROLE {role} LOGIN; COMMENT ON ROLE {role} IS '{comment}'; GRANT {owner} TO {role}{options}")).unwrap();
             server.sql_in(&name, &format!("CREATE SCHEMA IF NOT EXISTS app AUTHORIZATION {owner}; SET ROLE {role}; CREATE TABLE IF NOT EXISTS app.half (a int)"));
         };

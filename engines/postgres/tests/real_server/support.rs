@@ -15,6 +15,10 @@ use engine_postgres::Postgres;
 pub(crate) const PASSWORD: &str = "correct horse ' battery \\ stäple";
 const LONGEST_RUN_S: &str = "900";
 
+/// Goes into the folder `$1` as root folder.
+const ENTER: &str =
+    r#"root=$1; shift; mount --rbind /dev "$root/dev" && mount --rbind /proc "$root/proc" && exec chroot "$root" "$@""#;
+
 /// Where the programs of one version are.
 #[derive(Clone, Debug)]
 struct Installation {
@@ -64,18 +68,12 @@ impl Installation {
     /// A program of the server, as nobody, inside the installation's root.
     fn program(&self, name: &str) -> Command {
         let path = self.programs.join(name);
-        let mut command;
-        match &self.root {
-            Some(root) => {
-                command = Command::new("unshare");
-                command.args(["--mount", "--propagation", "private", "sh", "-c"]);
-                command.arg(r#"root=$1; shift; mount --rbind /dev "$root/dev" && mount --rbind /proc "$root/proc" && exec chroot "$root" "$@""#);
-                command.args(["sh", root.to_str().unwrap()]);
-            }
-            None => {
-                command = Command::new("chroot");
-                command.arg("/");
-            }
+        let mut command = Command::new(if self.root.is_some() { "unshare" } else { "chroot" });
+        if let Some(root) = &self.root {
+            command.args(["--mount", "--propagation", "private", "sh", "-c"]);
+            command.arg(ENTER).args(["sh", root.to_str().unwrap()]);
+        } else {
+            command.arg("/");
         }
         let account = self.account().to_string();
         command.args(["setpriv", "--reuid", &account, "--regid", &account, "--clear-groups"]).arg(path);
@@ -129,7 +127,7 @@ impl Server {
             .spawn()
             .unwrap();
         let this = Self { installation: installation.clone(), folder, port, child };
-        let limit = Instant::now() + Duration::from_secs(60);
+        let limit = Instant::now() + Duration::from_mins(1);
         while !this.psql("root_of_all", "root's own", "postgres", "SELECT 1").status.success() {
             assert!(Instant::now() < limit, "the server did not start: {}", this.log());
             std::thread::sleep(Duration::from_millis(50));
@@ -176,9 +174,10 @@ impl Server {
     /// As anybody.
     pub(crate) fn sql_as(&self, user: &str, password: &str, database: &str, sql: &str) -> Result<String, String> {
         let output = self.psql(user, password, database, sql);
-        match output.status.success() {
-            true => Ok(String::from_utf8(output.stdout).unwrap().trim_end().to_owned()),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        if output.status.success() {
+            Ok(String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
         }
     }
 
@@ -195,7 +194,10 @@ impl Server {
             .unwrap();
         let limit = Instant::now() + Duration::from_secs(20);
         let user = user.replace('\'', "''");
-        while self.sql(&format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{user}' AND wait_event = 'PgSleep'")) == "0" {
+        while self
+            .sql(&format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{user}' AND wait_event = 'PgSleep'"))
+            == "0"
+        {
             assert!(Instant::now() < limit, "the session did not start");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -223,7 +225,11 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let data = self.folder.join("data");
-        let stopped = self.installation.program("pg_ctl").args(["-D", data.to_str().unwrap(), "-m", "immediate", "stop"]).output();
+        let stopped = self
+            .installation
+            .program("pg_ctl")
+            .args(["-D", data.to_str().unwrap(), "-m", "immediate", "stop"])
+            .output();
         if !stopped.is_ok_and(|output| output.status.success()) {
             _ = self.child.kill();
         }
@@ -310,8 +316,20 @@ pub(crate) fn password() -> Secret {
 /// Names that hurt whoever forgets to quote, or to compare exactly.
 pub(crate) fn hostile_names(tag: &str) -> Vec<String> {
     let mut names: Vec<String> = [
-        "quote\"quote", "tick'tick", "back\\slash", "x'; DROP ROLE root_of_all; --", "ünï çødé \u{1F600}", "per%cent_under*score",
-        "$1 $$ $tag$", "new\nline\ttab", "semi;colon", "UPPER and lower", "a.b.c", "select", "[dbops:1 cluster=x;]", "%s{0}",
+        "quote\"quote",
+        "tick'tick",
+        "back\\slash",
+        "x'; DROP ROLE root_of_all; --",
+        "ünï çødé \u{1F600}",
+        "per%cent_under*score",
+        "$1 $$ $tag$",
+        "new\nline\ttab",
+        "semi;colon",
+        "UPPER and lower",
+        "a.b.c",
+        "select",
+        "[dbops:1 cluster=x;]",
+        "%s{0}",
     ]
     .iter()
     .map(|name| format!("{tag} {name}"))

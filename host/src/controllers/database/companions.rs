@@ -4,7 +4,8 @@ use crds::names::label;
 use crds::{CompanionKind, Database, DatabaseStatus, OwnedCompanion};
 use planning::output_secret::{self, OutputSecret};
 use planning::password::Policy;
-use sandbox::SecretValue;
+use sandbox::contract::{Change, LoginOutcome, Selection};
+use sandbox::{CallError, SecretValue, Session};
 
 use super::super::managed::{Bound, Wanted};
 use super::super::output::{self, Found};
@@ -16,6 +17,8 @@ use super::super::trouble::Stop;
 struct Companion {
     kind: CompanionKind,
     name: String,
+    /// The field that it comes from, in the adapter's words.
+    path: String,
     login: Option<Login>,
 }
 
@@ -27,6 +30,11 @@ struct Login {
     fingerprint: String,
     /// The password is not the one that was set last.
     is_new: bool,
+}
+
+/// The contract's id of the change of a companion's password.
+fn change_id(name: &str) -> String {
+    format!("password:{name}")
 }
 
 /// All of a database.
@@ -45,7 +53,8 @@ pub(super) async fn find(run: &Run<Database>, wanted: &Wanted<Database>) -> Resu
         } else {
             None
         };
-        all.push(Companion { kind: translate::companion_kind(companion.kind), name: companion.name.clone(), login });
+        let kind = translate::companion_kind(companion.kind);
+        all.push(Companion { kind, name: companion.name.clone(), path: companion.path.clone(), login });
     }
     Ok(Companions(all))
 }
@@ -58,7 +67,7 @@ pub(super) async fn secure(
     draft: &DatabaseStatus,
 ) -> Result<(), Stop> {
     let Some(ownership) = &draft.ownership else { return Ok(()) };
-    for Companion { kind: _, name, login } in &mut companions.0 {
+    for Companion { kind: _, name, path: _, login } in &mut companions.0 {
         let Some(login) = login else { continue };
         let password = match &login.password {
             Some(password) => password.clone(),
@@ -87,19 +96,49 @@ impl Companions {
         self.0.iter().map(of).collect::<Vec<_>>().join(",")
     }
 
-    /// Passwords that the server has not heard of.
-    pub(super) fn new_passwords(&self) -> Vec<(String, SecretValue)> {
-        let new = |companion: &Companion| {
-            let login = companion.login.as_ref().filter(|login| login.is_new)?;
-            Some((companion.name.clone(), login.password.clone()?))
+    /// Passwords to pass with a selection: all where everything is applied, so that an account which is made anew has
+    /// its own; otherwise those that the server has not heard of, and those that are asked for.
+    pub(super) fn passwords_for(&self, selection: &Selection) -> Vec<(String, SecretValue)> {
+        let chosen = |companion: &Companion| {
+            let login = companion.login.as_ref()?;
+            let is_due = match selection {
+                Selection::All => true,
+                Selection::Detect => login.is_new,
+                Selection::Only(ids) => login.is_new || ids.contains(&change_id(&companion.name)),
+            };
+            Some((companion.name.clone(), login.password.clone().filter(|_| is_due)?))
         };
-        self.0.iter().filter_map(new).collect()
+        self.0.iter().filter_map(chosen).collect()
+    }
+
+    /// Asks the server whether it takes the passwords that were set last: somebody may have changed them, or the
+    /// account was made anew.
+    pub(super) async fn probe(&self, session: &mut Session) -> Result<Vec<Change>, CallError> {
+        let mut changes = Vec::new();
+        for Companion { kind: _, name, path, login } in &self.0 {
+            let Some(password) = login.as_ref().filter(|login| !login.is_new).and_then(|login| login.password.as_ref())
+            else {
+                continue;
+            };
+            match session.try_login(name, password).await? {
+                LoginOutcome::Accepted | LoginOutcome::Unknown => {}
+                LoginOutcome::Rejected => changes.push(Change {
+                    id: change_id(name),
+                    field: path.clone(),
+                    expected: "the password in the Secret".to_owned(),
+                    actual: "another password".to_owned(),
+                    destructive: false,
+                    impossible: false,
+                }),
+            }
+        }
+        Ok(changes)
     }
 
     /// Into the status: what was created, and which passwords were set.
     pub(super) fn record(&self, draft: &mut DatabaseStatus) {
         let Some(ownership) = &mut draft.ownership else { return };
-        for Companion { kind, name, login } in &self.0 {
+        for Companion { kind, name, path: _, login } in &self.0 {
             let fingerprint = login.as_ref().map(|login| login.fingerprint.clone());
             match ownership.companions.iter_mut().find(|companion| companion.name == *name) {
                 Some(known) => known.password_fingerprint = fingerprint,

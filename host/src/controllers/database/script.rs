@@ -1,7 +1,10 @@
 //! The statements of `spec.initSQL`: read from where they are, run once for each text, in the owner's name.
 
 use crds::names::reason;
-use crds::{ConfigMapKeySelector, Database, DatabaseStatus, InitSqlConfig, InitSqlFailurePolicy, InitSqlStatus, SecretKeySelector, Time};
+use crds::{
+    ConfigMapKeySelector, Database, DatabaseStatus, InitSqlConfig, InitSqlFailurePolicy, InitSqlStatus,
+    SecretKeySelector, Time,
+};
 use planning::consent::{Referrer, Target};
 use planning::references::{Privilege, within_ceiling};
 use planning::{Blocked, Class, consent, init_sql};
@@ -62,9 +65,12 @@ async fn from_config_map(run: &Run<Database>, from: &ConfigMapKeySelector) -> Re
     const PATH: &str = "spec.initSQL.configMapRef";
     let namespace = namespace(run, from.namespace.as_ref());
     consents(run, Target { group: "", kind: "ConfigMap", namespace, name: &from.name }, PATH)?;
-    let found = run.ctx.config_maps.get(namespace, &from.name).await.map_err(asking("reading the ConfigMap of initSQL"))?;
+    let found =
+        run.ctx.config_maps.get(namespace, &from.name).await.map_err(asking("reading the ConfigMap of initSQL"))?;
     let text = found.and_then(|found| found.data).and_then(|mut data| data.remove(&from.key));
-    text.ok_or_else(|| missing(reason::CONFIG_MAP_NOT_FOUND, PATH, "ConfigMap", namespace, &from.name, &from.key).into())
+    text.ok_or_else(|| {
+        missing(reason::CONFIG_MAP_NOT_FOUND, PATH, "ConfigMap", namespace, &from.name, &from.key).into()
+    })
 }
 
 async fn from_secret(run: &Run<Database>, from: &SecretKeySelector) -> Result<String, Stop> {
@@ -73,9 +79,13 @@ async fn from_secret(run: &Run<Database>, from: &SecretKeySelector) -> Result<St
     consents(run, Target { group: "", kind: "Secret", namespace, name: &from.name }, PATH)?;
     let found = run.ctx.secrets.get(namespace, &from.name).await.map_err(asking("reading the Secret of initSQL"))?;
     let value = found.as_ref().and_then(|found| found.value(&from.key));
-    let value = value.ok_or_else(|| missing(reason::SECRET_NOT_FOUND, PATH, "Secret", namespace, &from.name, &from.key))?;
+    let value =
+        value.ok_or_else(|| missing(reason::SECRET_NOT_FOUND, PATH, "Secret", namespace, &from.name, &from.key))?;
     let text = std::str::from_utf8(value).map_err(|_not_text| {
-        Blocked::invalid(reason::INVALID_SPEC, format!("{PATH}: key {:?} of Secret {namespace}/{} is not UTF-8 text", from.key, from.name))
+        Blocked::invalid(
+            reason::INVALID_SPEC,
+            format!("{PATH}: key {:?} of Secret {namespace}/{} is not UTF-8 text", from.key, from.name),
+        )
     })?;
     Ok(text.to_owned())
 }
@@ -101,7 +111,11 @@ pub(super) async fn run(
     // With the administrator as the owner there is no fence between the script and the whole server.
     let as_administrator = owner.is_none_or(|owner| owner == administrator);
     if as_administrator {
-        within_ceiling("spec.initSQL, on a database that belongs to the administrator itself,", Privilege::AdministratorScript, &bound.ceiling())?;
+        within_ceiling(
+            "spec.initSQL, on a database that belongs to the administrator itself,",
+            Privilege::AdministratorScript,
+            &bound.ceiling(),
+        )?;
     }
     let nonce = draft.ownership.as_ref().map(|ownership| ownership.nonce.clone()).unwrap_or_default();
     let mark = translate::mark(&run.identity(), &nonce);

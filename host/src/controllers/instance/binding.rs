@@ -23,7 +23,7 @@ use crate::engines::Engine;
 const IDLE: Duration = Duration::from_mins(5);
 
 /// How long one statement may take, unless the options say otherwise.
-const STATEMENT: Duration = Duration::from_secs(60);
+const STATEMENT: Duration = Duration::from_mins(1);
 
 /// What was prepared.
 pub(super) struct Prepared {
@@ -67,8 +67,9 @@ pub(super) async fn prepare<I: Connected>(run: &Run<I>) -> Result<Prepared, Stop
 }
 
 fn settings(spec: &InstanceSpec, engine: &Engine, block: &str) -> Result<Settings, Stop> {
-    let unreadable =
-        |error: serde_json::Error| Blocked::invalid(reason::INVALID_SPEC, format!("the option blocks cannot be read: {error}"));
+    let unreadable = |error: serde_json::Error| {
+        Blocked::invalid(reason::INVALID_SPEC, format!("the option blocks cannot be read: {error}"))
+    };
     let mut options = None;
     for (key, value) in spec.option_blocks().map_err(unreadable)? {
         if key != block {
@@ -150,11 +151,12 @@ async fn certificates<I: Connected>(run: &Run<I>, mode: tls::Mode) -> Result<(Tl
             .into());
         }
     };
-    let certificates = [settings.authorities.clone(), settings.client.as_ref().map(|(certificate, _)| certificate.clone())]
-        .into_iter()
-        .chain([settings.client.as_ref().map(|(_, key)| key.expose().to_vec())])
-        .map(Option::unwrap_or_default)
-        .collect();
+    let certificates =
+        [settings.authorities.clone(), settings.client.as_ref().map(|(certificate, _)| certificate.clone())]
+            .into_iter()
+            .chain([settings.client.as_ref().map(|(_, key)| key.expose().to_vec())])
+            .map(Option::unwrap_or_default)
+            .collect();
     Ok((settings, certificates))
 }
 
@@ -162,7 +164,9 @@ async fn certificates<I: Connected>(run: &Run<I>, mode: tls::Mode) -> Result<(Tl
 fn tls_namespace<I: Connected>(run: &Run<I>, reference: &TlsSecretRef) -> Option<String> {
     reference.namespace.clone().or_else(|| match run.object.namespace() {
         Some(own) => Some(own),
-        None => run.object.instance_spec().connection.credentials().and_then(|credentials| credentials.namespace.clone()),
+        None => {
+            run.object.instance_spec().connection.credentials().and_then(|credentials| credentials.namespace.clone())
+        }
     })
 }
 
@@ -174,7 +178,10 @@ async fn secret<I: Connected>(
 ) -> Result<FoundSecret, Stop> {
     let own = run.object.namespace();
     let namespace = namespace.filter(|namespace| !namespace.is_empty()).or(own.as_deref()).ok_or_else(|| {
-        Blocked::invalid(reason::INVALID_SPEC, format!("{path}.namespace must be set: a {} has none of its own", I::KIND))
+        Blocked::invalid(
+            reason::INVALID_SPEC,
+            format!("{path}.namespace must be set: a {} has none of its own", I::KIND),
+        )
     })?;
     let from = Referrer { kind: I::KIND, namespace: own.as_deref() };
     let grants = run.ctx.stores.grants_in(namespace);
@@ -182,14 +189,18 @@ async fn secret<I: Connected>(
     consent::may_read(grants.iter().map(AsRef::as_ref), from, target, path)?;
     let found = run.ctx.secrets.get(namespace, name).await.map_err(asking("reading a Secret of the instance"))?;
     found.filter(|found| !found.is_going()).ok_or_else(|| {
-        Blocked::waiting(reason::SECRET_NOT_FOUND, format!("{path}: the Secret {namespace}/{name} does not exist")).into()
+        Blocked::waiting(reason::SECRET_NOT_FOUND, format!("{path}: the Secret {namespace}/{name} does not exist"))
+            .into()
     })
 }
 
 fn value<'a>(secret: &'a FoundSecret, key: &str, path: &str) -> Result<&'a [u8], Blocked> {
     secret.value(key).filter(|value| !value.is_empty()).ok_or_else(|| {
         let name = secret.metadata.name.as_deref().unwrap_or_default();
-        Blocked::waiting(reason::SECRET_KEY_NOT_FOUND, format!("{path}: the Secret {name:?} has no key {key:?}, or it is empty"))
+        Blocked::waiting(
+            reason::SECRET_KEY_NOT_FOUND,
+            format!("{path}: the Secret {name:?} has no key {key:?}, or it is empty"),
+        )
     })
 }
 

@@ -47,9 +47,11 @@ pub(super) fn stopped<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, bl
     let mut verdicts = conditions::stopped(blocked);
     if run.deleting() {
         // Deletion says nothing about the server.
-        let kept = run.object.conditions().iter().filter(|known| {
-            known.type_ == condition::CONNECTED || known.type_ == condition::HEALTHY
-        });
+        let kept = run
+            .object
+            .conditions()
+            .iter()
+            .filter(|known| known.type_ == condition::CONNECTED || known.type_ == condition::HEALTHY);
         let kept: Vec<_> = kept.cloned().collect();
         draft.phase = Some(match blocked.class {
             Class::Refused => InstancePhase::PendingDeletion,
@@ -99,13 +101,16 @@ fn without_times(status: &InstanceStatus) -> InstanceStatus {
 
 fn info<I: Connected>(run: &Run<I>, draft: &InstanceStatus) {
     let spec = run.object.instance_spec();
-    run.ctx.metrics.instance_info(&run.object.id(), &InstanceInfoLabels {
-        instance: run.key.name.clone(),
-        namespace: run.key.namespace.clone(),
-        engine: spec.engine.clone(),
-        version: draft.version.clone().unwrap_or_default(),
-        host: spec.connection.host.clone(),
-        port: spec.connection.port.to_string(),
-        phase: draft.phase.map(|phase| phase.to_string()).unwrap_or_default(),
-    });
+    run.ctx.metrics.instance_info(
+        &run.object.id(),
+        &InstanceInfoLabels {
+            instance: run.key.name.clone(),
+            namespace: run.key.namespace.clone(),
+            engine: spec.engine.clone(),
+            version: draft.version.clone().unwrap_or_default(),
+            host: spec.connection.host.clone(),
+            port: spec.connection.port.to_string(),
+            phase: draft.phase.map(|phase| phase.to_string()).unwrap_or_default(),
+        },
+    );
 }

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use crds::names::reason;
 use crds::{Ownership, Time};
+use kube::ResourceExt as _;
 use planning::claim::{self, Claim};
 use planning::{Blocked, Class, adoption, conditions};
-use kube::ResourceExt as _;
 use rand::RngExt as _;
 use sandbox::contract::{Mark, Proof};
 use sandbox::{CallError, Lane, Session};
+use sha2::{Digest as _, Sha256};
 
 use super::super::memory::Look;
 use super::super::report;
@@ -81,7 +82,8 @@ fn look<K: Provisioned>(run: &Run<K>, bound: &Bound, live: &Live, fingerprint: &
     let consents = consents(run);
     let identity = &live.facts.identity;
     let inputs = format!("{:?} {annotations:?} {ceiling} {identity} {fingerprint} {consents}", run.generation());
-    Look { inputs, at: run.now }
+    // Only whether it is the same is asked: a digest is small, whatever the annotations are.
+    Look { inputs: Sha256::digest(inputs).into(), at: run.now }
 }
 
 /// The grants that name this resource's kind and namespace: one that is withdrawn is noticed.
@@ -161,7 +163,8 @@ async fn own<K: Provisioned>(
         (Claim::RepairMark, seen) => {
             let owned = record(run, draft, None)?;
             let proof = identified(seen.and_then(|seen| seen.observed.object_id));
-            write_mark::<K>(session, bound, name, proof, wanted, translate::mark(&run.identity(), &owned.nonce)).await?;
+            write_mark::<K>(session, bound, name, proof, wanted, translate::mark(&run.identity(), &owned.nonce))
+                .await?;
             Ok(owned)
         }
         (Claim::Adopt, seen) => {
@@ -264,7 +267,11 @@ fn planned_companions<K: Provisioned>(wanted: &Wanted<K>) -> Vec<crds::OwnedComp
 /// Notes in the draft that the object is there.
 fn record<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, object_id: Option<String>) -> Result<Owned, Blocked> {
     let ownership = draft.ownership().as_mut().ok_or_else(|| {
-        Blocked::failed(reason::RECONCILE_FAILED, "ownership was not recorded before the object was touched", Class::Bug)
+        Blocked::failed(
+            reason::RECONCILE_FAILED,
+            "ownership was not recorded before the object was touched",
+            Class::Bug,
+        )
     })?;
     if object_id.is_some() {
         ownership.object_id = object_id;

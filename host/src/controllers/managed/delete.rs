@@ -31,7 +31,11 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     let force = run.switch(annotation::FORCE_DELETE);
     let policy = run.object.deletion_policy().or_else(|error| {
         // What cannot be read must not drop anything; a forced deletion lets go instead.
-        if force { Ok(DeletionPolicy::Retain) } else { Err(Blocked::failed(reason::INVALID_SPEC, error.to_string(), Class::Refused)) }
+        if force {
+            Ok(DeletionPolicy::Retain)
+        } else {
+            Err(Blocked::failed(reason::INVALID_SPEC, error.to_string(), Class::Refused))
+        }
     })?;
     let recorded = draft.ownership().clone();
     let request = Request {
@@ -69,7 +73,8 @@ async fn remove<K: Provisioned>(
 ) -> Result<(), Stop> {
     if run.ctx.stores.instance(&recorded.instance).is_none() {
         // There is no way to the server any more, and waiting would keep the namespace from going.
-        let text = format!("left {:?} behind on the server: {} does not exist any more", recorded.name, recorded.instance);
+        let text =
+            format!("left {:?} behind on the server: {} does not exist any more", recorded.name, recorded.instance);
         run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text).await;
         return Ok(());
     }
@@ -133,12 +138,19 @@ async fn drop_if_ours<K: Provisioned>(
     if found {
         K::release(run, session, recorded, &mark, draft, force).await?;
         // The name is the recorded one; the rest of the spec only says what else goes.
-        let spec = run.object.spec(None, options(run));
+        let spec = run.object.spec(None, options(run, recorded));
         let proof = Proof { mark: Some(mark.clone()), object_id: recorded.object_id.clone().or(object_id) };
         run.may_write()?;
         let started = Instant::now();
         let dropped = K::drop_object(session, spec, proof).await;
-        K::count(&run.ctx.metrics, &recorded.instance, &recorded.engine, Operation::Delete, Ending::of(&dropped), started);
+        K::count(
+            &run.ctx.metrics,
+            &recorded.instance,
+            &recorded.engine,
+            Operation::Delete,
+            Ending::of(&dropped),
+            started,
+        );
         dropped.map_err(&call)?;
         mark_changed();
     }
@@ -148,7 +160,8 @@ async fn drop_if_ours<K: Provisioned>(
 }
 
 /// The engine's block as it stands; a spec that cannot be read must not keep anything from being dropped.
-fn options<K: Provisioned>(run: &Run<K>) -> Option<String> {
+fn options<K: Provisioned>(run: &Run<K>, recorded: &Ownership) -> Option<String> {
+    let engine = run.ctx.registry.find(&recorded.engine).ok()?;
     let blocks = run.object.option_blocks().ok()?;
-    blocks.into_values().next().map(|value| value.to_string())
+    blocks.get(engine.block_key(K::OPTIONS)?).map(ToString::to_string)
 }

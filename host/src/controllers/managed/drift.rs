@@ -57,26 +57,37 @@ pub(super) async fn update<K: Provisioned>(
         }
         return Ok(Updated { impossible: !remain.is_empty(), remain });
     }
-    let report = K::update(session, wanted.spec.clone(), inputs, mark.clone(), Selection::Detect).await.map_err(&call)?;
-    let mut found = report.changes;
+    let report =
+        K::update(session, wanted.spec.clone(), inputs, mark.clone(), Selection::Detect).await.map_err(&call)?;
+    // A password that the server has not heard of yet is set whatever the policy says of drift.
+    let (wished, mut found): (Vec<_>, Vec<_>) =
+        report.changes.into_iter().partition(|change| drift::is_new_password(&change.id));
     found.extend(K::probe(session, run.object.external_name(), inputs).await.map_err(&call)?);
     let changes: Vec<_> = found.into_iter().map(|change| translate::change(change, bound.paths())).collect();
     let (mode, _) = policy(run, bound);
     let allow_destructive = run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT);
     let correction = drift::correct(mode, allow_destructive, &changes);
     run.ctx.metrics.drift_looked(&run.key, !changes.is_empty());
-    if !correction.apply.is_empty() {
-        let fields = changes.iter().filter(|change| correction.apply.contains(&change.id)).map(|change| change.field.as_str());
+    let mut apply: Vec<String> = wished.into_iter().map(|change| change.id).collect();
+    apply.extend(correction.apply.iter().cloned());
+    if !apply.is_empty() {
+        let fields =
+            changes.iter().filter(|change| correction.apply.contains(&change.id)).map(|change| change.field.as_str());
         let text = format!("corrected {}", fields.collect::<Vec<_>>().join(", "));
-        let selection = Selection::Only(correction.apply.clone());
+        let selection = Selection::Only(apply);
         run.may_write()?;
         let outcome = K::update(session, wanted.spec.clone(), inputs, mark.clone(), selection).await;
-        run.ctx.metrics.drift_corrected(&run.key, Ending::of(&outcome));
+        let corrects = !correction.apply.is_empty();
+        if corrects {
+            run.ctx.metrics.drift_corrected(&run.key, Ending::of(&outcome));
+        }
         match outcome {
+            Ok(_) if !corrects => mark_changed(),
             Ok(_) => {
                 mark_changed();
                 run.ctx.events.normal(run.object.as_ref(), "DriftCorrected", &text).await;
             }
+            Err(error) if !corrects => return Err(call(error)),
             Err(error) => {
                 run.ctx.events.warning(run.object.as_ref(), "DriftCorrectionFailed", &text).await;
                 return Err(call(error));

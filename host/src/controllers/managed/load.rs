@@ -55,7 +55,10 @@ impl Bound {
 /// Finds the instance and asks for its consent.
 pub(super) async fn bound<K: Provisioned>(run: &Run<K>) -> Result<Bound, Stop> {
     let id = run.object.instance_id().ok_or_else(|| {
-        Blocked::invalid(reason::INVALID_SPEC, "exactly one of spec.instanceRef and spec.clusterInstanceRef must be set")
+        Blocked::invalid(
+            reason::INVALID_SPEC,
+            "exactly one of spec.instanceRef and spec.clusterInstanceRef must be set",
+        )
     })?;
     let namespace = run.key.namespace.as_str();
     let found = run.ctx.stores.instance(&id);
@@ -68,12 +71,12 @@ pub(super) async fn bound<K: Provisioned>(run: &Run<K>) -> Result<Bound, Stop> {
     };
     // Before it is said whether the instance exists: another namespace's instances are none of ours until they consent.
     consent::instance_serves(&id, allowed.as_ref(), namespace, &labels)?;
-    let instance = found.ok_or_else(|| {
-        Blocked::waiting(reason::INSTANCE_NOT_FOUND, format!("{id} does not exist"))
-    })?;
-    let engine = run.ctx.registry.find(&instance.instance_spec().engine).map_err(|unknown| {
-        Blocked::waiting(reason::UNKNOWN_ENGINE, unknown.to_string()).of_the_instance()
-    })?;
+    let instance = found.ok_or_else(|| Blocked::waiting(reason::INSTANCE_NOT_FOUND, format!("{id} does not exist")))?;
+    let engine = run
+        .ctx
+        .registry
+        .find(&instance.instance_spec().engine)
+        .map_err(|unknown| Blocked::waiting(reason::UNKNOWN_ENGINE, unknown.to_string()).of_the_instance())?;
     let block = engine.block_key(K::OPTIONS).unwrap_or("parameters").to_owned();
     let list = planning::adoption::annotation_for(K::KIND);
     Ok(Bound {

@@ -91,9 +91,7 @@ fn claims(
         Some(ownership) => ownership.server_identity == identity && ownership.name == name,
         None => {
             external_name == name
-                && instance
-                    .and_then(|id| ctx.servers.get(&id))
-                    .is_some_and(|live| live.facts.identity == identity)
+                && instance.and_then(|id| ctx.servers.get(&id)).is_some_and(|live| live.facts.identity == identity)
         }
     }
 }

@@ -158,7 +158,14 @@ pub(crate) trait Provisioned:
     ) -> impl Future<Output = Result<(), Stop>> + Send;
 
     /// Counts an operation that began at `since`.
-    fn count(metrics: &Metrics, instance: &InstanceId, engine: &str, operation: Operation, ending: Ending, since: Instant);
+    fn count(
+        metrics: &Metrics,
+        instance: &InstanceId,
+        engine: &str,
+        operation: Operation,
+        ending: Ending,
+        since: Instant,
+    );
 }
 
 /// Whether the adapter says that the object moved under our hands.

@@ -66,11 +66,7 @@ fn check_name(bound: &Bound, kind: ObjectKind, name: &str, field: &str) -> Resul
         let limit = limit.unwrap_or_default();
         return Err(Blocked::invalid(
             reason::INVALID_NAME,
-            format!(
-                "spec.{field}: {name:?} has {} bytes; engine {:?} allows {limit}",
-                name.len(),
-                bound.spec().engine
-            ),
+            format!("spec.{field}: {name:?} has {} bytes; engine {:?} allows {limit}", name.len(), bound.spec().engine),
         ));
     }
     Ok(())

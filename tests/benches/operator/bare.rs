@@ -1,0 +1,63 @@
+//! The same work by a native client: the statements that a person would write, on as many sessions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use futures::future::try_join_all;
+use testkit::postgres::PostgresEndpoint;
+
+/// A native client.
+pub(crate) struct Bare<'a> {
+    server: &'a PostgresEndpoint,
+    sessions: usize,
+}
+
+impl<'a> Bare<'a> {
+    pub(crate) fn new(server: &'a PostgresEndpoint, sessions: usize) -> Self {
+        Self { server, sessions }
+    }
+
+    pub(crate) async fn databases(&self, count: usize) -> Result<Duration> {
+        self.each(count, |index| {
+            vec![
+                format!("CREATE DATABASE bare_{index} TEMPLATE template0 ENCODING 'UTF8'"),
+                format!("COMMENT ON DATABASE bare_{index} IS 'bare'"),
+            ]
+        })
+        .await
+    }
+
+    pub(crate) async fn users(&self, count: usize) -> Result<Duration> {
+        // A verifier, as the adapter sends: the server does not hash.
+        let verifier = "SCRAM-SHA-256$4096:QUJDREVGR0hJSktMTU5PUA==$\
+             YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=:YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=";
+        self.each(count, |index| {
+            vec![format!("BEGIN; CREATE ROLE bare_user_{index} LOGIN PASSWORD '{verifier}'; COMMENT ON ROLE bare_user_{index} IS 'bare'; COMMIT")]
+        })
+        .await
+    }
+
+    async fn each(&self, count: usize, statements: impl Fn(usize) -> Vec<String> + Copy) -> Result<Duration> {
+        let next = Arc::new(AtomicUsize::new(0));
+        let sessions = try_join_all((0..self.sessions).map(|_| self.server.superuser_session("postgres"))).await?;
+        let started = Instant::now();
+        try_join_all(sessions.iter().map(|session| {
+            let next = Arc::clone(&next);
+            async move {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count {
+                        return Ok::<_, anyhow::Error>(());
+                    }
+                    for statement in statements(index) {
+                        session.rows(&statement).await?;
+                    }
+                }
+            }
+        }))
+        .await?;
+        Ok(started.elapsed())
+    }
+}

@@ -1,0 +1,130 @@
+//! Many resources of one instance: posted, and watched until all are Ready.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Client, ResourceExt as _};
+use serde_json::json;
+use testkit::cluster::{Cluster, has_condition};
+use testkit::postgres::PostgresEndpoint;
+
+const NAMESPACE: &str = "fleet";
+/// As many requests at once as `kubectl apply` of a large folder would have, and some more.
+const AT_ONCE: usize = 16;
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What a fleet is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Database,
+    User,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Database => "Database",
+            Self::User => "DatabaseUser",
+        }
+    }
+
+    fn spec(self, name: &str) -> serde_json::Value {
+        let reference = json!({ "name": "main" });
+        match self {
+            Self::Database => json!({ "instanceRef": reference, "name": name.replace('-', "_") }),
+            Self::User => json!({ "instanceRef": reference, "username": name.replace('-', "_") }),
+        }
+    }
+}
+
+/// One instance and what hangs on it.
+pub(crate) struct Fleet {
+    client: Client,
+    next: AtomicUsize,
+}
+
+impl Fleet {
+    /// Makes the instance, reached at `address`, and waits until it is connected.
+    pub(crate) async fn new(cluster: &Cluster, server: &PostgresEndpoint, address: SocketAddr) -> Result<Self> {
+        cluster.ensure_namespace(NAMESPACE).await?;
+        let client = cluster.client().await?;
+        let fleet = Self { client: client.clone(), next: AtomicUsize::new(0) };
+        let secrets: Api<Secret> = Api::namespaced(client, NAMESPACE);
+        let secret: Secret = serde_json::from_value(json!({
+            "metadata": { "name": "admin" },
+            "stringData": { "username": server.superuser.name, "password": server.superuser.password },
+        }))?;
+        secrets.create(&PostParams::default(), &secret).await.context("create the administrator's Secret")?;
+        fleet
+            .post("DatabaseInstance", "main", &json!({
+                "engine": "postgres",
+                "connection": {
+                    "host": address.ip().to_string(), "port": address.port(), "database": "postgres",
+                    "secretRef": { "name": "admin" },
+                },
+            }))
+            .await?;
+        fleet.ready("DatabaseInstance", BTreeSet::from(["main".to_owned()])).await?;
+        Ok(fleet)
+    }
+
+    /// From the first POST until all are Ready.
+    pub(crate) async fn create(&self, kind: Kind, count: usize) -> Result<Duration> {
+        let first = self.next.fetch_add(count, Ordering::Relaxed);
+        let names: BTreeSet<String> = (first..first + count).map(|index| format!("fleet-{index}")).collect();
+        let started = Instant::now();
+        let waiting = self.ready(kind.name(), names.clone());
+        let posting = stream::iter(names)
+            .map(|name| async move { self.post(kind.name(), &name, &kind.spec(&name)).await })
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<()>();
+        futures::try_join!(posting, waiting)?;
+        Ok(started.elapsed())
+    }
+
+    /// Everything is Ready still.
+    pub(crate) async fn all_ready(&self) -> Result<()> {
+        for kind in ["DatabaseInstance", "Database", "DatabaseUser"] {
+            for object in self.api(kind).list(&ListParams::default()).await? {
+                ensure!(has_condition(&object, "Ready"), "{kind} {} is not Ready", object.name_any());
+            }
+        }
+        Ok(())
+    }
+
+    async fn post(&self, kind: &str, name: &str, spec: &serde_json::Value) -> Result<()> {
+        let object: DynamicObject = serde_json::from_value(json!({
+            "apiVersion": crds::names::API_VERSION, "kind": kind, "metadata": { "name": name }, "spec": spec,
+        }))?;
+        self.api(kind).create(&PostParams::default(), &object).await.with_context(|| format!("post {kind} {name}"))?;
+        Ok(())
+    }
+
+    async fn ready(&self, kind: &str, mut names: BTreeSet<String>) -> Result<()> {
+        let mut events = watcher(self.api(kind), watcher::Config::default()).applied_objects().boxed();
+        let all = async {
+            while let Some(object) = events.try_next().await.context("watch")? {
+                if has_condition(&object, "Ready") {
+                    names.remove(&object.name_any());
+                }
+                if names.is_empty() {
+                    return Ok(());
+                }
+            }
+            bail!("the watch ended")
+        };
+        tokio::time::timeout(PATIENCE, all).await.with_context(|| format!("wait until every {kind} is Ready"))?
+    }
+
+    fn api(&self, kind: &str) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk(crds::names::GROUP, crds::names::VERSION, kind);
+        Api::namespaced_with(self.client.clone(), NAMESPACE, &ApiResource::from_gvk(&kind))
+    }
+}

@@ -1,0 +1,114 @@
+//! What the operator costs, beside the bare SQL of a native client in the same run: the ratios count, the times are
+//! this machine's. Needs `target/engines` and the release binary: `cargo xtask bench` builds both.
+//!
+//! Deliberately absent: verdicts. A number that is worse than its aim is printed beside it, and no test fails.
+#![expect(clippy::print_stdout, reason = "it prints what it measured")]
+
+mod adapter;
+mod bare;
+mod fleet;
+mod process;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use testkit::control_plane::{ControlPlane, StartOptions};
+use testkit::postgres::{Options, PostgresServer};
+use testkit::proxy::ApiProxy;
+use testkit::proxy::tcp::{Protocol, TcpProxy};
+use testkit::workspace;
+use testkit::world::{Operator, OperatorOptions};
+
+use fleet::{Fleet, Kind};
+
+/// The work sessions that the operator keeps for an instance: bare SQL gets as many.
+const SESSIONS: usize = 2;
+const DATABASES: usize = 40;
+const USERS: usize = 200;
+/// Objects for the memory figure, made of users: databases would take their time on the server.
+const MANY: usize = 1000;
+const IDLE: Duration = Duration::from_secs(20);
+
+fn row(what: &str, value: &str, aim: &str) {
+    println!("{what:<64} {value:>16}   {aim}");
+}
+
+fn per(total: Duration, count: usize) -> f64 {
+    total.as_secs_f64() * 1000.0 / f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let control_plane = ControlPlane::start(StartOptions::default()).await?;
+    let postgres = PostgresServer::start(Options { max_connections: 200, ..Options::default() }).await?;
+    control_plane.apply_crds(&crds::all_crds()).await?;
+
+    row("measured", "value", "aim");
+    let bare = bare::Bare::new(&postgres, SESSIONS);
+    let bare_databases = bare.databases(DATABASES).await.context("bare databases")?;
+    let bare_users = bare.users(USERS).await.context("bare users")?;
+
+    let api = ApiProxy::start(&control_plane).await?;
+    let wire = TcpProxy::start(format!("{}:{}", postgres.host, postgres.port).parse()?, Protocol::Postgres).await?;
+    let binary = workspace::target().join("release/db-provision-operator");
+    let options = OperatorOptions { binary, ..OperatorOptions::new(api.cluster()?.kubeconfig_path()) };
+    let operator = Operator::start(options.clone()).await?;
+    let fleet = Fleet::new(&control_plane, &postgres, wire.address()).await?;
+
+    let idle = process::resident(&operator)?;
+    row("resident memory, idle with one instance (MB)", &format!("{:.1}", megabytes(idle)), "< 30");
+
+    wire.reset();
+    api.reset();
+    let took = fleet.create(Kind::Database, DATABASES).await?;
+    compare("a Database, from first POST to all Ready", took, bare_databases, DATABASES, "<= 1.3 x bare");
+    row("connections opened for 40 databases", &wire.connections().to_string(), "<= 4, reused");
+    row("API writes per Database", &format!("{:.2}", ratio(api.writes().len(), DATABASES)), "");
+
+    wire.reset();
+    api.reset();
+    let took = fleet.create(Kind::User, USERS).await?;
+    compare("a DatabaseUser with its Secret", took, bare_users, USERS, "<= 25 ms");
+    row("connections opened for 200 users", &wire.connections().to_string(), "<= 4, reused");
+    row("sessions open at once, at most", &wire.most_open_connections().to_string(), "<= 4");
+    row("API writes per DatabaseUser", &format!("{:.2}", ratio(api.writes().len(), USERS)), "");
+
+    operator.terminate(Duration::from_secs(20)).await?;
+    api.reset();
+    let operator = Operator::start(options).await?;
+    fleet.all_ready().await?;
+    tokio::time::sleep(IDLE).await;
+    row("API writes at a restart with 240 unchanged objects", &api.writes().len().to_string(), "0");
+
+    let processor = process::processor_time(&operator)?;
+    tokio::time::sleep(IDLE).await;
+    let used = process::processor_time(&operator)?.saturating_sub(processor);
+    row("processor while idle (% of one core)", &format!("{:.2}", used.as_secs_f64() / IDLE.as_secs_f64() * 100.0), "~ 0");
+
+    let before = process::resident(&operator)?;
+    fleet.create(Kind::User, MANY).await?;
+    tokio::time::sleep(IDLE).await;
+    let after = process::resident(&operator)?;
+    let kibibytes = ratio(usize::try_from(after.saturating_sub(before))?, MANY) / 1024.0;
+    row("resident memory with 1,240 objects (MB)", &format!("{:.1}", megabytes(after)), "");
+    row("resident memory per object (KiB)", &format!("{kibibytes:.2}"), "< 4");
+
+    adapter::measure(&postgres).await?;
+    Ok(())
+}
+
+fn compare(what: &str, took: Duration, bare: Duration, count: usize, aim: &str) {
+    row(&format!("{what} (ms)"), &format!("{:.2}", per(took, count)), aim);
+    row("  the same as bare SQL (ms)", &format!("{:.2}", per(bare, count)), "");
+    row("  ratio", &format!("{:.2}", took.as_secs_f64() / bare.as_secs_f64()), "");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn ratio(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}

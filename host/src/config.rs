@@ -89,7 +89,8 @@ pub struct Config {
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE")]
     pub operator_namespace: Option<String>,
 
-    /// How many resources of one kind are worked on at the same time, at least 1.
+    /// How many resources of one instance are worked on at the same time, at least 1.
+    /// Those of a server that hangs wait for their turn; those of other servers do not wait for them.
     #[arg(long, env = "DBOPS_MAX_CONCURRENT_RECONCILES", value_name = "COUNT", default_value = "16")]
     pub max_concurrent_reconciles: NonZeroU16,
 

@@ -16,6 +16,7 @@ use crate::cluster::secrets::Secrets;
 use crate::cluster::stores::Stores;
 use crate::config::Config;
 use crate::controllers::memory::Memory;
+use crate::controllers::turns::Turns;
 use crate::engines::Registry;
 use crate::leadership::Term;
 use crate::servers::Servers;
@@ -59,6 +60,8 @@ pub struct Context {
     pub backoff: Arc<Backoff>,
     /// What was seen of each object.
     pub memory: Arc<Memory>,
+    /// Whose turn it is at each instance.
+    pub turns: Turns,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Whether this process may write. Requests to the API server ask by themselves; effects on database

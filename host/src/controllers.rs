@@ -18,5 +18,6 @@ mod run;
 mod status;
 mod translate;
 mod trouble;
+pub mod turns;
 
 pub use failure::{Failure, on_failure};

@@ -39,6 +39,7 @@ use crate::cluster::stores::{Stores, Writers};
 use crate::config::{Config, LEASE_NAME};
 use crate::context::Context;
 use crate::controllers::memory::Memory;
+use crate::controllers::turns::Turns;
 use crate::engines::folder::ReadFolderError;
 use crate::engines::{Registry, folder};
 use crate::leadership::{Candidate, LostLeadership, Term, Timing};
@@ -168,6 +169,7 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
         metrics,
         backoff,
         memory,
+        turns: Turns::new(config.max_concurrent_reconciles),
         clock: Arc::new(SystemClock),
         term: election.term(),
         config,

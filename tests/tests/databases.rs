@@ -187,28 +187,24 @@ async fn each_field_that_can_change_follows_the_spec() {
 #[tokio::test]
 async fn a_database_lives_in_its_tablespace_and_moves_to_another() {
     perform("database-tablespace", async |site| {
-        let space = site.name("space");
-        let folder = site.server.socket.join(&space);
-        let folder = folder.to_str().context("the folder has no name")?;
-        // The server's own account must own it, so the server makes it.
-        site.rows("postgres", &format!("COPY (SELECT 1) TO PROGRAM 'mkdir -p {folder} && cat >/dev/null'")).await?;
-        site.rows("postgres", &format!("CREATE TABLESPACE {space} LOCATION '{folder}'")).await?;
-        let administrator = &site.server.administrator.name;
-        site.rows("postgres", &format!("GRANT CREATE ON TABLESPACE {space} TO {administrator}")).await?;
+        let [space, other] = [tablespace(site, "space").await?, tablespace(site, "other").await?];
         let (database, name) = site.ready_database("placed", json!({ "postgres": { "tablespace": space } })).await?;
         let place = format!(
             "SELECT spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = {}",
             literal(&name)
         );
         site.sees("postgres", &place, &space).await?;
-        database.change(json!({ "postgres": { "tablespace": "pg_default" } })).await?;
+        database.change(json!({ "postgres": { "tablespace": other } })).await?;
         database.ready().await?;
-        site.sees("postgres", &place, "pg_default").await?;
+        site.sees("postgres", &place, &other).await?;
         database.change(json!({ "postgres": { "tablespace": site.name("nowhere") } })).await?;
         let message = database.stopped(reason::DEPENDENCY_MISSING).await?;
         ensure!(message.contains(&site.name("nowhere")), "{message}");
         database.remove().await?;
-        site.rows("postgres", &format!("DROP TABLESPACE {space}")).await.map(drop)
+        for name in [space, other] {
+            site.rows("postgres", &format!("DROP TABLESPACE {name}")).await?;
+        }
+        Ok(())
     })
     .await;
 }
@@ -226,4 +222,17 @@ async fn a_database_copied_from_a_template_has_what_is_in_it() {
         site.sees(&copy, "SELECT count(*) FROM pg_namespace WHERE nspname = 'inherited'", "1").await
     })
     .await;
+}
+
+/// A tablespace that the administrator may use.
+async fn tablespace(site: &Site, stem: &str) -> Result<String> {
+    let name = site.name(stem);
+    let folder = site.server.socket.join(&name);
+    let folder = folder.to_str().context("the folder has no name")?;
+    // The server's own account must own it, so the server makes it.
+    site.rows("postgres", &format!("COPY (SELECT 1) TO PROGRAM 'mkdir -p {folder} && cat >/dev/null'")).await?;
+    site.rows("postgres", &format!("CREATE TABLESPACE {name} LOCATION '{folder}'")).await?;
+    let administrator = &site.server.administrator.name;
+    site.rows("postgres", &format!("GRANT CREATE ON TABLESPACE {name} TO {administrator}")).await?;
+    Ok(name)
 }

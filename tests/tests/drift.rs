@@ -15,8 +15,9 @@ async fn after_a_spec_with_every_field_was_applied_nothing_differs() {
     perform_in("drift-none", Setting::superuser(ceiling), async |site| {
         let (role, reader) = (site.name("role"), site.name("reader"));
         site.rows("postgres", &format!("CREATE ROLE {role}; CREATE ROLE {reader}")).await?;
-        let (user, owner) = site
-            .ready_user("owner", json!({
+        let (_, owner) = site.ready_user("owner", json!({})).await?;
+        let (user, _) = site
+            .ready_user("full", json!({
                 "driftPolicy": policy("detect"),
                 "roles": [role],
                 "postgres": {

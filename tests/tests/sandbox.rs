@@ -3,6 +3,14 @@
 //! Every hostile guest stands in one of the three tables below with the name of its test, which is made from the
 //! table: a guest that is missing there does not compile, and neither does one that is there twice.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of it is tests, also what is not a test function itself"
+)]
+
 #[path = "sandbox/addresses.rs"]
 mod addresses;
 #[path = "sandbox/certificates.rs"]

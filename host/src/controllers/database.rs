@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crds::names::{finalizer, reason};
-use crds::{Database, DatabaseInfo, DatabaseStatus, DeletionPolicy, InstanceId, Ownership};
+use crds::{Database, DatabaseInfo, DatabaseStatus, DeletionPolicy, InstanceId, Managed as _, Ownership};
 use kube::runtime::controller::Action;
 use planning::{Blocked, Class};
 use sandbox::contract::{
@@ -21,7 +21,7 @@ use super::failure::Failure;
 use super::managed::{self, Bound, Provisioned, Seen, Wanted};
 use super::run::Run;
 use super::translate;
-use super::trouble::{Stop, stop};
+use super::trouble::Stop;
 use crate::context::Context;
 use crate::telemetry::labels::{DatabaseInfoLabels, DatabaseLabels, Ending, Operation};
 use crate::telemetry::metrics::Metrics;
@@ -31,6 +31,7 @@ const NOTABLE_PART: i64 = 10;
 
 /// One reconcile.
 pub async fn reconcile(database: Arc<Database>, ctx: Arc<Context>) -> Result<Action, Failure> {
+    let _turn = ctx.turns.enter(database.instance_id()).await;
     Box::pin(managed::reconcile(database, ctx)).await
 }
 
@@ -86,6 +87,10 @@ impl Provisioned for Database {
     fn fingerprint(inputs: &DatabaseInputs) -> String {
         let script = inputs.script.as_ref().map(|script| script.hash.as_str()).unwrap_or_default();
         format!("{script} {}", inputs.companions.fingerprint())
+    }
+
+    fn applied(inputs: &mut DatabaseInputs) {
+        inputs.companions.applied();
     }
 
     async fn examine(adapter: &Adapter, spec: DatabaseSpec) -> Result<Examination, CallError> {
@@ -185,8 +190,17 @@ impl Provisioned for Database {
         session.drop_database(&spec, &proof, true).await
     }
 
-    async fn clean_up(_: &Run<Self>, session: &mut Session, mark: Mark, _: &mut DatabaseStatus) -> Result<(), Stop> {
-        session.clean_up(&mark).await.map_err(stop(managed::paths_of_recorded::<Self>()))
+    async fn clean_up(session: &mut Session, mark: Mark) -> Result<(), CallError> {
+        session.clean_up(&mark).await
+    }
+
+    async fn let_go(_: &Run<Self>, _: &DatabaseStatus) -> Result<(), Stop> {
+        // The Secrets of its companions are its own, in its own namespace, and go with it.
+        Ok(())
+    }
+
+    fn names_what_nobody_watches(&self) -> bool {
+        self.spec.init_sql.as_ref().is_some_and(|script| script.config_map_ref.is_some() || script.secret_ref.is_some())
     }
 
     fn count(

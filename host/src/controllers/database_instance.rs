@@ -17,5 +17,5 @@ impl Connected for DatabaseInstance {
 
 /// One reconcile.
 pub async fn reconcile(instance: Arc<DatabaseInstance>, ctx: Arc<Context>) -> Result<Action, Failure> {
-    instance::reconcile(instance, ctx).await
+    Box::pin(instance::reconcile(instance, ctx)).await
 }

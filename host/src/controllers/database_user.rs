@@ -35,6 +35,7 @@ const NAMED_OBJECTS: u32 = 20;
 
 /// One reconcile.
 pub async fn reconcile(user: Arc<DatabaseUser>, ctx: Arc<Context>) -> Result<Action, Failure> {
+    let _turn = ctx.turns.enter(user.instance_id()).await;
     Box::pin(managed::reconcile(user, ctx)).await
 }
 
@@ -122,6 +123,10 @@ impl Provisioned for DatabaseUser {
             Found::Ours(found) => found.metadata.resource_version.clone().unwrap_or_default(),
         });
         format!("{} {} {secret:?}", inputs.fingerprint, inputs.is_new)
+    }
+
+    fn applied(inputs: &mut UserInputs) {
+        inputs.is_new = false;
     }
 
     async fn examine(adapter: &Adapter, spec: UserSpec) -> Result<Examination, CallError> {
@@ -267,7 +272,11 @@ impl Provisioned for DatabaseUser {
         session.drop_user(&spec, &proof).await
     }
 
-    async fn clean_up(run: &Run<Self>, _: &mut Session, _: Mark, draft: &mut DatabaseUserStatus) -> Result<(), Stop> {
+    async fn clean_up(_: &mut Session, _: Mark) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    async fn let_go(run: &Run<Self>, draft: &DatabaseUserStatus) -> Result<(), Stop> {
         let Some(SecretInfo { name: Some(name), namespace: Some(namespace), last_rotated_at: _ }) = &draft.secret
         else {
             return Ok(());
@@ -280,6 +289,11 @@ impl Provisioned for DatabaseUser {
             annotations: BTreeMap::default(),
         };
         output::remove(run, &wanted).await
+    }
+
+    fn names_what_nobody_watches(&self) -> bool {
+        self.spec.existing_password_secret.is_some()
+            || self.spec.password_secret.as_ref().is_some_and(|secret| !secret.generate)
     }
 
     fn count(

@@ -49,8 +49,7 @@ pub(crate) async fn reconcile<I: Connected>(instance: Arc<I>, ctx: Arc<Context>)
     let span = tracing::info_span!("reconcile", object = %run.key, reconcile_id = run.reconcile.id());
     let work = async {
         let mut draft = run.object.instance_status().cloned().unwrap_or_default();
-        let outcome =
-            if run.deleting() { delete::run(&run, &mut draft).await } else { connect(&run, &mut draft).await };
+        let outcome = if run.deleting() { leave(&run, &mut draft).await } else { connect(&run, &mut draft).await };
         conclude(&run, &mut draft, outcome).await
     };
     let started = Instant::now();
@@ -66,6 +65,32 @@ async fn connect<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Resu
         added.map_err(asking("adding the finalizer"))?;
     }
     refuse_what_is_not_served(run)?;
+    ask(run, draft).await
+}
+
+/// An instance that is to go and has to wait stays connected, or is connected again after a restart: the resources
+/// that it waits for need it to clean up after themselves.
+async fn leave<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result<Done, Stop> {
+    let outcome = delete::run(run, draft).await;
+    if let Err(Stop::Blocked(_)) = &outcome {
+        // The status is about the deletion; what the server says meanwhile is for the log.
+        match ask(run, &mut draft.clone()).await {
+            Ok(_) => {}
+            Err(Stop::Blocked(blocked)) => {
+                tracing::info!(
+                    reason = blocked.reason,
+                    "not connected while waiting to be deleted: {}",
+                    blocked.message
+                );
+            }
+            Err(failure @ Stop::Failure(_)) => return Err(failure),
+        }
+    }
+    outcome
+}
+
+/// Opens a session where none is open, and asks the server how it is.
+async fn ask<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result<Done, Stop> {
     let prepared = binding::prepare(run).await?;
     report::engine(draft, &prepared.engine);
     let bound = bind(run, prepared)?;

@@ -41,9 +41,9 @@ pub(crate) fn blocked(error: &CallError, paths: Paths<'_>) -> Blocked {
                 NetFailure::Tls(_) => reason::TLS_FAILED,
                 NetFailure::Resolve(_) | NetFailure::Dial(_) => reason::CONNECTION_FAILED,
             };
-            Blocked::failed(reason, error.to_string(), class)
+            Blocked::failed(reason, error.to_string(), class).of_the_instance()
         }
-        CallError::DeadlineExceeded(_) => Blocked::failed(reason::TIMEOUT, error.to_string(), class),
+        CallError::DeadlineExceeded(_) => Blocked::failed(reason::TIMEOUT, error.to_string(), class).of_the_instance(),
         CallError::Quarantined { digest: _, remaining: _ } => {
             Blocked::failed(reason::ENGINE_QUARANTINED, error.to_string(), class)
         }
@@ -61,7 +61,7 @@ pub(crate) fn blocked(error: &CallError, paths: Paths<'_>) -> Blocked {
         | CallError::HandleLimit(_)
         | CallError::TooMuchData(_) => Blocked::failed(reason::ENGINE_FAILED, error.to_string(), class),
         CallError::Busy(_) | CallError::Closed | CallError::NoRoom(_) => {
-            Blocked::failed(reason::RECONCILING, error.to_string(), class)
+            Blocked::failed(reason::RECONCILING, error.to_string(), class).of_the_instance()
         }
     }
 }

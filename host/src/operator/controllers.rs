@@ -73,7 +73,6 @@ async fn control<K>(
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {
     let Shared { ctx, stop } = shared;
-    let concurrency = bounded(ctx.config.max_concurrent_reconciles);
     let begin = move |object: Arc<K>, ctx: Arc<Context>| {
         let is_stopping = stop.is_cancelled();
         async move {
@@ -82,7 +81,7 @@ async fn control<K>(
         }
         .boxed()
     };
-    applier(begin, on_failure, ctx, store, queue.boxed(), Config::default().concurrency(concurrency))
+    applier(begin, on_failure, ctx, store, queue.boxed(), Config::default().concurrency(AT_ONCE.get()))
         .for_each(async |ended| match ended {
             // A failure was told where it was classified.
             Ok(_) | Err(controller::Error::ReconcilerFailed(_, _)) => {}
@@ -96,10 +95,9 @@ async fn control<K>(
         .await;
 }
 
-/// The library takes zero for no bound at all, which the type rules out.
-fn bounded(concurrency: NonZeroU16) -> u16 {
-    concurrency.get()
-}
+/// Reconciles that are begun at a time, for each kind. Most of them only wait for their turn at their instance
+/// ([`crate::controllers::turns`]), which bounds the work; this bounds those that wait in memory instead of in the queue.
+const AT_ONCE: NonZeroU16 = NonZeroU16::new(4096).expect("it is not zero");
 
 async fn contained<K>(
     object: Arc<K>,

@@ -35,18 +35,19 @@ const MOST_WRITTEN: usize = 1 << 20;
 async fn parked<T>(
     clock: &Clock,
     limit: Duration,
-    wait: impl Future<Output = Result<T, NetError>>,
-) -> Result<T, NetError> {
+    wait: impl Future<Output = Result<T, StreamError>>,
+) -> Result<T, StreamError> {
     clock.pause();
     let outcome = timeout(limit, wait).await;
     clock.resume();
-    outcome.unwrap_or(Err(NetError::TimedOut))
+    outcome.unwrap_or(Err(StreamError::TimedOut))
 }
 
 impl From<StreamError> for NetError {
     fn from(error: StreamError) -> Self {
         match error {
             StreamError::Closed => Self::Closed,
+            StreamError::TimedOut => Self::TimedOut,
             StreamError::Denied(rule) => Self::Denied(rule.to_owned()),
             StreamError::Tls(failure) => Self::Tls(failure.to_string()),
             StreamError::Io(error) => Self::Io(error.kind().to_string()),
@@ -78,13 +79,20 @@ impl GuestState {
             return Err(NetError::Exhausted);
         }
         let turn = Arc::clone(&context.inner_sessions).acquire_owned();
-        let turn =
-            parked(&self.clock, self.wait(Duration::MAX), async { turn.await.or(Err(NetError::Exhausted)) }).await;
-        let turn =
-            turn.map_err(|error| if matches!(error, NetError::TimedOut) { NetError::Exhausted } else { error })?;
+        let turn = parked(&self.clock, self.wait(Duration::MAX), async { turn.await.or(Err(StreamError::Closed)) });
+        let turn = turn.await.or(Err(NetError::Exhausted))?;
         let mark = Arc::new(());
         self.inner_session = Arc::downgrade(&mark);
         Ok(Slot::inner(mark, turn))
+    }
+
+    /// What the guest is told. The host remembers what is the instance's affair: with TLS 1.3 a server refuses the
+    /// client's certificate after the handshake, in the place of its first answer.
+    fn told<T>(&mut self, outcome: Result<T, StreamError>) -> Result<T, NetError> {
+        if let Err(StreamError::Tls(failure)) = &outcome {
+            self.net_failure = Some(NetFailure::Tls(failure.clone()));
+        }
+        outcome.map_err(NetError::from)
     }
 
     async fn open(&mut self, context: &ServerContext) -> Result<Connection, NetError> {
@@ -144,8 +152,8 @@ impl HostConnection for GuestState {
         max: u32,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, NetError>> {
         self.allow_import("net.connection.try-read")?;
-        let connection = self.table.get_mut(&handle)?;
-        Ok(connection.try_read(bounded(max)).map_err(NetError::from))
+        let read = self.table.get_mut(&handle)?.try_read(bounded(max));
+        Ok(self.told(read))
     }
 
     async fn read(
@@ -157,8 +165,8 @@ impl HostConnection for GuestState {
         self.allow_import("net.connection.read")?;
         let (clock, limit) = (self.clock.clone(), self.wait(Duration::from_millis(timeout_ms.into())));
         let connection = self.table.get_mut(&handle)?;
-        let readable = parked(&clock, limit, async { connection.readable().await.map_err(NetError::from) }).await;
-        Ok(readable.map(|()| connection.take(bounded(max))))
+        let read = parked(&clock, limit, connection.readable()).await.map(|()| connection.take(bounded(max)));
+        Ok(self.told(read))
     }
 
     async fn wait_readable(
@@ -169,7 +177,8 @@ impl HostConnection for GuestState {
         self.allow_import("net.connection.wait-readable")?;
         let (clock, limit) = (self.clock.clone(), self.wait(Duration::from_millis(timeout_ms.into())));
         let connection = self.table.get_mut(&handle)?;
-        Ok(parked(&clock, limit, async { connection.readable().await.map_err(NetError::from) }).await)
+        let readable = parked(&clock, limit, connection.readable()).await;
+        Ok(self.told(readable))
     }
 
     async fn write(&mut self, handle: Resource<Connection>, bytes: Vec<u8>) -> wasmtime::Result<Result<(), NetError>> {
@@ -179,12 +188,12 @@ impl HostConnection for GuestState {
         }
         let (clock, limit) = (self.clock.clone(), self.wait(Duration::MAX));
         let connection = self.table.get_mut(&handle)?;
-        let written = parked(&clock, limit, async { connection.write(&bytes).await.map_err(NetError::from) }).await;
+        let written = parked(&clock, limit, connection.write(&bytes)).await;
         if written.is_err() {
             // Nobody knows how much of it arrived: what follows would be read as something else.
             connection.close();
         }
-        Ok(written)
+        Ok(self.told(written))
     }
 
     async fn start_tls(&mut self, handle: Resource<Connection>) -> wasmtime::Result<Result<Option<Vec<u8>>, NetError>> {
@@ -200,10 +209,7 @@ impl HostConnection for GuestState {
         clock.pause();
         let outcome = connection.start_tls(config, name, limit).await;
         clock.resume();
-        if let Err(StreamError::Tls(failure)) = &outcome {
-            self.net_failure = Some(NetFailure::Tls(failure.clone()));
-        }
-        Ok(outcome.map_err(NetError::from))
+        Ok(self.told(outcome))
     }
 
     async fn close(&mut self, handle: Resource<Connection>) -> wasmtime::Result<()> {

@@ -41,7 +41,9 @@ impl From<NetError> for Refusal {
     fn from(error: NetError) -> Self {
         match error {
             NetError::Tls(_) => Self::Handshake(error),
-            other => Self::Final(other.into()),
+            NetError::Denied(_) | NetError::TimedOut | NetError::Closed | NetError::Exhausted | NetError::Io(_) => {
+                Self::Final(error.into())
+            }
         }
     }
 }

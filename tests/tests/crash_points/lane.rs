@@ -49,6 +49,11 @@ impl Lane {
     pub(crate) async fn survey(&mut self) -> Result<Survey> {
         let mut survey = None;
         for _ in 0..2 {
+            // As in a visit, which begins with an operator that was started a moment ago.
+            self.operator.restart().await?;
+            if self.populated {
+                self.until_populated().await?;
+            }
             self.begin().await?;
             self.api.reset();
             self.database.reset();
@@ -174,8 +179,18 @@ impl Lane {
         Ok(())
     }
 
-    /// Ready, about the newest spec, and everybody logs in with the Secret.
+    /// Ready, about the newest spec, and everybody logs in with the Secret; and the operator that runs now looked at
+    /// everything, for what its predecessor wrote may be what it would undo.
     async fn is_populated(&self) -> Result<()> {
+        let metrics = self.operator.metrics().await?;
+        for (kind, least) in [("Database", 1), ("DatabaseUser", 2)] {
+            let label = format!("kind=\"{kind}\"");
+            let looked = metrics.lines().filter(|line| {
+                line.starts_with("dbops_reconcile_total") && line.contains(&label) && line.contains("changed\"")
+            });
+            let looked: f64 = looked.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
+            ensure!(looked >= f64::from(least), "the operator has not looked at every {kind} yet");
+        }
         for subject in &subjects() {
             let seen = self.stage.get(subject).await?;
             seen.check(&ready())?;

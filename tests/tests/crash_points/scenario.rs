@@ -98,7 +98,7 @@ fn manifests(round: u32) -> [Value; 3] {
     } });
     let orders = json!({ "spec": {
         "owner": "crash_app",
-        "initSQL": { "inline": ["CREATE TABLE orders (a int)"] },
+        "initSQL": { "inline": ["CREATE TABLE IF NOT EXISTS orders (a int)"] },
         "postgres": { "connectionLimit": limit, "schemas": [{ "name": "sales" }] },
     } });
     [

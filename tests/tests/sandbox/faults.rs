@@ -1,26 +1,31 @@
 //! Guests that break off, break the rules of the component model, or keep failing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hostile_guests::{Behaviour, MISBEHAVE};
-use sandbox::{CallClass, CallError, Lane};
+use sandbox::{CallClass, CallError, Lane, LoadError, Server};
 
 use crate::trial::{TURN, Trial, assert_clean, assert_replaced, binding, eventually, exists, load, misbehave};
 
 /// The trap is the guest's affair: it is gone, everything else goes on.
 async fn assert_trapped(trial: &Trial) -> String {
-    let server = trial.server().await;
-    let error = misbehave(&server).await.unwrap_err();
+    assert_trapped_at(&trial.server().await).await
+}
+
+async fn assert_trapped_at(server: &Arc<Server>) -> String {
+    let error = misbehave(server).await.unwrap_err();
     assert!(matches!(error, CallError::Trapped { .. }), "{error:?}");
     assert_eq!(error.class(), CallClass::Guest);
     assert_eq!(server.counters().traps, 1);
-    assert_replaced(&server).await;
+    assert_replaced(server).await;
     error.to_string()
 }
 
 pub(crate) async fn a_trap_in_the_middle_closes_its_sessions(trial: &Trial) {
     let neighbours = trial.toy.seen.open();
-    assert_trapped(trial).await;
+    let server = trial.server().await;
+    assert_trapped_at(&server).await;
     // One session for work and one reserved, and those of the neighbours: nothing half-said is left open.
     eventually("two sessions", || trial.toy.seen.open() == neighbours + 2).await;
 }
@@ -41,19 +46,25 @@ pub(crate) async fn a_guest_that_closed_its_session_is_not_lent_again(trial: &Tr
 }
 
 pub(crate) async fn an_adapter_that_keeps_trapping_is_left_alone_and_no_other(trial: &Trial) {
-    let (first, second) = (trial.server().await, trial.server().await);
+    let adapter = trial.adapter().await;
+    let bind = || adapter.bind(binding("the same adapter", &trial.toy)).unwrap();
+    let (first, second) = (bind(), bind());
     for server in [&first, &second, &first, &second, &first] {
         let error = exists(server, MISBEHAVE).await.unwrap_err();
         assert!(matches!(error, CallError::Trapped { .. }), "{error:?}");
     }
-    // It is the adapter that is left alone, at every server, loaded again or not.
-    for server in [&first, &second, &trial.server().await] {
+    // It is the adapter that is left alone, at every server.
+    for server in [&first, &second, &bind()] {
         let error = exists(server, "app").await.unwrap_err();
         assert!(matches!(error, CallError::Quarantined { .. }), "{error:?}");
         assert_eq!(error.class(), CallClass::Guest);
     }
-    let error = trial.adapter().await.check_quarantine().unwrap_err();
-    assert!(error.to_string().contains(&trial.adapter().await.digest().to_string()), "{error}");
+    let error = adapter.check_quarantine().unwrap_err();
+    assert!(error.to_string().contains(&adapter.digest().to_string()), "{error}");
+    // Loading it again does not bring it back.
+    let refusal = trial.refusal().await;
+    let LoadError::Describe { source, digest: _ } = &refusal else { panic!("{refusal}") };
+    assert!(matches!(**source, CallError::Quarantined { .. }), "{source}");
     let other = load(&trial.sandbox, Behaviour::Honest).await.bind(binding("another adapter", &trial.toy)).unwrap();
     assert!(exists(&other, "app").await.unwrap());
 }

@@ -125,7 +125,9 @@ impl Trial {
 
 /// A sandbox with room for some guests.
 pub(crate) fn sandbox() -> Sandbox {
-    Sandbox::new(&SandboxConfig { guests: 24, ..SandboxConfig::default() }).unwrap()
+    // Most tests compile the same guests; what is compiled is found again by its bytes.
+    let compiled = workspace::target().join("tmp/compiled-guests");
+    Sandbox::new(&SandboxConfig { guests: 24, cache_directory: Some(compiled), ..SandboxConfig::default() }).unwrap()
 }
 
 /// Loads one.

@@ -234,7 +234,8 @@ async fn a_server_that_loses_its_tls_is_refused_and_no_password_is_sent_to_it() 
     stage.until(&operator, &main, ready()).await?;
 
     signpost.turn(at(&stripped));
-    stage.until(&operator, &main, becomes("Connected", "False", reason::TLS_FAILED)).await?;
+    let wanted = becomes("Connected", "False", reason::PERMISSION_DENIED).saying("does not offer TLS");
+    stage.until(&operator, &main, wanted).await?;
     let log = stripped.log_text();
     let login = format!("user={} ", stripped.administrator.name);
     ensure!(!log.contains(&login), "a login was begun without TLS:\n{log}");

@@ -93,7 +93,7 @@ fn is_reusable(connected: &mut Connected, wanted: &Wanted, unfinished: &str, mar
         && same(encoding.as_deref().or(block.encoding.as_deref()).or(Some(statements::ENCODING)), &left.encoding)
         && same(block.lc_collate.as_deref(), &left.collate)
         && same(block.lc_ctype.as_deref(), &left.ctype)
-        && block.tablespace.as_deref().unwrap_or("pg_default") == left.tablespace;
+        && block.tablespace.as_deref().unwrap_or(statements::DEFAULT_TABLESPACE) == left.tablespace;
     if !fits {
         gone::drop_unfinished(connected, unfinished)?;
     }

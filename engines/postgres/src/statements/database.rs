@@ -13,6 +13,9 @@ pub(crate) const TEMPLATE: &str = "template0";
 /// The encoding where none is stated.
 pub(crate) const ENCODING: &str = "UTF8";
 
+/// Where the default template is, and so its copies.
+pub(crate) const DEFAULT_TABLESPACE: &str = "pg_default";
+
 /// `CREATE DATABASE` with what cannot be changed later. Its field is the block: the server names the option.
 pub(crate) fn create(name: &str, block: &PostgresDatabaseConfig) -> Statement {
     let template = block.template.as_deref().unwrap_or(TEMPLATE);
@@ -28,7 +31,9 @@ pub(crate) fn create(name: &str, block: &PostgresDatabaseConfig) -> Statement {
     option("ENCODING", encoding.map(literal));
     option("LC_COLLATE", block.lc_collate.as_deref().map(literal));
     option("LC_CTYPE", block.lc_ctype.as_deref().map(literal));
-    option("TABLESPACE", block.tablespace.as_deref().map(identifier));
+    // Naming a tablespace needs a right on it, which an administrator need not have on the default one.
+    let is_default = template == TEMPLATE && block.tablespace.as_deref() == Some(DEFAULT_TABLESPACE);
+    option("TABLESPACE", block.tablespace.as_deref().filter(|_| !is_default).map(identifier));
     Statement::of("options", sql)
 }
 

@@ -41,7 +41,7 @@ fn after_applying_all_nothing_is_different_for_every_field() {
         user(adapter, &other);
         let folder = server.new_folder(&format!("space_{tag}"));
         server.sql(&format!("CREATE TABLESPACE space_{tag} LOCATION '{folder}'"));
-        server.sql(&format!("GRANT CREATE ON TABLESPACE space_{tag} TO administrator"));
+        server.sql(&format!("GRANT CREATE ON TABLESPACE space_{tag}, pg_default TO administrator"));
         let plain = spec(&name, None, &json!({}));
         Databases::create(adapter, &plain, &mark("law")).unwrap();
         assert_eq!(ids(adapter, &plain, "law"), [""; 0], "right after creation");
@@ -163,7 +163,7 @@ fn what_a_crash_left_is_taken_up_or_made_anew() {
         let name = format!("crash_{tag}");
         let nonce = format!("n{tag}");
         let admin = if tag == "s" { "root_of_all" } else { "administrator" };
-        let plain = spec(&name, None, &json!({}));
+        let plain = spec(&name, None, &json!({"tablespace": "pg_default"}));
         // Before the comment.
         server.sql(&format!("CREATE DATABASE dbops_{nonce} OWNER {admin} TEMPLATE template0"));
         let left = server.sql(&format!("SELECT oid FROM pg_database WHERE datname = 'dbops_{nonce}'"));

@@ -85,7 +85,7 @@ impl Installation {
 /// A running server.
 pub(crate) struct Server {
     installation: Installation,
-    folder: PathBuf,
+    folder: tempfile::TempDir,
     pub(crate) port: u16,
     child: Child,
 }
@@ -93,11 +93,11 @@ pub(crate) struct Server {
 impl Server {
     fn start(installation: &Installation) -> Self {
         // In memory, and visible from inside every root.
-        let folder = tempfile::Builder::new().prefix("engine-postgres-").tempdir_in("/dev/shm").unwrap().keep();
-        let data = folder.join("data");
-        let password = folder.join("password");
+        let folder = tempfile::Builder::new().prefix("engine-postgres-").tempdir_in("/dev/shm").unwrap();
+        let data = folder.path().join("data");
+        let password = folder.path().join("password");
         std::fs::write(&password, "root's own").unwrap();
-        installation.give(&folder);
+        installation.give(folder.path());
         installation.give(&password);
         let made = installation
             .program("initdb")
@@ -123,7 +123,7 @@ impl Server {
             .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "log_statement=all"])
             .args(["-c", "dynamic_shared_memory_type=mmap", "-c", "max_connections=40"])
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(folder.join("log")).unwrap())
+            .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
             .spawn()
             .unwrap();
         let this = Self { installation: installation.clone(), folder, port, child };
@@ -137,12 +137,12 @@ impl Server {
     }
 
     pub(crate) fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.folder.join("log")).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
     }
 
     /// A folder for a tablespace.
     pub(crate) fn new_folder(&self, name: &str) -> String {
-        let path = self.folder.join(name);
+        let path = self.folder.path().join(name);
         std::fs::create_dir(&path).unwrap();
         self.installation.give(&path);
         path.to_str().unwrap().to_owned()
@@ -224,7 +224,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let data = self.folder.join("data");
+        let data = self.folder.path().join("data");
         let stopped = self
             .installation
             .program("pg_ctl")
@@ -234,7 +234,6 @@ impl Drop for Server {
             _ = self.child.kill();
         }
         _ = self.child.wait();
-        _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

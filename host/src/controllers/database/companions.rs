@@ -96,6 +96,11 @@ impl Companions {
         self.0.iter().map(of).collect::<Vec<_>>().join(",")
     }
 
+    /// Notes that the server has heard of every password.
+    pub(super) fn applied(&mut self) {
+        self.0.iter_mut().filter_map(|companion| companion.login.as_mut()).for_each(|login| login.is_new = false);
+    }
+
     /// Passwords to pass with a selection: all where everything is applied, so that an account which is made anew has
     /// its own; otherwise those that the server has not heard of, and those that are asked for.
     pub(super) fn passwords_for(&self, selection: &Selection) -> Vec<(String, SecretValue)> {

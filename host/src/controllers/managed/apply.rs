@@ -34,8 +34,8 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     let mut inputs = K::gather(run, &bound, &wanted).await?;
     let live = load::live(run, &bound)?;
     same_server(draft.ownership().as_ref(), &bound, &live)?;
-    let look = look(run, &bound, &live, &K::fingerprint(&inputs));
-    if let Some(next) = seen_lately(run, &bound, &look) {
+    let before = look(run, &bound, &live, &K::fingerprint(&inputs));
+    if let Some(next) = seen_lately(run, &bound, &before) {
         return Ok(Done::InOrder { next });
     }
     if !run.object.finalizers().iter().any(|finalizer| finalizer == K::FINALIZER) {
@@ -57,7 +57,10 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     })?;
     K::finish(run, &bound, &mut session, &wanted, &inputs, seen.info, draft).await?;
     drop(session);
-    conclude(run, &bound, draft, look, &updated)
+    // As it is now: what this reconcile wrote itself is no news, and its absence later is.
+    K::applied(&mut inputs);
+    let after = look(run, &bound, &live, &K::fingerprint(&inputs));
+    conclude(run, &bound, draft, after, &updated)
 }
 
 /// A resource that was recorded on one server is never applied to another.
@@ -106,12 +109,17 @@ fn seen_lately<K: Provisioned>(run: &Run<K>, bound: &Bound, look: &Look) -> Opti
     let (_, interval) = drift::policy(run, bound);
     let age = Duration::try_from(look.at.duration_since(last.at)).ok()?;
     let left = interval.checked_sub(age).filter(|left| !left.is_zero())?;
-    Some(left.min(reread(bound)))
+    Some(until_next(run, bound, left))
 }
 
-/// Secrets that a resource names are read again at the instance's health interval.
-fn reread(bound: &Bound) -> Duration {
-    Duration::from_secs(u64::from(bound.spec().health_check_in_effect().interval_seconds))
+/// Until the next look at the server, or at what nobody watches: Secrets that a resource names are read again at the
+/// instance's health interval, and where the output Secrets are not watched, they are too.
+fn until_next<K: Provisioned>(run: &Run<K>, bound: &Bound, look: Duration) -> Duration {
+    if run.object.names_what_nobody_watches() || !run.ctx.config.watch_output_secrets {
+        let interval = bound.spec().health_check_in_effect().interval_seconds;
+        return look.min(Duration::from_secs(u64::from(interval)));
+    }
+    look
 }
 
 /// What is ours now.
@@ -313,5 +321,5 @@ fn conclude<K: Provisioned>(
     run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = Some(look));
     // Spread, so that everything that started together is not looked at together for ever.
     let spread = interval.mul_f64(1.0 - 0.1 * rand::rng().random::<f64>());
-    Ok(Done::InOrder { next: spread.min(reread(bound)) })
+    Ok(Done::InOrder { next: until_next(run, bound, spread) })
 }

@@ -51,17 +51,32 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
             *draft.deletion_confirmation() = confirmation;
             Err(blocked.into())
         }
-        (Deletion::Cascade | Deletion::Release, _) | (Deletion::Drop, None) => Ok(Done::Released),
+        (Deletion::Cascade | Deletion::Release, _) | (Deletion::Drop, None) => released(run, draft).await,
         (Deletion::Drop, Some(recorded)) => match remove(run, draft, &recorded, force).await {
-            Ok(()) => Ok(Done::Released),
-            Err(Stop::Blocked(blocked)) if force => {
+            Ok(()) => released(run, draft).await,
+            Err(Stop::Blocked(blocked)) if force && is_hopeless(run, &blocked) => {
                 let text = format!("left behind on the server, because deletion was forced: {}", blocked.message);
                 run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text).await;
-                Ok(Done::Released)
+                released(run, draft).await
             }
             Err(stopped) => Err(stopped),
         },
     }
+}
+
+/// What may pass by itself is tried so often before a forced deletion leaves something behind.
+const TRIES: u32 = 3;
+
+fn is_hopeless<K: Provisioned>(run: &Run<K>, blocked: &Blocked) -> bool {
+    match blocked.class {
+        Class::Transient | Class::Guest => run.ctx.backoff.failures(&run.key) >= TRIES,
+        Class::Invalid | Class::Waiting | Class::Refused | Class::Bug => true,
+    }
+}
+
+async fn released<K: Provisioned>(run: &Run<K>, draft: &K::Status) -> Result<Done, Stop> {
+    K::let_go(run, draft).await?;
+    Ok(Done::Released)
 }
 
 /// Drops what is recorded, where the records agree.
@@ -154,7 +169,7 @@ async fn drop_if_ours<K: Provisioned>(
         dropped.map_err(&call)?;
         mark_changed();
     }
-    K::clean_up(run, session, mark, draft).await?;
+    K::clean_up(session, mark).await.map_err(&call)?;
     run.ctx.events.normal(run.object.as_ref(), "Deleted", &format!("dropped {:?}", recorded.name)).await;
     Ok(())
 }

@@ -62,7 +62,10 @@ pub(super) async fn update<K: Provisioned>(
     // A password that the server has not heard of yet is set whatever the policy says of drift.
     let (wished, mut found): (Vec<_>, Vec<_>) =
         report.changes.into_iter().partition(|change| drift::is_new_password(&change.id));
-    found.extend(K::probe(session, run.object.external_name(), inputs).await.map_err(&call)?);
+    // A probe may open a session of its own: not for everything at once when the operator starts.
+    if run.ctx.memory.recall(&run.key, &run.uid).is_some_and(|remembered| remembered.looked.is_some()) {
+        found.extend(K::probe(session, run.object.external_name(), inputs).await.map_err(&call)?);
+    }
     let changes: Vec<_> = found.into_iter().map(|change| translate::change(change, bound.paths())).collect();
     let (mode, _) = policy(run, bound);
     let allow_destructive = run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT);

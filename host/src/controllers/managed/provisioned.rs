@@ -70,6 +70,9 @@ pub(crate) trait Provisioned:
     /// What the outcome depends on besides spec and annotations: in a form that reveals nothing.
     fn fingerprint(inputs: &Self::Inputs) -> String;
 
+    /// Notes that the server has everything of the inputs.
+    fn applied(inputs: &mut Self::Inputs);
+
     /// Asks the adapter about the spec, without a server.
     fn examine(adapter: &Adapter, spec: Self::Spec) -> impl Future<Output = Result<Examination, CallError>> + Send;
 
@@ -149,13 +152,14 @@ pub(crate) trait Provisioned:
         proof: Proof,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// After the object is gone: leftovers on the server and in the cluster.
-    fn clean_up(
-        run: &Run<Self>,
-        session: &mut Session,
-        mark: Mark,
-        draft: &mut Self::Status,
-    ) -> impl Future<Output = Result<(), Stop>> + Send;
+    /// After the object is gone: leftovers on the server.
+    fn clean_up(session: &mut Session, mark: Mark) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Before the resource is gone, whatever became of its object: leftovers in the cluster.
+    fn let_go(run: &Run<Self>, draft: &Self::Status) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// Whether it names Secrets or `ConfigMap`s of others, which are never watched: they are read again in time.
+    fn names_what_nobody_watches(&self) -> bool;
 
     /// Counts an operation that began at `since`.
     fn count(

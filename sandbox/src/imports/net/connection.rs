@@ -37,6 +37,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 #[derive(Debug)]
 pub(crate) enum StreamError {
     Closed,
+    TimedOut,
     Denied(&'static str),
     Tls(TlsFailure),
     Io(io::Error),

@@ -147,12 +147,12 @@ async fn a_wait_in_the_host_ends_with_its_deadline_and_is_not_the_guests_time() 
     let clock = Clock::new(Duration::from_millis(1));
     clock.restart();
     let is_done = AtomicBool::new(false);
-    let waited: Result<(), NetError> = parked(&clock, Duration::from_millis(20), async {
+    let waited: Result<(), StreamError> = parked(&clock, Duration::from_millis(20), async {
         std::future::pending::<()>().await;
         is_done.store(true, Ordering::Relaxed);
         Ok(())
     })
     .await;
-    assert!(matches!(waited, Err(NetError::TimedOut)));
+    assert!(matches!(waited, Err(StreamError::TimedOut)));
     assert!(!is_done.load(Ordering::Relaxed));
 }

@@ -39,10 +39,7 @@ pub struct CredentialKeys {
 
 impl Default for CredentialKeys {
     fn default() -> Self {
-        Self {
-            username: username_key(),
-            password: password_key(),
-        }
+        Self { username: username_key(), password: password_key() }
     }
 }
 

@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::default_value::on;
 use crate::{
-    AdoptionPolicy, ClusterInstanceReference, Condition, DeletionConfirmation, DeletionPolicy,
-    DriftPolicy, DriftStatus, InitSqlConfig, InitSqlStatus, InstanceReference, Ownership,
-    Parameters, ResourcePhase, Time, schema,
+    AdoptionPolicy, ClusterInstanceReference, Condition, DeletionConfirmation, DeletionPolicy, DriftPolicy,
+    DriftStatus, InitSqlConfig, InitSqlStatus, InstanceReference, Ownership, Parameters, ResourcePhase, Time, schema,
 };
 
 /// Spec of a `Database`.

@@ -8,10 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AdoptionPolicy, ClusterInstanceReference, Condition, DeletionConfirmation, DriftPolicy,
-    DriftStatus, ExistingPasswordSecret, InstanceReference, Ownership, OwnershipBlockStatus,
-    Parameters, PasswordConfig, PasswordRotationConfig, ResourcePhase, RotationStatus, SecretInfo,
-    Time, UserInfo, schema,
+    AdoptionPolicy, ClusterInstanceReference, Condition, DeletionConfirmation, DriftPolicy, DriftStatus,
+    ExistingPasswordSecret, InstanceReference, Ownership, OwnershipBlockStatus, Parameters, PasswordConfig,
+    PasswordRotationConfig, ResourcePhase, RotationStatus, SecretInfo, Time, UserInfo, schema,
 };
 
 /// Spec of a `DatabaseUser`.

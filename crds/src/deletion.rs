@@ -42,9 +42,7 @@ impl FromStr for DeletionPolicy {
         [Self::Retain, Self::Delete, Self::Snapshot]
             .into_iter()
             .find(|policy| policy.as_str() == text)
-            .ok_or_else(|| ReadDeletionPolicyError {
-                text: text.to_owned(),
-            })
+            .ok_or_else(|| ReadDeletionPolicyError { text: text.to_owned() })
     }
 }
 

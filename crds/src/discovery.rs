@@ -19,10 +19,7 @@ pub struct DiscoveryConfig {
 
 impl Default for DiscoveryConfig {
     fn default() -> Self {
-        Self {
-            enabled: false,
-            interval: interval(),
-        }
+        Self { enabled: false, interval: interval() }
     }
 }
 

@@ -20,10 +20,7 @@ pub struct DriftPolicy {
 
 impl Default for DriftPolicy {
     fn default() -> Self {
-        Self {
-            mode: DriftMode::default(),
-            interval: interval(),
-        }
+        Self { mode: DriftMode::default(), interval: interval() }
     }
 }
 

@@ -25,20 +25,13 @@ pub struct HealthCheckConfig {
 impl HealthCheckConfig {
     /// What holds for an instance without the block: a check every 60 seconds, the predecessor's rhythm.
     pub fn of_an_absent_block() -> Self {
-        Self {
-            interval_seconds: 60,
-            ..Self::default()
-        }
+        Self { interval_seconds: 60, ..Self::default() }
     }
 }
 
 impl Default for HealthCheckConfig {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            interval_seconds: interval_seconds(),
-            timeout_seconds: timeout_seconds(),
-        }
+        Self { enabled: true, interval_seconds: interval_seconds(), timeout_seconds: timeout_seconds() }
     }
 }
 

@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::default_value::on;
 use crate::managed::block;
 use crate::{
-    AllowedNamespaces, ClusterDatabaseInstance, Condition, ConnectionConfig, DatabaseInstance,
-    DeletionConfirmation, DiscoveredResourcesStatus, DiscoveryConfig, DriftPolicy,
-    HealthCheckConfig, InstanceId, InstancePhase, OptionBlocks, Parameters, PrivilegeCeiling,
-    ResourceTrackingConfig, Time, TlsConfig, schema,
+    AllowedNamespaces, ClusterDatabaseInstance, Condition, ConnectionConfig, DatabaseInstance, DeletionConfirmation,
+    DiscoveredResourcesStatus, DiscoveryConfig, DriftPolicy, HealthCheckConfig, InstanceId, InstancePhase,
+    OptionBlocks, Parameters, PrivilegeCeiling, ResourceTrackingConfig, Time, TlsConfig, schema,
 };
 
 /// A database server that exists already, and who may use it for what.
@@ -72,9 +71,7 @@ pub struct InstanceSpec {
 impl InstanceSpec {
     /// The health check in effect, stated or not.
     pub fn health_check_in_effect(&self) -> HealthCheckConfig {
-        self.health_check
-            .clone()
-            .unwrap_or_else(HealthCheckConfig::of_an_absent_block)
+        self.health_check.clone().unwrap_or_else(HealthCheckConfig::of_an_absent_block)
     }
 
     /// The option blocks that are stated, by their key in the spec.
@@ -157,8 +154,7 @@ pub trait Instance {
 
     /// The conditions of the status; none where there is no status.
     fn conditions(&self) -> &[Condition] {
-        self.instance_status()
-            .map_or(&[], |status| status.conditions.as_slice())
+        self.instance_status().map_or(&[], |status| status.conditions.as_slice())
     }
 }
 

@@ -20,10 +20,7 @@ pub struct AllowedNamespaces {
 /// What resources of the instance may ask for. Everything is off unless it is allowed here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a permission of its own in the API"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a permission of its own in the API")]
 pub struct PrivilegeCeiling {
     /// Whether users may be superusers.
     #[serde(default)]

@@ -33,9 +33,7 @@ mod user_status;
 
 pub use cluster_database_instance::{ClusterDatabaseInstance, ClusterDatabaseInstanceSpec};
 pub use connection::ConnectionConfig;
-pub use credentials::{
-    ConfigMapKeySelector, CredentialKeys, CredentialSecretRef, SecretKeySelector,
-};
+pub use credentials::{ConfigMapKeySelector, CredentialKeys, CredentialSecretRef, SecretKeySelector};
 pub use database::{Database, DatabaseInfo, DatabaseSpec, DatabaseStatus};
 pub use database_instance::{DatabaseInstance, DatabaseInstanceSpec};
 pub use database_reference_grant::{
@@ -61,8 +59,7 @@ pub use schema::all_crds;
 pub use tls::{TlsConfig, TlsKeys, TlsMode, TlsSecretRef};
 pub use tracking::ResourceTrackingConfig;
 pub use user_status::{
-    OwnedObject, OwnershipBlockStatus, PendingDeletionInfo, PendingDeletionState, RotationStatus,
-    SecretInfo, UserInfo,
+    OwnedObject, OwnershipBlockStatus, PendingDeletionInfo, PendingDeletionState, RotationStatus, SecretInfo, UserInfo,
 };
 
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};

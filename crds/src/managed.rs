@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    AdoptionPolicy, Condition, Database, DatabaseUser, DeletionPolicy, DriftPolicy, InstanceId,
-    Ownership, ReadDeletionPolicyError, names,
+    AdoptionPolicy, Condition, Database, DatabaseUser, DeletionPolicy, DriftPolicy, InstanceId, Ownership,
+    ReadDeletionPolicyError, names,
 };
 
 /// The option blocks that a spec states, by their key in the spec. What is not stated is not in it.
@@ -81,9 +81,7 @@ impl Managed for Database {
     }
 
     fn conditions(&self) -> &[Condition] {
-        self.status
-            .as_ref()
-            .map_or(&[], |status| status.conditions.as_slice())
+        self.status.as_ref().map_or(&[], |status| status.conditions.as_slice())
     }
 
     fn observed_generation(&self) -> Option<i64> {
@@ -109,9 +107,7 @@ impl Managed for DatabaseUser {
     }
 
     fn deletion_protection(&self) -> bool {
-        self.annotations()
-            .get(names::annotation::DELETION_PROTECTION)
-            .is_some_and(|value| value == "true")
+        self.annotations().get(names::annotation::DELETION_PROTECTION).is_some_and(|value| value == "true")
     }
 
     fn deletion_policy(&self) -> Result<DeletionPolicy, ReadDeletionPolicyError> {
@@ -143,9 +139,7 @@ impl Managed for DatabaseUser {
     }
 
     fn conditions(&self) -> &[Condition] {
-        self.status
-            .as_ref()
-            .map_or(&[], |status| status.conditions.as_slice())
+        self.status.as_ref().map_or(&[], |status| status.conditions.as_slice())
     }
 
     fn observed_generation(&self) -> Option<i64> {

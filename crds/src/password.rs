@@ -90,12 +90,7 @@ pub struct SecretTemplate {
 
 impl Default for SecretTemplate {
     fn default() -> Self {
-        Self {
-            type_: secret_type(),
-            labels: None,
-            annotations: None,
-            data: None,
-        }
+        Self { type_: secret_type(), labels: None, annotations: None, data: None }
     }
 }
 

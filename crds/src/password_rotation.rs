@@ -66,10 +66,7 @@ pub struct ServiceRoleConfig {
 
 impl Default for ServiceRoleConfig {
     fn default() -> Self {
-        Self {
-            name: None,
-            auto_create: true,
-        }
+        Self { name: None, auto_create: true }
     }
 }
 
@@ -90,11 +87,7 @@ pub struct OldUserPolicy {
 
 impl Default for OldUserPolicy {
     fn default() -> Self {
-        Self {
-            action: OldUserAction::default(),
-            grace_period_days: grace_period_days(),
-            ownership_check: true,
-        }
+        Self { action: OldUserAction::default(), grace_period_days: grace_period_days(), ownership_check: true }
     }
 }
 

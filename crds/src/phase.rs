@@ -6,9 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where an instance is in its life.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(description = "")]
 pub enum InstancePhase {
     /// Waiting for something that is named in the conditions.
@@ -25,13 +23,7 @@ pub enum InstancePhase {
 
 impl InstancePhase {
     /// All of them, in the order of a life.
-    pub const ALL: [Self; 5] = [
-        Self::Pending,
-        Self::Ready,
-        Self::Failed,
-        Self::PendingDeletion,
-        Self::Deleting,
-    ];
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Ready, Self::Failed, Self::PendingDeletion, Self::Deleting];
 
     /// The word in status.
     pub fn as_str(self) -> &'static str {
@@ -52,9 +44,7 @@ impl fmt::Display for InstancePhase {
 }
 
 /// Where a database or user is in its life.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(description = "")]
 pub enum ResourcePhase {
     /// Waiting for something that is named in the conditions.
@@ -73,14 +63,8 @@ pub enum ResourcePhase {
 
 impl ResourcePhase {
     /// All of them, in the order of a life.
-    pub const ALL: [Self; 6] = [
-        Self::Pending,
-        Self::Creating,
-        Self::Ready,
-        Self::Failed,
-        Self::PendingDeletion,
-        Self::Deleting,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Creating, Self::Ready, Self::Failed, Self::PendingDeletion, Self::Deleting];
 
     /// The word in status.
     pub fn as_str(self) -> &'static str {

@@ -28,9 +28,7 @@ pub struct ClusterInstanceReference {
 }
 
 /// The two kinds of instances.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum InstanceKind {
     /// In a namespace.
     DatabaseInstance,
@@ -55,9 +53,7 @@ impl fmt::Display for InstanceKind {
 }
 
 /// Which instance, told in full.
-#[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceId {
     /// Kind of the instance.
@@ -72,20 +68,12 @@ pub struct InstanceId {
 impl InstanceId {
     /// A `DatabaseInstance`.
     pub fn namespaced(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            kind: InstanceKind::DatabaseInstance,
-            namespace: Some(namespace.into()),
-            name: name.into(),
-        }
+        Self { kind: InstanceKind::DatabaseInstance, namespace: Some(namespace.into()), name: name.into() }
     }
 
     /// A `ClusterDatabaseInstance`.
     pub fn cluster(name: impl Into<String>) -> Self {
-        Self {
-            kind: InstanceKind::ClusterDatabaseInstance,
-            namespace: None,
-            name: name.into(),
-        }
+        Self { kind: InstanceKind::ClusterDatabaseInstance, namespace: None, name: name.into() }
     }
 
     /// The instance that a resource in `own_namespace` names.
@@ -97,14 +85,8 @@ impl InstanceId {
     ) -> Option<Self> {
         match (instance, cluster_instance) {
             (Some(reference), None) => {
-                let namespace = reference
-                    .namespace
-                    .as_deref()
-                    .filter(|namespace| !namespace.is_empty());
-                Some(Self::namespaced(
-                    namespace.unwrap_or(own_namespace),
-                    reference.name.as_str(),
-                ))
+                let namespace = reference.namespace.as_deref().filter(|namespace| !namespace.is_empty());
+                Some(Self::namespaced(namespace.unwrap_or(own_namespace), reference.name.as_str()))
             }
             (None, Some(reference)) => Some(Self::cluster(reference.name.as_str())),
             (None, None) | (Some(_), Some(_)) => None,

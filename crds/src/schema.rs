@@ -7,9 +7,7 @@ use kube::CustomResourceExt as _;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::{
-    ClusterDatabaseInstance, Database, DatabaseInstance, DatabaseReferenceGrant, DatabaseUser,
-};
+use crate::{ClusterDatabaseInstance, Database, DatabaseInstance, DatabaseReferenceGrant, DatabaseUser};
 
 /// The CRDs to install, always in the same order.
 ///
@@ -66,21 +64,14 @@ fn settle(schema: &mut JSONSchemaProps) {
     if let Some(values) = &mut schema.enum_ {
         values.retain(|value| !value.0.is_null());
     }
-    if matches!(
-        schema.format.as_deref(),
-        Some("uint8" | "uint16" | "uint32")
-    ) {
+    if matches!(schema.format.as_deref(), Some("uint8" | "uint16" | "uint32")) {
         schema.format = Some("int32".to_owned());
     }
     if schema.format.as_deref() == Some("int32") {
         schema.minimum.get_or_insert(f64::from(i32::MIN));
         schema.maximum.get_or_insert(f64::from(i32::MAX));
     }
-    for property in schema
-        .properties
-        .iter_mut()
-        .flat_map(|properties| properties.values_mut())
-    {
+    for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
         settle(property);
     }
     match &mut schema.items {

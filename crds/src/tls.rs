@@ -74,11 +74,7 @@ pub struct TlsKeys {
 
 impl Default for TlsKeys {
     fn default() -> Self {
-        Self {
-            ca: ca_key(),
-            cert: None,
-            key: None,
-        }
+        Self { ca: ca_key(), cert: None, key: None }
     }
 }
 

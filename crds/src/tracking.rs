@@ -24,11 +24,7 @@ pub struct ResourceTrackingConfig {
 
 impl Default for ResourceTrackingConfig {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            comment_format: comment_format(),
-            mysql: None,
-        }
+        Self { enabled: true, comment_format: comment_format(), mysql: None }
     }
 }
 

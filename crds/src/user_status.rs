@@ -123,9 +123,7 @@ pub struct OwnershipBlockStatus {
 }
 
 /// Something a user owns on the server.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnedObject {
     /// Database it is in; absent for objects of the whole server.

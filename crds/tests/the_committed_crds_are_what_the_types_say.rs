@@ -23,25 +23,16 @@ fn the_committed_crds_are_what_the_types_say() {
             fs::write(&path, &yaml).unwrap();
         }
         let committed = fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            committed == yaml,
-            "{name} is stale: run the tests of this crate with UPDATE_CRDS=1"
-        );
+        assert!(committed == yaml, "{name} is stale: run the tests of this crate with UPDATE_CRDS=1");
         expected.insert(name);
     }
     let present: BTreeSet<String> = fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "yaml")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
-    assert_eq!(
-        present, expected,
-        "deploy/crds holds exactly one file for each kind"
-    );
+    assert_eq!(present, expected, "deploy/crds holds exactly one file for each kind");
 }
 
 #[test]
@@ -49,10 +40,6 @@ fn the_crds_stay_small() {
     for crd in all_crds() {
         let size = serde_json::to_vec(&crd).unwrap().len();
         // Client-side apply stores the whole object in an annotation of at most 256 KiB.
-        assert!(
-            size < 64 * 1024,
-            "{} has {size} bytes",
-            crd.spec.names.plural
-        );
+        assert!(size < 64 * 1024, "{} has {size} bytes", crd.spec.names.plural);
     }
 }

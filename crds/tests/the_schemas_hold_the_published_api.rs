@@ -4,11 +4,7 @@
 //!
 //! A schema may be wider than the table (more enum values), never narrower.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a broken table or schema is a failed test"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken table or schema is a failed test")]
 
 use std::collections::BTreeMap;
 
@@ -16,19 +12,11 @@ use dbprovision_crds::all_crds;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
-const KINDS: [&str; 5] = [
-    "databaseinstances",
-    "clusterdatabaseinstances",
-    "databases",
-    "databaseusers",
-    "databasereferencegrants",
-];
+const KINDS: [&str; 5] =
+    ["databaseinstances", "clusterdatabaseinstances", "databases", "databaseusers", "databasereferencegrants"];
 
 fn crd(plural: &str) -> CustomResourceDefinition {
-    all_crds()
-        .into_iter()
-        .find(|crd| crd.spec.names.plural == plural)
-        .unwrap()
+    all_crds().into_iter().find(|crd| crd.spec.names.plural == plural).unwrap()
 }
 
 fn schema(plural: &str) -> Value {
@@ -45,9 +33,8 @@ fn table(plural: &str) -> Vec<String> {
         "databaseusers" => include_str!("fields/databaseusers.txt"),
         _ => "",
     };
-    let own = include_str!("fields/own_fields.txt")
-        .lines()
-        .filter_map(|line| line.strip_prefix(plural)?.strip_prefix(' '));
+    let own =
+        include_str!("fields/own_fields.txt").lines().filter_map(|line| line.strip_prefix(plural)?.strip_prefix(' '));
     text.lines().chain(own).map(str::to_owned).collect()
 }
 
@@ -55,14 +42,8 @@ fn table(plural: &str) -> Vec<String> {
 fn fields(schema: &Value) -> BTreeMap<String, (Value, bool)> {
     fn walk(prefix: &str, schema: &Value, found: &mut BTreeMap<String, (Value, bool)>) {
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-            let path = if prefix.is_empty() {
-                name.clone()
-            } else {
-                format!("{prefix}.{name}")
-            };
-            let required = schema["required"]
-                .as_array()
-                .is_some_and(|names| names.contains(&json!(name)));
+            let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            let required = schema["required"].as_array().is_some_and(|names| names.contains(&json!(name)));
             found.insert(path.clone(), (property.clone(), required));
             walk(&path, property, found);
             let mut items = property;
@@ -103,16 +84,12 @@ fn complaint(line: &str, fields: &BTreeMap<String, (Value, bool)>) -> Option<Str
                 default = Some(value);
                 true
             }
-            "enum" => value.split('|').all(|word| {
-                schema["enum"]
-                    .as_array()
-                    .is_some_and(|all| all.contains(&json!(word)))
-            }),
+            "enum" => {
+                value.split('|').all(|word| schema["enum"].as_array().is_some_and(|all| all.contains(&json!(word))))
+            }
             "min" => schema["minimum"].as_f64() == value.parse().ok(),
             "max" => schema["maximum"].as_f64() == value.parse().ok(),
-            "minLength" | "maxLength" | "minItems" | "maxItems" => {
-                schema[key].as_u64() == value.parse().ok()
-            }
+            "minLength" | "maxLength" | "minItems" | "maxItems" => schema[key].as_u64() == value.parse().ok(),
             unknown => panic!("the table has an unknown fact {unknown:?}"),
         };
         if !holds {
@@ -122,11 +99,7 @@ fn complaint(line: &str, fields: &BTreeMap<String, (Value, bool)>) -> Option<Str
     if *required == may_be_absent {
         return Some(format!("is required: {required}"));
     }
-    let stated = schema.get("default").map(|value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    });
+    let stated = schema.get("default").map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     (stated.as_deref() != default).then(|| format!("has the default {stated:?}"))
 }
 
@@ -149,18 +122,12 @@ fn every_field_is_in_a_table() {
     let mut unknown = Vec::new();
     for plural in KINDS {
         let table = table(plural);
-        let known: Vec<&str> = table
-            .iter()
-            .map(|line| line.split(' ').next().unwrap())
-            .collect();
+        let known: Vec<&str> = table.iter().map(|line| line.split(' ').next().unwrap()).collect();
         let roots = ["apiVersion", "kind", "metadata", "spec", "status"];
         for path in fields(&schema(plural)).into_keys() {
             // What an array holds has no line of its own where its fields have.
             let is_known = known.contains(&path.as_str())
-                || path.ends_with("[]")
-                    && known
-                        .iter()
-                        .any(|known| known.starts_with(&format!("{path}.")));
+                || path.ends_with("[]") && known.iter().any(|known| known.starts_with(&format!("{path}.")));
             if !is_known && !roots.contains(&path.as_str()) {
                 unknown.push(format!("{plural} {path}"));
             }
@@ -192,40 +159,17 @@ fn every_field_is_documented_briefly() {
 fn every_schema_is_structural() {
     fn check(path: &str, schema: &Value) {
         let any = schema["x-kubernetes-int-or-string"] == true;
-        assert!(
-            schema["type"].is_string() || any,
-            "{path} has no type: {schema}"
-        );
-        for keyword in [
-            "$ref",
-            "anyOf",
-            "oneOf",
-            "allOf",
-            "not",
-            "nullable",
-            "definitions",
-            "uniqueItems",
-            "title",
-        ] {
-            assert!(
-                schema.get(keyword).is_none(),
-                "{path} has {keyword}: {schema}"
-            );
+        assert!(schema["type"].is_string() || any, "{path} has no type: {schema}");
+        for keyword in ["$ref", "anyOf", "oneOf", "allOf", "not", "nullable", "definitions", "uniqueItems", "title"] {
+            assert!(schema.get(keyword).is_none(), "{path} has {keyword}: {schema}");
         }
-        let both =
-            schema.get("properties").is_some() && schema.get("additionalProperties").is_some();
+        let both = schema.get("properties").is_some() && schema.get("additionalProperties").is_some();
         assert!(!both, "{path} has both properties and additionalProperties");
         if let Some(format) = schema["format"].as_str() {
-            assert!(
-                ["int32", "int64", "date-time"].contains(&format),
-                "{path} has the format {format}"
-            );
+            assert!(["int32", "int64", "date-time"].contains(&format), "{path} has the format {format}");
         }
         if schema["format"] == "int32" {
-            assert!(
-                schema["minimum"].is_number() && schema["maximum"].is_number(),
-                "{path} has no limits"
-            );
+            assert!(schema["minimum"].is_number() && schema["maximum"].is_number(), "{path} has no limits");
         }
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
             check(&format!("{path}.{name}"), property);
@@ -245,13 +189,8 @@ fn every_schema_is_structural() {
 fn engine_blocks_have_no_schema_defaults() {
     for plural in KINDS {
         for (path, (schema, _)) in fields(&schema(plural)) {
-            let in_a_block = [".postgres.", ".mysql.", ".clickhouse."]
-                .iter()
-                .any(|block| path.contains(block));
-            assert!(
-                !in_a_block || schema.get("default").is_none(),
-                "{plural} {path} has a default"
-            );
+            let in_a_block = [".postgres.", ".mysql.", ".clickhouse."].iter().any(|block| path.contains(block));
+            assert!(!in_a_block || schema.get("default").is_none(), "{plural} {path} has a default");
         }
     }
 }
@@ -259,46 +198,14 @@ fn engine_blocks_have_no_schema_defaults() {
 #[test]
 fn the_rules_speak_the_published_words() {
     for (plural, pointer, message) in [
-        (
-            "databaseinstances",
-            "/properties/spec/properties/engine",
-            "engine is immutable",
-        ),
-        (
-            "clusterdatabaseinstances",
-            "/properties/spec/properties/engine",
-            "engine is immutable",
-        ),
-        (
-            "databases",
-            "/properties/spec/properties/name",
-            "database name is immutable",
-        ),
-        (
-            "databaseusers",
-            "/properties/spec/properties/username",
-            "username is immutable",
-        ),
-        (
-            "databases",
-            "/properties/spec",
-            "either instanceRef or clusterInstanceRef must be specified",
-        ),
-        (
-            "databases",
-            "/properties/spec",
-            "instanceRef and clusterInstanceRef are mutually exclusive",
-        ),
-        (
-            "databaseusers",
-            "/properties/spec",
-            "either instanceRef or clusterInstanceRef must be specified",
-        ),
-        (
-            "databaseusers",
-            "/properties/spec",
-            "instanceRef and clusterInstanceRef are mutually exclusive",
-        ),
+        ("databaseinstances", "/properties/spec/properties/engine", "engine is immutable"),
+        ("clusterdatabaseinstances", "/properties/spec/properties/engine", "engine is immutable"),
+        ("databases", "/properties/spec/properties/name", "database name is immutable"),
+        ("databaseusers", "/properties/spec/properties/username", "username is immutable"),
+        ("databases", "/properties/spec", "either instanceRef or clusterInstanceRef must be specified"),
+        ("databases", "/properties/spec", "instanceRef and clusterInstanceRef are mutually exclusive"),
+        ("databaseusers", "/properties/spec", "either instanceRef or clusterInstanceRef must be specified"),
+        ("databaseusers", "/properties/spec", "instanceRef and clusterInstanceRef are mutually exclusive"),
         (
             "databases",
             "/properties/spec/properties/initSQL",
@@ -307,13 +214,8 @@ fn the_rules_speak_the_published_words() {
     ] {
         let schema = schema(plural);
         let rules = &schema.pointer(pointer).unwrap()["x-kubernetes-validations"];
-        let found = rules
-            .as_array()
-            .is_some_and(|rules| rules.iter().any(|rule| rule["message"] == message));
-        assert!(
-            found,
-            "{plural} {pointer} lacks the rule {message:?}: {rules}"
-        );
+        let found = rules.as_array().is_some_and(|rules| rules.iter().any(|rule| rule["message"] == message));
+        assert!(found, "{plural} {pointer} lacks the rule {message:?}: {rules}");
     }
 }
 
@@ -324,10 +226,7 @@ fn names_columns_and_subresources_are_as_published() {
         assert!(version.served && version.storage && version.name == "v1alpha1");
         assert!(version.subresources.unwrap().status.is_some());
         let columns = version.additional_printer_columns.unwrap();
-        columns
-            .iter()
-            .map(|column| format!("{}({} {})", column.name, column.type_, column.json_path))
-            .collect()
+        columns.iter().map(|column| format!("{}({} {})", column.name, column.type_, column.json_path)).collect()
     };
     let ready = r#"Ready(string .status.conditions[?(@.type=="Ready")].status)"#;
     let age = "Age(date .metadata.creationTimestamp)";

@@ -164,45 +164,46 @@ async fn names_that_the_server_could_not_keep_are_refused_before_anything_happen
     .await;
 }
 
-/// Every other string field of a `Database`, with the text in it.
-fn database_fields(text: &str) -> Vec<(&'static str, Value)> {
+/// Every other string field of a `Database`, with its text in it.
+fn database_fields(text: &dyn Fn(&str) -> String) -> Vec<(&'static str, Value)> {
     let privilege = |role: &str, grantee: &str, schema: &str| {
         json!({ "postgres": { "defaultPrivileges": [{
             "role": role, "grantee": grantee, "schema": schema, "objectType": "tables", "privileges": ["SELECT"],
         }] } })
     };
     vec![
-        ("owner", json!({ "owner": text })),
-        ("encoding", json!({ "postgres": { "encoding": text } })),
-        ("collate", json!({ "postgres": { "lcCollate": text } })),
-        ("ctype", json!({ "postgres": { "lcCtype": text } })),
-        ("tablespace", json!({ "postgres": { "tablespace": text } })),
-        ("template", json!({ "postgres": { "template": text } })),
-        ("extension", json!({ "postgres": { "extensions": [{ "name": text }] } })),
-        ("version", json!({ "postgres": { "extensions": [{ "name": "hstore", "version": text }] } })),
-        ("extschema", json!({ "postgres": { "extensions": [{ "name": "hstore", "schema": text }] } })),
-        ("schemaowner", json!({ "postgres": { "schemas": [{ "name": "s", "owner": text }] } })),
-        ("role", privilege(text, "public", "public")),
-        ("grantee", privilege("postgres", text, "public")),
-        ("rolename", json!({ "postgres": { "ownership": { "autoOwnership": true, "roleName": text } } })),
+        ("owner", json!({ "owner": text("owner") })),
+        ("encoding", json!({ "postgres": { "encoding": text("encoding") } })),
+        ("collate", json!({ "postgres": { "lcCollate": text("collate") } })),
+        ("ctype", json!({ "postgres": { "lcCtype": text("ctype") } })),
+        ("tablespace", json!({ "postgres": { "tablespace": text("tablespace") } })),
+        ("template", json!({ "postgres": { "template": text("template") } })),
+        ("extension", json!({ "postgres": { "extensions": [{ "name": text("extension") }] } })),
+        ("version", json!({ "postgres": { "extensions": [{ "name": "hstore", "version": text("version") }] } })),
+        ("extschema", json!({ "postgres": { "extensions": [{ "name": "hstore", "schema": text("extschema") }] } })),
+        ("schemaowner", json!({ "postgres": { "schemas": [{ "name": "s", "owner": text("schemaowner") }] } })),
+        ("role", privilege(&text("role"), "public", "public")),
+        ("grantee", privilege(&text("x"), &text("grantee"), "public")),
+        ("rolename", json!({ "postgres": { "ownership": { "autoOwnership": true, "roleName": text("rolename") } } })),
     ]
 }
 
-/// Every other string field of a `DatabaseUser`, with the text in it.
-fn user_fields(text: &str) -> Vec<(&'static str, Value)> {
+/// Every other string field of a `DatabaseUser`, with its text in it.
+fn user_fields(text: &dyn Fn(&str) -> String, secret: &str) -> Vec<(&'static str, Value)> {
+    let source = json!({ "name": text("source"), "key": text("key") });
     vec![
-        ("roles", json!({ "roles": [text] })),
-        ("inroles", json!({ "postgres": { "inRoles": [text] } })),
-        ("defaultrole", json!({ "postgres": { "defaultRole": text } })),
-        ("valid", json!({ "postgres": { "validUntil": text } })),
-        ("parameter", json!({ "postgres": { "configParameters": { text: "1" } } })),
-        ("value", json!({ "postgres": { "configParameters": { "app.x": text } } })),
-        ("path", json!({ "postgres": { "configParameters": { "search_path": text } } })),
-        ("memory", json!({ "postgres": { "configParameters": { "work_mem": text } } })),
-        ("exclude", json!({ "passwordSecret": { "secretName": "x", "excludeChars": text } })),
-        ("secret", json!({ "passwordSecret": { "secretName": text } })),
-        ("source", json!({ "existingPasswordSecret": { "name": text, "key": text } })),
-        ("elsewhere", json!({ "passwordSecret": { "secretName": "x", "secretNamespace": text } })),
+        ("roles", json!({ "roles": [text("roles")] })),
+        ("inroles", json!({ "postgres": { "inRoles": [text("inroles")] } })),
+        ("defaultrole", json!({ "postgres": { "defaultRole": text("defaultrole") } })),
+        ("valid", json!({ "postgres": { "validUntil": text("valid") } })),
+        ("parameter", json!({ "postgres": { "configParameters": { text("parameter"): "1" } } })),
+        ("value", json!({ "postgres": { "configParameters": { "app.x": text("value") } } })),
+        ("path", json!({ "postgres": { "configParameters": { "search_path": text("path") } } })),
+        ("memory", json!({ "postgres": { "configParameters": { "work_mem": text("memory") } } })),
+        ("exclude", json!({ "passwordSecret": { "secretName": secret, "excludeChars": text("") } })),
+        ("secret", json!({ "passwordSecret": { "secretName": text("secret") } })),
+        ("source", json!({ "existingPasswordSecret": source })),
+        ("elsewhere", json!({ "passwordSecret": { "secretName": "x", "secretNamespace": text("elsewhere") } })),
     ]
 }
 
@@ -235,7 +236,8 @@ async fn hostile_texts_in_every_other_field_break_nothing() {
         ];
         let mut resources = Vec::new();
         for (number, text) in texts.iter().enumerate() {
-            for (field, stated) in database_fields(text) {
+            // No two fields share a text, so that none names what another made.
+            for (field, stated) in database_fields(&|field| tagged(site, &format!("{text}{field}"))) {
                 let resource = site.database(&format!("d{number}{field}"));
                 // The API server may refuse it first, which is as good.
                 let spec = site.database_spec(&site.name(&format!("d{number}{field}")), stated);
@@ -243,7 +245,8 @@ async fn hostile_texts_in_every_other_field_break_nothing() {
                     resources.push((field, *text, resource));
                 }
             }
-            for (field, stated) in user_fields(text) {
+            let secret = site.name(&format!("exclude{number}-"));
+            for (field, stated) in user_fields(&|field| tagged(site, &format!("{text}{field}")), &secret) {
                 let resource = site.user(&format!("u{number}{field}"));
                 let spec = site.user_spec(&site.name(&format!("u{number}{field}")), stated);
                 if resource.try_create(spec, json!({})).await?.is_ok() {

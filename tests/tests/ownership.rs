@@ -17,7 +17,8 @@ async fn portrait(site: &Site, name: &str) -> Result<Vec<Vec<Option<String>>>> {
     let mut rows = site
         .rows(
             "postgres",
-            &format!("SELECT d::text, shobj_description(d.oid, 'pg_database') FROM pg_database d WHERE datname = {of}"),
+            &format!("SELECT (d.oid, datdba, encoding, datconnlimit, datistemplate, datallowconn, dattablespace, datacl)::text, \
+                 shobj_description(d.oid, 'pg_database') FROM pg_database d WHERE datname = {of}"),
         )
         .await?;
     rows.extend(
@@ -69,7 +70,7 @@ async fn the_servers_own_objects_are_never_managed() {
         for (stem, name) in [("predefined", "pg_monitor"), ("administrator", site.server.administrator.name.as_str())] {
             let user = site.user(stem);
             user.create(site.user_spec(name, json!({ "adoptionPolicy": "Adopt" }))).await?;
-            user.stopped(if stem == "predefined" { reason::INVALID_OPTIONS } else { reason::PRIVILEGE_DENIED }).await?;
+            user.refused(if stem == "predefined" { reason::INVALID_OPTIONS } else { reason::CONFLICT }).await?;
             user.remove().await?;
             ensure!(site.has_role(name).await?, "{name} is gone");
         }
@@ -164,7 +165,7 @@ async fn a_lost_status_is_found_again_by_the_mark() {
     // One server after the other: the operator is killed, so that nothing but the mark remembers.
     perform_in_turn("ownership-lost", Setting::default(), async |site| {
         let (database, name) = site.ready_database("lost", json!({})).await?;
-        let (user, username) = site.ready_user("lost", json!({})).await?;
+        let (user, username) = site.ready_user("lostuser", json!({})).await?;
         let nonce = |status: &Value| status["ownership"]["nonce"].as_str().map(str::to_owned);
         let before = [nonce(&database.status().await?), nonce(&user.status().await?)];
         let portraits = [portrait(site, &name).await?, portrait(site, &username).await?];
@@ -178,8 +179,9 @@ async fn a_lost_status_is_found_again_by_the_mark() {
         site.shared.operator.write().await.restart().await?;
         let after = [nonce(&database.ready().await?), nonce(&user.ready().await?)];
         ensure!(after == before, "the nonces were {before:?} and are {after:?}");
-        ensure!(portrait(site, &name).await? == portraits[0], "the database was changed");
-        site.login(&site.login_secret("lost"), "postgres").await?;
+        let [before, after] = [&portraits[0], &portrait(site, &name).await?];
+        ensure!(before == after, "the database was {before:?} and is {after:?}");
+        site.login(&site.login_secret("lostuser"), "postgres").await?;
         database.remove().await?;
         user.remove().await?;
         ensure!(!site.has_database(&name).await? && !site.has_role(&username).await?, "what was found again stayed");

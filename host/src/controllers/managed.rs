@@ -28,6 +28,7 @@ use super::report;
 use super::run::Run;
 use super::translate::Paths;
 use super::trouble::Stop;
+use crate::backoff::CAP;
 use crate::context::Context;
 
 /// What a reconcile that was not stopped came to.
@@ -117,7 +118,10 @@ async fn stopped<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, blocked: &
         }
     }
     run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = None);
-    Ok(run.ctx.backoff.failed(&run.key, blocked.class).map_or_else(Action::await_change, Action::requeue))
+    let pause = run.ctx.backoff.failed(&run.key, blocked.class);
+    // No watch tells that somebody corrected a Secret of their own.
+    let pause = pause.or_else(|| (!run.deleting() && run.object.reads_the_cluster()).then_some(CAP));
+    Ok(pause.map_or_else(Action::await_change, Action::requeue))
 }
 
 /// The predecessor's word for the event, where it had one.

@@ -80,6 +80,8 @@ impl Paths<'_> {
         match path.strip_prefix("options") {
             Some(rest) if rest.is_empty() || rest.starts_with(['.', '[']) => format!("spec.{}{rest}", self.block),
             Some(_) | None if path == "name" => format!("spec.{}", self.name),
+            // It is in a Secret, whichever the spec names.
+            Some(_) | None if path == "password" => "the password".to_owned(),
             Some(_) | None => format!("spec.{path}"),
         }
     }
@@ -136,6 +138,7 @@ mod tests {
             ("options.a[2].b", "spec.parameters.a[2].b"),
             ("options[0]", "spec.parameters[0]"),
             ("name", "spec.username"),
+            ("password", "the password"),
             ("owner", "spec.owner"),
             ("optionsX", "spec.optionsX"),
         ] {

@@ -22,10 +22,7 @@ pub fn fill(bytes: &mut [u8]) -> bool {
 
 #[cfg(target_arch = "wasm32")]
 #[unsafe(no_mangle)]
-unsafe extern "Rust" fn __getrandom_v03_custom(
-    destination: *mut u8,
-    length: usize,
-) -> Result<(), getrandom::Error> {
+unsafe extern "Rust" fn __getrandom_v03_custom(destination: *mut u8, length: usize) -> Result<(), getrandom::Error> {
     // SAFETY: getrandom passes a buffer of `length` bytes that is valid for writes and may be
     // uninitialised: it is zeroed before it becomes a slice.
     let bytes = unsafe {

@@ -10,7 +10,8 @@ use dbprovision_sdk::native::{TcpWire, dial_with, log_in_as};
 use dbprovision_sdk::{Adapter as _, NetError};
 use sandbox::contract::{Settings, TlsMode, UserSpec};
 use sandbox::{
-    AddressPolicy, Binding, Credentials, Endpoint, Grant, Lane, Limits, Sandbox, SandboxConfig, SecretValue, TlsSettings,
+    AddressPolicy, Binding, Credentials, Endpoint, Grant, Lane, Limits, Sandbox, SandboxConfig, SecretValue,
+    TlsSettings,
 };
 use testkit::postgres::PostgresEndpoint;
 use testkit::workspace;
@@ -33,7 +34,11 @@ pub(crate) async fn measure(server: &PostgresEndpoint) -> Result<()> {
         adapter.examine_user(&spec).await?;
         times.push(started.elapsed());
     }
-    row("instantiate the adapter and ask it once, median (us)", &format!("{:.1}", milliseconds(median(times)) * 1000.0), "");
+    row(
+        "instantiate the adapter and ask it once, median (us)",
+        &format!("{:.1}", milliseconds(median(times)) * 1000.0),
+        "",
+    );
 
     let bound = adapter.bind(binding(server)?)?;
     let mut session = bound.lane(Lane::Work, Duration::from_secs(5)).await?;

@@ -63,13 +63,17 @@ impl Fleet {
         }))?;
         secrets.create(&PostParams::default(), &secret).await.context("create the administrator's Secret")?;
         fleet
-            .post("DatabaseInstance", "main", &json!({
-                "engine": "postgres",
-                "connection": {
-                    "host": address.ip().to_string(), "port": address.port(), "database": "postgres",
-                    "secretRef": { "name": "admin" },
-                },
-            }))
+            .post(
+                "DatabaseInstance",
+                "main",
+                &json!({
+                    "engine": "postgres",
+                    "connection": {
+                        "host": address.ip().to_string(), "port": address.port(), "database": "postgres",
+                        "secretRef": { "name": "admin" },
+                    },
+                }),
+            )
             .await?;
         fleet.ready("DatabaseInstance", BTreeSet::from(["main".to_owned()])).await?;
         Ok(fleet)

@@ -83,7 +83,11 @@ async fn main() -> Result<()> {
     let processor = process::processor_time(&operator)?;
     tokio::time::sleep(IDLE).await;
     let used = process::processor_time(&operator)?.saturating_sub(processor);
-    row("processor while idle (% of one core)", &format!("{:.2}", used.as_secs_f64() / IDLE.as_secs_f64() * 100.0), "~ 0");
+    row(
+        "processor while idle (% of one core)",
+        &format!("{:.2}", used.as_secs_f64() / IDLE.as_secs_f64() * 100.0),
+        "~ 0",
+    );
 
     let before = process::resident(&operator)?;
     fleet.create(Kind::User, MANY).await?;

@@ -69,7 +69,7 @@ async fn a_password_that_no_client_could_send_is_refused_without_being_told() {
             user.create(site.user_spec(&name, json!({ "existingPasswordSecret": { "name": source, "key": "key" } })))
                 .await?;
             let message = user.stopped(reason::INVALID_OPTIONS).await?;
-            ensure!(message.contains("password"), "{stem}: {message}");
+            ensure!(message.contains("the password: "), "{stem}: {message}");
             ensure!(!site.has_role(&name).await?, "{stem}: an account without a usable password was created");
             site.change_secret(&source, [("key", Some("sayable, at last"))].into()).await?;
             user.ready().await?;

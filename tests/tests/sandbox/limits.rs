@@ -66,10 +66,9 @@ pub(crate) async fn a_guest_that_waits_for_hours_is_ended_at_the_deadline(trial:
 pub(crate) async fn no_wait_in_the_host_outlives_the_call(trial: &Trial) {
     let started = Instant::now();
     // The wait ends with the call: whichever is noticed first, the guest cannot be trusted with the stream again.
-    assert_ended(trial, |error| match error {
-        CallError::DeadlineExceeded(_) => true,
-        CallError::Adapter(error) => error.kind == ErrorKind::TimedOut,
-        _ => false,
+    assert_ended(trial, |error| {
+        matches!(error, CallError::DeadlineExceeded(_))
+            || matches!(error, CallError::Adapter(error) if error.kind == ErrorKind::TimedOut)
     })
     .await;
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());

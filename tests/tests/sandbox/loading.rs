@@ -162,11 +162,8 @@ pub(crate) async fn a_missing_export_is_named(trial: &Trial) {
 pub(crate) async fn an_export_of_another_type_is_refused(trial: &Trial) {
     // Types are compared when the first guest starts, so it is the description that cannot be had.
     let refusal = trial.refusal().await;
-    let reason = match &refusal {
-        LoadError::Mismatch { reason, digest: _ } => reason.clone(),
-        LoadError::Describe { source, digest: _ } => source.to_string(),
-        other => panic!("{other}"),
-    };
+    let LoadError::Describe { source, digest: _ } = &refusal else { panic!("{refusal}") };
+    let reason = source.to_string();
     assert!(reason.contains("type mismatch"), "{reason}");
 }
 
@@ -177,10 +174,9 @@ pub(crate) async fn too_large_a_memory_is_refused_before_anything_runs(trial: &T
 
 /// The error of a guest that failed to describe itself.
 async fn failure(trial: &Trial) -> CallError {
-    match trial.refusal().await {
-        LoadError::Describe { source, digest: _ } => *source,
-        other => panic!("{other}"),
-    }
+    let refusal = trial.refusal().await;
+    let LoadError::Describe { source, digest: _ } = refusal else { panic!("{refusal}") };
+    *source
 }
 
 async fn assert_disbelieved(trial: &Trial, expected: &str) {

@@ -161,6 +161,7 @@ async fn outcome(adapter: &Adapter, scenario: &Scenario, mode: TlsMode) -> Resul
                 return Err(format!("it logged in, and then: {error}"));
             }
             let class = error.class();
+            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is wrong")]
             match error {
                 CallError::Unreachable { failure: NetFailure::Tls(failure), answer: _ }
                     if (scenario.because)(&failure) && class == CallClass::Refused =>

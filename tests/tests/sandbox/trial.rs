@@ -20,7 +20,7 @@ use testkit::workspace;
 use crate::toy::{Offer, PASSWORD, Toy};
 
 /// No trial takes longer, on a machine that builds something else beside.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// No call of an honest guest takes longer while another misbehaves.
 const SLOWEST: Duration = Duration::from_secs(5);

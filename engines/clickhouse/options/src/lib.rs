@@ -57,9 +57,6 @@ mod tests {
 
     #[test]
     fn an_unknown_field_is_refused() {
-        assert!(
-            serde_json::from_value::<ClickHouseDatabaseConfig>(json!({"Engine": "Atomic"}))
-                .is_err()
-        );
+        assert!(serde_json::from_value::<ClickHouseDatabaseConfig>(json!({"Engine": "Atomic"})).is_err());
     }
 }

@@ -21,14 +21,8 @@ fn false_zero_and_empty_survive_a_round_trip() {
 #[test]
 fn plugins_have_the_names_of_the_server() {
     for (plugin, name) in [
-        (
-            MySqlAuthPlugin::MysqlNativePassword,
-            "mysql_native_password",
-        ),
-        (
-            MySqlAuthPlugin::CachingSha2Password,
-            "caching_sha2_password",
-        ),
+        (MySqlAuthPlugin::MysqlNativePassword, "mysql_native_password"),
+        (MySqlAuthPlugin::CachingSha2Password, "caching_sha2_password"),
         (MySqlAuthPlugin::Sha256Password, "sha256_password"),
     ] {
         assert_eq!(serde_json::to_value(plugin).unwrap(), name);

@@ -13,15 +13,11 @@ mod status;
 mod user;
 
 pub use database::{
-    PostgresDatabaseConfig, PostgresDefaultPrivilege, PostgresExtension, PostgresObjectType,
-    PostgresSchema,
+    PostgresDatabaseConfig, PostgresDefaultPrivilege, PostgresExtension, PostgresObjectType, PostgresSchema,
 };
 pub use instance::{PostgresChannelBinding, PostgresInstanceConfig, PostgresSslMode};
 pub use ownership::PostgresOwnershipConfig;
-pub use status::{
-    PostgresDatabaseStatus, PostgresExtensionStatus, PostgresOwnershipPhase,
-    PostgresOwnershipStatus,
-};
+pub use status::{PostgresDatabaseStatus, PostgresExtensionStatus, PostgresOwnershipPhase, PostgresOwnershipStatus};
 pub use user::PostgresUserConfig;
 
 #[cfg(test)]

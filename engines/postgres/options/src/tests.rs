@@ -22,18 +22,9 @@ fn false_zero_and_empty_survive_a_round_trip() {
 
 #[test]
 fn an_empty_block_states_nothing() {
-    assert_eq!(
-        serde_json::to_value(PostgresInstanceConfig::default()).unwrap(),
-        json!({})
-    );
-    assert_eq!(
-        serde_json::to_value(PostgresDatabaseConfig::default()).unwrap(),
-        json!({})
-    );
-    assert_eq!(
-        serde_json::to_value(PostgresUserConfig::default()).unwrap(),
-        json!({})
-    );
+    assert_eq!(serde_json::to_value(PostgresInstanceConfig::default()).unwrap(), json!({}));
+    assert_eq!(serde_json::to_value(PostgresDatabaseConfig::default()).unwrap(), json!({}));
+    assert_eq!(serde_json::to_value(PostgresUserConfig::default()).unwrap(), json!({}));
 }
 
 #[test]
@@ -45,10 +36,7 @@ fn an_unknown_field_is_refused_at_every_level() {
         json!({"ownership": {"autoOwner": true}}),
         json!({"defaultPrivileges": [{"role": "r", "schema": "s", "objectType": "tables", "privileges": ["SELECT"], "to": "g"}]}),
     ] {
-        assert!(
-            serde_json::from_value::<PostgresDatabaseConfig>(unknown.clone()).is_err(),
-            "{unknown}"
-        );
+        assert!(serde_json::from_value::<PostgresDatabaseConfig>(unknown.clone()).is_err(), "{unknown}");
     }
 }
 

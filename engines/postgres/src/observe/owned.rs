@@ -92,7 +92,8 @@ fn named(session: &mut Session, role_id: &str, database: Option<&str>, limit: us
 }
 
 /// Who owns the objects on which the role has rights, here and of what all databases share: only they can take
-/// the rights back.
+/// the rights back. The database's owner is always among them: what belongs to `pg_database_owner`, such as the
+/// schema public, has no line in `pg_shdepend`, because that role is the server's own.
 pub(crate) fn granting_owners(session: &mut Session, role_id: &str) -> Result<Vec<String>> {
     let rows = session.rows(
         "SELECT DISTINCT pg_catalog.pg_get_userbyid(o.refobjid)::pg_catalog.text
@@ -100,7 +101,10 @@ pub(crate) fn granting_owners(session: &mut Session, role_id: &str) -> Result<Ve
              ON o.dbid = a.dbid AND o.classid = a.classid AND o.objid = a.objid AND o.deptype = 'o'
           WHERE a.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND a.refobjid = $1::pg_catalog.oid
             AND a.deptype <> 'o' AND a.dbid IN (0, (SELECT d.oid FROM pg_catalog.pg_database d
-                                                      WHERE d.datname = pg_catalog.current_database()))",
+                                                      WHERE d.datname = pg_catalog.current_database()))
+         UNION
+         SELECT pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text
+           FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()",
         &[role_id],
     )?;
     rows.iter().map(|row| row.get(0)).collect()

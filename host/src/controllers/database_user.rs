@@ -1,19 +1,20 @@
 //! A `DatabaseUser`: an account on the server, its password, and the Secret its application logs in with.
 
+mod password;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crds::names::{finalizer, label, reason};
+use crds::names::{finalizer, reason};
 use crds::{
     DatabaseUser, DatabaseUserStatus, InstanceId, Managed as _, Ownership, OwnershipBlockStatus, SecretInfo, Time,
     UserInfo,
 };
 use kube::runtime::controller::Action;
-use planning::consent::{Referrer, Target};
 use planning::output_secret::OutputSecret;
 use planning::password::Policy;
-use planning::{Blocked, Class, consent, names, output_secret};
+use planning::{Blocked, Class};
 use sandbox::contract::{
     self, BlockOwner, Change, Examination, LoginOutcome, Mark, ObjectKind, OwnedObject, Proof, Selection, UpdateReport,
     UserSpec,
@@ -25,7 +26,7 @@ use super::managed::{self, Bound, Provisioned, Seen, Wanted};
 use super::output::{self, Found};
 use super::run::Run;
 use super::translate;
-use super::trouble::{Stop, asking, stop};
+use super::trouble::{Stop, stop};
 use crate::context::Context;
 use crate::telemetry::labels::{Ending, Operation, UserInfoLabels};
 use crate::telemetry::metrics::Metrics;
@@ -106,11 +107,11 @@ impl Provisioned for DatabaseUser {
 
     async fn gather(run: &Run<Self>, _: &Bound, _: &Wanted<Self>) -> Result<UserInputs, Stop> {
         let spec = &run.object.spec;
-        let output = output_of(run)?;
-        let given = given_password(run, output.as_ref()).await?;
+        let output = password::output_of(run)?;
+        let given = password::given_password(run, output.as_ref()).await?;
         let output = match output {
             Some(wanted) => {
-                may_write(run, &wanted)?;
+                password::may_write(run, &wanted)?;
                 let found = output::find(run, &wanted).await?;
                 Some((wanted, found, Policy::parse(spec.password_secret.as_ref())?))
             }
@@ -118,7 +119,7 @@ impl Provisioned for DatabaseUser {
         };
         let password = given.or_else(|| output.as_ref().and_then(|(_, found, _)| output::password(found)));
         let mut inputs = UserInputs { password, is_new: false, fingerprint: String::new(), output };
-        compare(run, &mut inputs).await?;
+        password::compare(run, &mut inputs).await?;
         Ok(inputs)
     }
 
@@ -162,7 +163,7 @@ impl Provisioned for DatabaseUser {
         inputs.password = Some(password);
         inputs.output = Some((wanted, found, policy));
         let nonce = draft.ownership.as_ref().map(|ownership| ownership.nonce.clone()).unwrap_or_default();
-        fingerprinted(run, inputs, &nonce, draft.password_fingerprint.as_deref()).await
+        password::fingerprinted(run, inputs, &nonce, draft.password_fingerprint.as_deref()).await
     }
 
     async fn create(
@@ -331,95 +332,4 @@ fn owned_object(object: OwnedObject) -> crds::OwnedObject {
 fn seen(info: contract::UserInfo) -> Seen<Info> {
     let contract::UserInfo { name: _, object_id, mark, standing, privileged, details } = info;
     Seen { observed: translate::observed(object_id, mark, standing, privileged), info: Info { details } }
-}
-
-/// The Secret to write: none where the password is the user's own and no Secret was asked for.
-fn output_of(run: &Run<DatabaseUser>) -> Result<Option<OutputSecret>, Blocked> {
-    let spec = &run.object.spec;
-    let writes =
-        spec.password_secret.as_ref().map_or(spec.existing_password_secret.is_none(), |secret| secret.generate);
-    if !writes {
-        return Ok(None);
-    }
-    let default_name = names::credentials_secret(&spec.username);
-    output_secret::parse(spec.password_secret.as_ref(), &run.key.namespace, default_name, (label::USER, &run.key.name))
-        .map(Some)
-}
-
-/// A password that the user keeps: in `existingPasswordSecret`, or in the Secret named by `passwordSecret` where
-/// nothing is to be generated.
-async fn given_password(run: &Run<DatabaseUser>, output: Option<&OutputSecret>) -> Result<Option<SecretValue>, Stop> {
-    let spec = &run.object.spec;
-    let (path, namespace, name, key) = match (&spec.existing_password_secret, &spec.password_secret) {
-        (Some(existing), _) => {
-            ("spec.existingPasswordSecret", existing.namespace.clone(), existing.name.clone(), existing.key.clone())
-        }
-        (None, Some(secret)) if !secret.generate => {
-            let key = "password".to_owned();
-            ("spec.passwordSecret", secret.secret_namespace.clone(), secret.secret_name.clone(), key)
-        }
-        (None, Some(_) | None) => return Ok(None),
-    };
-    let namespace = namespace.filter(|namespace| !namespace.is_empty()).unwrap_or_else(|| run.key.namespace.clone());
-    if output.is_some_and(|output| (&output.namespace, &output.name) == (&namespace, &name)) {
-        return Err(Blocked::invalid(
-            reason::INVALID_SPEC,
-            format!("{path} and spec.passwordSecret name the same Secret {name:?}; choose another name for the output"),
-        )
-        .into());
-    }
-    let target = Target { group: "", kind: "Secret", namespace: &namespace, name: &name };
-    consents(run, target, path)?;
-    let found = run.ctx.secrets.get(&namespace, &name).await.map_err(asking("reading the password's Secret"))?;
-    let Some(found) = found.filter(|found| !found.is_going()) else {
-        return Err(Blocked::waiting(
-            reason::SECRET_NOT_FOUND,
-            format!("{path}: the Secret {namespace}/{name} does not exist"),
-        )
-        .into());
-    };
-    match found.value(&key) {
-        Some(value) if !value.is_empty() => Ok(Some(SecretValue::new(value))),
-        Some(_) | None => Err(Blocked::waiting(
-            reason::SECRET_KEY_NOT_FOUND,
-            format!("{path}: the Secret {namespace}/{name} has no key {key:?}, or it is empty"),
-        )
-        .into()),
-    }
-}
-
-fn consents(run: &Run<DatabaseUser>, target: Target<'_>, path: &str) -> Result<(), Blocked> {
-    let from = Referrer { kind: DatabaseUser::KIND, namespace: Some(&run.key.namespace) };
-    let grants = run.ctx.stores.grants_in(target.namespace);
-    consent::may_read(grants.iter().map(AsRef::as_ref), from, target, path)
-}
-
-fn may_write(run: &Run<DatabaseUser>, wanted: &OutputSecret) -> Result<(), Blocked> {
-    let target = Target { group: "", kind: "Secret", namespace: &wanted.namespace, name: &wanted.name };
-    consents(run, target, "spec.passwordSecret.secretNamespace")
-}
-
-/// Compares the password with the one that was set last.
-async fn compare(run: &Run<DatabaseUser>, inputs: &mut UserInputs) -> Result<(), Stop> {
-    let recorded = run
-        .object
-        .ownership()
-        .cloned()
-        .or_else(|| run.ctx.memory.recall(&run.key, &run.uid).and_then(|remembered| remembered.ownership));
-    let nonce = recorded.map(|ownership| ownership.nonce).unwrap_or_default();
-    let last = run.object.status.as_ref().and_then(|status| status.password_fingerprint.clone());
-    fingerprinted(run, inputs, &nonce, last.as_deref()).await
-}
-
-async fn fingerprinted(
-    run: &Run<DatabaseUser>,
-    inputs: &mut UserInputs,
-    nonce: &str,
-    last: Option<&str>,
-) -> Result<(), Stop> {
-    if let Some(password) = &inputs.password {
-        inputs.fingerprint = output::fingerprint(run, nonce, password).await?;
-        inputs.is_new = last != Some(inputs.fingerprint.as_str());
-    }
-    Ok(())
 }

@@ -16,6 +16,10 @@ stop:
 test *arguments:
     cargo xtask test {{arguments}}
 
+# Measures the operator beside bare SQL, in release builds (the first takes some minutes).
+bench:
+    cargo xtask bench
+
 # Leaves the operator in target/release/db-provision-operator and the engines' components in target/engines/.
 build:
     cargo build --release --package db-provision-operator

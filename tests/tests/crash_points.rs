@@ -15,6 +15,7 @@ mod scenario;
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
@@ -30,6 +31,7 @@ const LANES: usize = 3;
 async fn visit(scenario: Scenario, deleting: bool, at_least: usize) -> Result<()> {
     let mut first = Lane::open(scenario).await?;
     let survey = first.survey().await?;
+    println!("{scenario:?}: {survey}");
     let points = survey.points();
     let total = points.len();
     let queue = Mutex::new(VecDeque::from(points));
@@ -58,8 +60,11 @@ async fn drive(
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(point) = next else { return Ok(visited) };
+        let began = Instant::now();
         let met = lane.visit(point, deleting, survey).await;
-        visited += usize::from(met.with_context(|| format!("{scenario:?}, killed {point}"))?);
+        let met = met.with_context(|| format!("{scenario:?}, killed {point}"))?;
+        println!("{point}: {} in {:?}", if met { "met" } else { "beyond the end" }, began.elapsed());
+        visited += usize::from(met);
     }
 }
 

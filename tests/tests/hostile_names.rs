@@ -197,7 +197,7 @@ fn user_fields(text: &dyn Fn(&str) -> String, secret: &str) -> Vec<(&'static str
         ("defaultrole", json!({ "postgres": { "defaultRole": text("defaultrole") } })),
         ("valid", json!({ "postgres": { "validUntil": text("valid") } })),
         ("parameter", json!({ "postgres": { "configParameters": { text("parameter"): "1" } } })),
-        ("value", json!({ "postgres": { "configParameters": { "app.x": text("value") } } })),
+        ("value", json!({ "postgres": { "configParameters": { "application_name": text("value") } } })),
         ("path", json!({ "postgres": { "configParameters": { "search_path": text("path") } } })),
         ("memory", json!({ "postgres": { "configParameters": { "work_mem": text("memory") } } })),
         ("exclude", json!({ "passwordSecret": { "secretName": secret, "excludeChars": text("") } })),

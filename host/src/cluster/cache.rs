@@ -56,6 +56,20 @@ pub(crate) fn is_own_write(secret: &PartialObjectMeta<Secret>) -> bool {
     last_writers.peek().is_some() && last_writers.all(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER))
 }
 
+/// How many fields of the Secret are this operator's. Who removes one without setting another leaves no entry of
+/// their own, so this is the only trace of it.
+pub(crate) fn own_fields(secret: &PartialObjectMeta<Secret>) -> usize {
+    fn leaves(fields: &serde_json::Value) -> usize {
+        match fields.as_object() {
+            Some(fields) if !fields.is_empty() => fields.values().map(leaves).sum(),
+            Some(_) | None => 1,
+        }
+    }
+    let entries = secret.meta().managed_fields.iter().flatten();
+    let ours = entries.filter(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER));
+    ours.filter_map(|entry| entry.fields_v1.as_ref()).map(|fields| leaves(&fields.0)).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use crds::Database;

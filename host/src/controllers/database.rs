@@ -74,11 +74,6 @@ impl Provisioned for Database {
         }
     }
 
-    fn reads_the_cluster(&self) -> bool {
-        let from = |config: &crds::InitSqlConfig| config.config_map_ref.is_some() || config.secret_ref.is_some();
-        self.spec.init_sql.as_ref().is_some_and(from)
-    }
-
     fn spec(&self, comment: Option<String>, options: Option<String>) -> DatabaseSpec {
         DatabaseSpec { name: self.spec.name.clone(), owner: self.spec.owner.clone(), comment, options }
     }

@@ -91,11 +91,6 @@ impl Provisioned for DatabaseUser {
         Ok(())
     }
 
-    fn reads_the_cluster(&self) -> bool {
-        let named = self.spec.password_secret.as_ref().is_some_and(|secret| !secret.generate);
-        named || self.spec.existing_password_secret.is_some()
-    }
-
     fn spec(&self, comment: Option<String>, options: Option<String>) -> UserSpec {
         UserSpec {
             name: self.spec.username.clone(),

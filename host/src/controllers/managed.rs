@@ -120,7 +120,7 @@ async fn stopped<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, blocked: &
     run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = None);
     let pause = run.ctx.backoff.failed(&run.key, blocked.class);
     // No watch tells that somebody corrected a Secret of their own.
-    let pause = pause.or_else(|| (!run.deleting() && run.object.reads_the_cluster()).then_some(CAP));
+    let pause = pause.or_else(|| (!run.deleting() && run.object.names_what_nobody_watches()).then_some(CAP));
     Ok(pause.map_or_else(Action::await_change, Action::requeue))
 }
 

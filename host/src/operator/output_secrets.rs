@@ -14,7 +14,7 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt as _};
 
-use crate::cluster::cache::is_own_write;
+use crate::cluster::cache::{is_own_write, own_fields};
 use crate::errors::chain;
 
 /// How long a missing right is respected before it is asked for again.
@@ -45,12 +45,28 @@ impl OutputSecret {
 
 type Key = (String, String);
 
+/// What is kept of a Secret.
+#[derive(Debug)]
+struct Entry {
+    version: Option<String>,
+    /// How many fields are ours by the API server's account.
+    fields: usize,
+    secret: OutputSecret,
+}
+
+impl Entry {
+    /// Whether somebody else wrote last, or took away what we wrote: who only removes leaves no other trace.
+    fn is_news(&self, secret: &PartialObjectMeta<Secret>, before: Option<&Self>) -> bool {
+        !is_own_write(secret) || before.is_some_and(|before| self.fields < before.fields)
+    }
+}
+
 /// What is known of the Secrets: no more than is needed to tell what a gap in the watch hid.
 #[derive(Debug, Default)]
 struct Known {
     listed: bool,
-    all: HashMap<Key, (Option<String>, OutputSecret)>,
-    listing: HashMap<Key, (Option<String>, OutputSecret)>,
+    all: HashMap<Key, Entry>,
+    listing: HashMap<Key, Entry>,
 }
 
 impl Known {
@@ -64,10 +80,11 @@ impl Known {
             Event::InitApply(secret) => {
                 let (key, entry) = entry(secret);
                 // The first listing is no news: everything is looked at once at the beginning anyway.
+                let before = self.all.get(&key);
                 let is_news = self.listed
-                    && self.all.get(&key).is_none_or(|(version, _)| *version != entry.0)
-                    && !is_own_write(secret);
-                let news = is_news.then(|| entry.1.clone());
+                    && before.is_none_or(|before| before.version != entry.version)
+                    && entry.is_news(secret, before);
+                let news = is_news.then(|| entry.secret.clone());
                 self.listing.insert(key, entry);
                 news.into_iter().collect()
             }
@@ -75,26 +92,27 @@ impl Known {
                 let former = std::mem::replace(&mut self.all, std::mem::take(&mut self.listing));
                 self.listed = true;
                 let vanished = former.into_iter().filter(|(key, _)| !self.all.contains_key(key));
-                vanished.map(|(_, (_, secret))| secret).collect()
+                vanished.map(|(_, entry)| entry.secret).collect()
             }
             Event::Apply(secret) => {
                 let (key, entry) = entry(secret);
-                let news = (!is_own_write(secret)).then(|| entry.1.clone());
+                let news = entry.is_news(secret, self.all.get(&key)).then(|| entry.secret.clone());
                 self.all.insert(key, entry);
                 news.into_iter().collect()
             }
             Event::Delete(secret) => {
-                let (key, (_, secret)) = entry(secret);
+                let (key, entry) = entry(secret);
                 self.all.remove(&key);
-                vec![secret]
+                vec![entry.secret]
             }
         }
     }
 }
 
-fn entry(secret: &PartialObjectMeta<Secret>) -> (Key, (Option<String>, OutputSecret)) {
+fn entry(secret: &PartialObjectMeta<Secret>) -> (Key, Entry) {
     let output = OutputSecret::of(secret);
-    ((output.namespace.clone(), output.name.clone()), (secret.resource_version(), output))
+    let key = (output.namespace.clone(), output.name.clone());
+    (key, Entry { version: secret.resource_version(), fields: own_fields(secret), secret: output })
 }
 
 /// Watches until the task is dropped.
@@ -138,7 +156,7 @@ fn is_forbidden(error: &watcher::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta, Time};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, ObjectMeta, Time};
     use kube::core::PartialObjectMetaExt as _;
 
     use super::*;
@@ -177,6 +195,24 @@ mod tests {
         assert!(news(&mut known, &[Event::Apply(secret("b", "2", FIELD_MANAGER))]).is_empty());
         assert_eq!(news(&mut known, &[Event::Apply(secret("b", "3", "kubectl"))]), ["b"]);
         assert_eq!(news(&mut known, &[Event::Delete(secret("b", "4", FIELD_MANAGER))]), ["b"]);
+    }
+
+    #[test]
+    fn who_only_takes_something_away_is_noticed() {
+        let with = |version: &str, fields: serde_json::Value| {
+            let mut secret = secret("a", version, FIELD_MANAGER);
+            for entry in secret.metadata.managed_fields.iter_mut().flatten() {
+                entry.fields_v1 = Some(FieldsV1(fields.clone()));
+            }
+            secret
+        };
+        let whole = serde_json::json!({ "f:data": { ".": {}, "f:host": {}, "f:password": {} } });
+        let less = serde_json::json!({ "f:data": { ".": {}, "f:host": {} } });
+        let mut known = Known::default();
+        news(&mut known, &listing(Vec::new()));
+        assert!(news(&mut known, &[Event::Apply(with("1", less.clone()))]).is_empty());
+        assert!(news(&mut known, &[Event::Apply(with("2", whole))]).is_empty());
+        assert_eq!(news(&mut known, &[Event::Apply(with("3", less))]), ["a"]);
     }
 
     #[test]

@@ -57,9 +57,6 @@ pub(crate) trait Provisioned:
     /// Refuses what this operator does not serve, and what contradicts itself. Asks nobody.
     fn check(&self) -> Result<(), Blocked>;
 
-    /// Whether it names a Secret or a `ConfigMap` that nobody watches: what is wrong may be in there.
-    fn reads_the_cluster(&self) -> bool;
-
     /// The spec in the adapter's words.
     fn spec(&self, comment: Option<String>, options: Option<String>) -> Self::Spec;
 

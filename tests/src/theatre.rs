@@ -73,11 +73,17 @@ impl std::fmt::Debug for Shared {
 }
 
 /// Plays a scenario on every server of the world, in the ordinary setting.
+///
+/// # Panics
+/// Where the scenario fails on one of them.
 pub async fn perform(purpose: &str, scenario: impl AsyncFn(&Site) -> Result<()>) {
     perform_in(purpose, Setting::default(), scenario).await;
 }
 
 /// Plays a scenario on every server of the world, at the same time.
+///
+/// # Panics
+/// Where the scenario fails on one of them.
 #[expect(clippy::panic, reason = "this is where a scenario's failure becomes its test's")]
 pub async fn perform_in(purpose: &str, setting: Setting, scenario: impl AsyncFn(&Site) -> Result<()>) {
     let sites = match open(purpose, &setting).await {
@@ -93,6 +99,9 @@ pub async fn perform_in(purpose: &str, setting: Setting, scenario: impl AsyncFn(
 }
 
 /// Plays a scenario on one server after the other, for those that stop the operator.
+///
+/// # Panics
+/// Where the scenario fails on one of them.
 #[expect(clippy::panic, reason = "this is where a scenario's failure becomes its test's")]
 pub async fn perform_in_turn(purpose: &str, setting: Setting, scenario: impl AsyncFn(&Site) -> Result<()>) {
     let sites = match open(purpose, &setting).await {

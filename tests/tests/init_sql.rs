@@ -18,7 +18,7 @@ async fn scripted(site: &Site, stem: &str, script: Value) -> Result<(Resource, S
 /// No temporary role is left by any script.
 async fn nothing_is_left(site: &Site, database: &Resource) -> Result<()> {
     let status = database.status().await?;
-    let nonce = status["ownership"]["nonce"].as_str().context("no nonce")?.to_owned();
+    let nonce = status.pointer("/ownership/nonce").and_then(Value::as_str).context("no nonce")?;
     ensure!(!site.has_role(&format!("dbops_script_{nonce}")).await?, "the temporary role is still there");
     ensure!(!site.has_database(&format!("dbops_{nonce}")).await?, "the unfinished database is still there");
     Ok(())

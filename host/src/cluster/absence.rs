@@ -10,6 +10,12 @@ pub(crate) fn is_absence(status: &Status, name: &str) -> bool {
         && status.details.as_ref().is_some_and(|details| details.name == name)
 }
 
+/// Whether an object of this name can exist in this namespace at all. Asked before a name that a user wrote becomes
+/// part of a request's path, where a slash or a question mark would lead to another object.
+pub(crate) fn can_exist(namespace: &str, name: &str) -> bool {
+    planning::names::is_subdomain(namespace) && planning::names::is_subdomain(name)
+}
+
 /// The object, or its positive absence.
 pub(crate) fn present_or_absent<K>(result: Result<K, kube::Error>, name: &str) -> Result<Option<K>, kube::Error> {
     match result {
@@ -24,6 +30,14 @@ mod tests {
     use kube::core::response::StatusDetails;
 
     use super::*;
+
+    #[test]
+    fn a_name_that_would_lead_elsewhere_is_nobodys() {
+        assert!(can_exist("team", "app.credentials-1"));
+        for name in ["../../b/secrets/x", "x/status", "x?watch=true", "x%2fy", "X", "", ".", ".."] {
+            assert!(!can_exist("team", name) && !can_exist(name, "app"), "{name}");
+        }
+    }
 
     fn not_found(name: Option<&str>) -> kube::Error {
         let mut status = Status::failure("not found", "NotFound").with_code(404);

@@ -16,7 +16,7 @@ use kube::{Api, Client};
 use serde_json::{Map, Value, json};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::cluster::absence::{is_absence, present_or_absent};
+use crate::cluster::absence::{can_exist, is_absence, present_or_absent};
 use crate::errors::{Class, Classified, class_of_kube};
 use crate::telemetry::reconcile::mark_changed;
 
@@ -165,6 +165,9 @@ impl Secrets {
 
     /// The Secret of this name; none where it positively does not exist.
     pub async fn get(&self, namespace: &str, name: &str) -> Result<Option<FoundSecret>, SecretError> {
+        if !can_exist(namespace, name) {
+            return Ok(None);
+        }
         let found = self.api(namespace).get(name).await;
         match present_or_absent(found, name) {
             Ok(found) => Ok(found.map(FoundSecret::take)),

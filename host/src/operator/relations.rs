@@ -21,7 +21,8 @@ use crate::operator::output_secrets::OutputSecret;
 use crate::operator::triggers::Triggers;
 
 /// Reasons that another resource of the same instance may remove.
-const WAITS_FOR_ANOTHER: [&str; 3] = [reason::DEPENDENCY_MISSING, reason::CONSENT_MISSING, reason::CONFLICT];
+const WAITS_FOR_ANOTHER: [&str; 4] =
+    [reason::DEPENDENCY_MISSING, reason::CONSENT_MISSING, reason::CONFLICT, reason::OWNERSHIP_BLOCKS];
 
 /// What is told when an object is gone.
 pub(crate) type Forget = Arc<dyn Fn(&ObjectKey) + Send + Sync>;

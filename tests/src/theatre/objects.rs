@@ -21,7 +21,7 @@ pub struct Resource {
     pub name: String,
     /// Its namespace.
     pub namespace: String,
-    resource: ApiResource,
+    type_: ApiResource,
     api: Api<DynamicObject>,
     shared: Arc<Shared>,
 }
@@ -29,7 +29,7 @@ pub struct Resource {
 impl Resource {
     pub(super) fn new(shared: &Arc<Shared>, resource: ApiResource, namespace: &str, name: &str) -> Self {
         let api = Api::namespaced_with(shared.client.clone(), namespace, &resource);
-        Self { name: name.to_owned(), namespace: namespace.to_owned(), resource, api, shared: Arc::clone(shared) }
+        Self { name: name.to_owned(), namespace: namespace.to_owned(), type_: resource, api, shared: Arc::clone(shared) }
     }
 
     /// Creates it with the partition's label.
@@ -49,7 +49,7 @@ impl Resource {
             "name": self.name, "namespace": self.namespace, "labels": labels, "annotations": annotations,
         });
         let object: DynamicObject = serde_json::from_value(json!({
-            "apiVersion": self.resource.api_version, "kind": self.resource.kind, "metadata": metadata, "spec": spec,
+            "apiVersion": self.type_.api_version, "kind": self.type_.kind, "metadata": metadata, "spec": spec,
         }))
         .context("compose a resource")?;
         let parameters = PatchParams {
@@ -109,7 +109,7 @@ impl Resource {
             let object = self.get().await?;
             let status = object.data.get("status").cloned().unwrap_or_default();
             let conditions = status.pointer("/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-            let found = conditions.iter().find(|condition| condition["type"] == type_);
+            let found = conditions.iter().find(|condition| condition.get("type").is_some_and(|found| found == type_));
             let Some(found) = found else { bail!("there is no condition {type_} in {status}") };
             ensure!(
                 found["observedGeneration"].as_i64() == object.metadata.generation,
@@ -125,14 +125,8 @@ impl Resource {
     pub async fn ready(&self) -> Result<Value> {
         use crds::names::{condition, reason};
         let (status, _) = self.shows(condition::READY, "True", reason::RECONCILE_SUCCESS).await?;
-        for type_ in [condition::ACCEPTED, condition::SYNCED] {
-            self.shows(
-                type_,
-                "True",
-                if type_ == condition::ACCEPTED { reason::ACCEPTED } else { reason::RECONCILE_SUCCESS },
-            )
-            .await?;
-        }
+        self.shows(condition::ACCEPTED, "True", reason::ACCEPTED).await?;
+        self.shows(condition::SYNCED, "True", reason::RECONCILE_SUCCESS).await?;
         Ok(status)
     }
 
@@ -140,7 +134,8 @@ impl Resource {
     pub async fn refused(&self, reason: &str) -> Result<String> {
         let (status, message) = self.shows(crds::names::condition::ACCEPTED, "False", reason).await?;
         self.shows(crds::names::condition::READY, "False", reason).await?;
-        ensure!(status["phase"] == "Failed", "a refused resource is in phase {}", status["phase"]);
+        let phase = status.pointer("/phase").and_then(Value::as_str).unwrap_or_default();
+        ensure!(phase == "Failed", "a refused resource is in phase {phase:?}");
         Ok(message)
     }
 
@@ -191,6 +186,6 @@ impl Resource {
 
 impl std::fmt::Display for Resource {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} {}/{}", self.resource.kind, self.namespace, self.name)
+        write!(formatter, "{} {}/{}", self.type_.kind, self.namespace, self.name)
     }
 }

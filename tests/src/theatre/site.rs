@@ -104,6 +104,7 @@ impl Site {
     }
 
     /// The spec of a `Database` of this site that may be deleted, with `more` in it.
+    #[expect(clippy::needless_pass_by_value, reason = "every caller makes it in place")]
     pub fn database_spec(&self, name: &str, more: Value) -> Value {
         let mut spec =
             json!({ "instanceRef": { "name": self.instance.name }, "name": name, "deletionProtection": false });
@@ -112,6 +113,7 @@ impl Site {
     }
 
     /// The spec of a `DatabaseUser` of this site, with `more` in it.
+    #[expect(clippy::needless_pass_by_value, reason = "every caller makes it in place")]
     pub fn user_spec(&self, username: &str, more: Value) -> Value {
         let mut spec = json!({ "instanceRef": { "name": self.instance.name }, "username": username });
         merge(&mut spec, &more);

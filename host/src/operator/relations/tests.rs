@@ -131,6 +131,15 @@ fn who_waits_for_another_resource_is_looked_at_when_one_moves() {
 }
 
 #[test]
+fn a_user_who_owned_a_database_is_looked_at_when_it_is_gone() {
+    let mut story = Story::usual();
+    let waiting = user("team-b", &json!({}), &blocked(reason::OWNERSHIP_BLOCKS));
+    story.writers.users.apply_watcher_event(&Event::Apply(waiting));
+    story.relations.database(&Change::Gone(Arc::new(database("team-a", &json!({}), &json!(null)))));
+    assert_eq!(story.queued(), ["user team-b/app"]);
+}
+
+#[test]
 fn who_waits_for_a_server_is_not_disturbed_by_its_siblings() {
     let mut story = Story::usual();
     let waiting = user("team-b", &json!({}), &blocked(reason::INSTANCE_NOT_READY));

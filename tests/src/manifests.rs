@@ -1,5 +1,7 @@
 //! Manifests of the tests, with nothing stated that a test does not state itself.
 
+#![expect(clippy::needless_pass_by_value, reason = "manifests are written where they are used, once")]
+
 use crds::names::annotation;
 use serde_json::{Value, json};
 use testkit::postgres::PostgresEndpoint;

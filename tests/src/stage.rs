@@ -122,8 +122,10 @@ impl Stage {
     fn completed(&self, mut object: Value) -> Result<(Subject, Value)> {
         let kind = object.get("kind").and_then(Value::as_str).context("an object states no kind")?.to_owned();
         let mut subject = Subject::new(&kind, "")?;
+        let fields = object.as_object_mut().context("a manifest is no object")?;
+        fields.insert("apiVersion".to_owned(), json!(subject.api_version()));
         let metadata =
-            object.get_mut("metadata").and_then(Value::as_object_mut).context("an object has no metadata")?;
+            fields.get_mut("metadata").and_then(Value::as_object_mut).context("an object has no metadata")?;
         metadata.get("name").and_then(Value::as_str).context("an object has no name")?.clone_into(&mut subject.name);
         if subject.is_namespaced() {
             let namespace = metadata.entry("namespace").or_insert_with(|| json!(self.name()));
@@ -135,7 +137,6 @@ impl Stage {
                 labels.entry(label::OPERATOR_INSTANCE_ID).or_insert_with(|| json!(self.name()));
             }
         }
-        object["apiVersion"] = json!(subject.api_version());
         Ok((subject, object))
     }
 

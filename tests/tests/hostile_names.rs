@@ -216,7 +216,10 @@ async fn settled(resource: &Resource) -> Result<bool> {
             let is_ready = |one: &&Value| one.get("type").is_some_and(|found| found == condition::READY);
             let ready = conditions.iter().find(is_ready).context("no verdict yet")?;
             let transient = [reason::CREATING, reason::RECONCILING, reason::INSTANCE_NOT_READY];
-            ensure!(!transient.iter().any(|one| ready.get("reason").is_some_and(|found| found == one)), "still {ready}");
+            ensure!(
+                !transient.iter().any(|one| ready.get("reason").is_some_and(|found| found == one)),
+                "still {ready}"
+            );
             Ok(ready.get("status").is_some_and(|found| found == "True"))
         })
         .await

@@ -26,7 +26,7 @@ async fn it_is_alive_at_once_and_ready_only_with_engines_loaded_and_caches_synce
         proxy.at_request(verb, "databases", 1, Moment::Before, Fault::Delay(Duration::from_secs(12)));
     }
     let mut options = stage.options();
-    options.kubeconfig = proxy.cluster()?.kubeconfig_path().to_owned();
+    proxy.cluster()?.kubeconfig_path().clone_into(&mut options.kubeconfig);
     // Compiled anew, which takes long enough to be seen.
     options.environment.clear();
     let operator = Operator::launch(options)?;

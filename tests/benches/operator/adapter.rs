@@ -79,7 +79,7 @@ fn binding(server: &PostgresEndpoint) -> Result<Binding> {
             statement_timeout_ms: 60_000,
         },
         limits: Limits::default(),
-        idle: Duration::from_secs(60),
+        idle: Duration::from_mins(1),
     })
 }
 

@@ -18,7 +18,7 @@ use testkit::postgres::PostgresEndpoint;
 const NAMESPACE: &str = "fleet";
 /// As many requests at once as `kubectl apply` of a large folder would have, and some more.
 const AT_ONCE: usize = 16;
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What a fleet is made of.
 #[derive(Clone, Copy, Debug)]

@@ -105,7 +105,7 @@ impl Seen {
         let mut text = format!("[{phase}]");
         for name in ["Accepted", "Synced", "Ready", "Connected", "Healthy"] {
             if let Some(Said { status, reason, message }) = self.condition(name) {
-                text.push_str(&format!(" {name}={status}/{reason}: {message};"));
+                text = format!("{text} {name}={status}/{reason}: {message};");
             }
         }
         text

@@ -29,7 +29,13 @@ pub struct Resource {
 impl Resource {
     pub(super) fn new(shared: &Arc<Shared>, resource: ApiResource, namespace: &str, name: &str) -> Self {
         let api = Api::namespaced_with(shared.client.clone(), namespace, &resource);
-        Self { name: name.to_owned(), namespace: namespace.to_owned(), type_: resource, api, shared: Arc::clone(shared) }
+        Self {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            type_: resource,
+            api,
+            shared: Arc::clone(shared),
+        }
     }
 
     /// Creates it with the partition's label.

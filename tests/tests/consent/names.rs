@@ -71,11 +71,11 @@ async fn a_role_of_another_namespace_is_named_only_with_its_consent_and_nobody_l
     two.until(&Subject::user("lender"), ready()).await?;
     two.server.query("postgres", "CREATE ROLE by_hand").await?;
 
-    let owned = |name: &str, owner: &str| with(database(name, name), json!({ "spec": { "owner": owner } }));
+    let of_owner = |name: &str, owner: &str| with(database(name, name), json!({ "spec": { "owner": owner } }));
     let cases = [("managed", "lender"), ("unmanaged", "by_hand"), ("absent", "nobody_at_all")];
     let mut told = Vec::new();
     for (case, role) in cases {
-        two.put_there(owned(case, role)).await?;
+        two.put_there(of_owner(case, role)).await?;
         two.put_there(member_of(case, role)).await?;
         for (subject, path) in [(Subject::database(case), "spec.owner"), (Subject::user(case), "inRoles")] {
             let refused = becomes("Accepted", "False", reason::CONSENT_MISSING).saying(path);
@@ -95,8 +95,7 @@ async fn a_role_of_another_namespace_is_named_only_with_its_consent_and_nobody_l
     let from = json!({ "kind": "Database", "namespace": two.other });
     let to = json!({ "group": GROUP, "kind": "DatabaseUser", "name": "lender" });
     two.stage.put(grant("lend", from, to)).await?;
-    let managed = Subject::database("managed").inside(&two.other);
-    two.until(&managed, ready()).await?;
+    two.until(&Subject::database("managed").inside(&two.other), ready()).await?;
     let owner = "SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = 'managed'";
     ensure!(two.server.query_cell("postgres", owner).await?.as_deref() == Some("lender"));
     two.until(&Subject::user("managed").inside(&two.other), becomes("Accepted", "False", reason::CONSENT_MISSING))

@@ -22,7 +22,7 @@ pub(crate) fn consent_to_cluster(secret: &str) -> Value {
 async fn watched(stage: &Stage) -> Result<(ApiProxy, Operator)> {
     let proxy = ApiProxy::start(stage.namespace().cluster()).await?;
     let mut options = stage.options();
-    options.kubeconfig = proxy.cluster()?.kubeconfig_path().to_owned();
+    proxy.cluster()?.kubeconfig_path().clone_into(&mut options.kubeconfig);
     Ok((proxy, Operator::start(options).await?))
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn subjects() -> [Subject; 4] {
 }
 
 /// The password that the scenario's user is given in a round.
-pub(crate) fn password(round: u32) -> String {
+fn password(round: u32) -> String {
     format!("given-password-{round}")
 }
 
@@ -96,6 +96,8 @@ fn manifests(round: u32) -> [Value; 3] {
         "existingPasswordSecret": { "name": "given", "key": "word" },
         "postgres": { "inRoles": ["crash_app"], "connectionLimit": limit },
     } });
+    // The script may run twice: a kill between its last statement and the status that records it runs it once more,
+    // so a script has to be written for that.
     let orders = json!({ "spec": {
         "owner": "crash_app",
         "initSQL": { "inline": ["CREATE TABLE IF NOT EXISTS orders (a int)"] },

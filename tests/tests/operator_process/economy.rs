@@ -28,7 +28,7 @@ impl Watched {
         let sessions = TcpProxy::start(SocketAddr::from(([127, 0, 0, 1], server.port)), Protocol::Postgres).await?;
         let api = ApiProxy::start(stage.namespace().cluster()).await?;
         let mut options = stage.options();
-        options.kubeconfig = api.cluster()?.kubeconfig_path().to_owned();
+        api.cluster()?.kubeconfig_path().clone_into(&mut options.kubeconfig);
         let operator = Operator::start(options).await?;
         let mut through: PostgresEndpoint = (*server).clone();
         through.port = sessions.address().port();
@@ -74,7 +74,7 @@ async fn nothing_is_written_while_nothing_changes_nor_at_a_restart() -> Result<(
     // The last to be looked at: it is Ready all the time, so the metric tells that all were.
     watched
         .stage
-        .eventually("everything was looked at", Duration::from_secs(60), &watched.operator, async || {
+        .eventually("everything was looked at", Duration::from_mins(1), &watched.operator, async || {
             let metrics = watched.operator.metrics().await?;
             for kind in ["DatabaseUser", "Database"] {
                 let line = metrics.lines().find(|line| {

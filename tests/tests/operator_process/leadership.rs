@@ -19,7 +19,7 @@ const LEASE: &str = "db-provision-operator.dbops.dbprovision.io";
 async fn replica(stage: &Stage) -> Result<(ApiProxy, Operator)> {
     let proxy = ApiProxy::start(stage.namespace().cluster()).await?;
     let mut options = stage.options();
-    options.kubeconfig = proxy.cluster()?.kubeconfig_path().to_owned();
+    proxy.cluster()?.kubeconfig_path().clone_into(&mut options.kubeconfig);
     options.leader_elect = true;
     options.arguments.push(format!("--leader-elect-namespace={}", stage.name()));
     let operator = Operator::start(options).await?;

@@ -26,7 +26,7 @@ async fn rows_hold(purpose: &str, server: &PostgresServer, rows: &[Row], ours: &
         let (name, mode, authority, _) = row;
         let mut tls = json!({ "enabled": true, "mode": mode });
         if let Some(authority) = authority {
-            tls["secretRef"] = json!({ "name": authority });
+            tls = with(tls, json!({ "secretRef": json!({ "name": authority }) }));
         }
         let shared = json!({ "spec": { "connection": { "secretRef": { "name": "shared" } } } });
         with_tls(with(instance(name, server), shared), &tls)

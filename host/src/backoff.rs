@@ -53,7 +53,8 @@ impl Backoff {
     }
 
     /// How often the object failed since its last success.
-    pub fn failures(&self, key: &ObjectKey) -> u32 {
+    #[cfg(test)]
+    fn failures(&self, key: &ObjectKey) -> u32 {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).get(key).map_or(0, |entry| entry.count)
     }
 }

@@ -16,6 +16,7 @@ pub fn parse<T: DeserializeOwned + Default>(block: Option<&str>) -> Result<T> {
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = match error.path().to_string().as_str() {
             "." => "options".to_owned(),
+            index if index.starts_with('[') => format!("options{index}"),
             inside => format!("options.{inside}"),
         };
         // serde_json adds its position in the text, which means nothing to a person who wrote YAML.
@@ -55,7 +56,7 @@ mod tests {
     fn a_problem_is_named_by_its_path() {
         assert_eq!(path_of(r#"{"limits":[{"count":1},{"count":-1}]}"#), "options.limits[1].count");
         assert_eq!(path_of(r#"{"limits":[{"count":1,"more":2}]}"#), "options.limits[0].more");
-        assert_eq!(path_of("[1]").split('[').next(), Some("options"));
+        assert_eq!(path_of("[1]"), "options[0]");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use testkit::postgres::PostgresEndpoint;
 
 /// Names and attributes, sorted.
@@ -61,6 +61,13 @@ impl Catalogue {
             }
         }
         Ok(Self { roles, databases, contents })
+    }
+
+    /// Fails, telling what is there, unless there is nothing whose name contains `word`.
+    pub async fn expect_nothing(server: &PostgresEndpoint, word: &str) -> Result<()> {
+        let found = Self::read(server, word).await?;
+        ensure!(found.is_empty(), "on the server is still {found:#?}");
+        Ok(())
     }
 
     /// Whether there is nothing.

@@ -79,7 +79,7 @@ async fn an_instance_serves_other_namespaces_by_name_or_label_only() -> Result<(
     // What was made may go in any case: deletion needs no consent.
     stage.delete(&app).await?;
     stage.until_gone(&operator, &app).await?;
-    ensure!(Catalogue::read(server, &word).await?.is_empty());
+    Catalogue::expect_nothing(server, &word).await?;
     Ok(())
 }
 
@@ -125,6 +125,6 @@ async fn a_cluster_instance_serves_all_namespaces_until_it_names_some() -> Resul
         stage.until_gone(&operator, dependent).await?;
     }
     stage.until_gone(&operator, &subject).await?;
-    ensure!(Catalogue::read(server, &word).await?.is_empty());
+    Catalogue::expect_nothing(server, &word).await?;
     Ok(())
 }

@@ -82,7 +82,7 @@ async fn a_creation_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_password_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::Password, false, 40).await
+    visit(Scenario::Password, false, 26).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,7 +63,7 @@ async fn deletion_protection_holds_every_kind_until_it_is_off_or_forced() -> Res
     for subject in all {
         stage.until_gone(&operator, subject).await?;
     }
-    ensure!(Catalogue::read(server, &word).await?.is_empty());
+    Catalogue::expect_nothing(server, &word).await?;
     Ok(())
 }
 
@@ -96,7 +96,7 @@ async fn an_instance_waits_for_its_dependents_and_names_them() -> Result<()> {
     stage.delete(&orders).await?;
     stage.until_gone(&operator, &orders).await?;
     stage.until_gone(&operator, &main).await?;
-    ensure!(Catalogue::read(server, &word).await?.is_empty());
+    Catalogue::expect_nothing(server, &word).await?;
     Ok(())
 }
 
@@ -148,7 +148,7 @@ async fn a_forced_deletion_takes_dependents_along_only_with_the_hash_of_their_na
     for subject in [&main, &orders, &app, &guest, &Subject::user("late")] {
         stage.until_gone(&operator, subject).await?;
     }
-    ensure!(Catalogue::read(server, &word).await?.is_empty());
+    Catalogue::expect_nothing(server, &word).await?;
     Ok(())
 }
 
@@ -231,6 +231,6 @@ async fn a_snapshot_that_cannot_be_taken_keeps_the_database() -> Result<()> {
     ensure!(Catalogue::read(server, &word).await?.databases.len() == 1);
     stage.change(&orders, json!({ "spec": { "deletionPolicy": "Delete" } })).await?;
     stage.until_gone(&operator, &orders).await?;
-    ensure!(Catalogue::read(server, &word).await?.is_empty());
+    Catalogue::expect_nothing(server, &word).await?;
     Ok(())
 }

@@ -99,10 +99,19 @@ pub(crate) fn bench() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Cargo, in this workspace.
+/// Cargo, in this workspace, with the environment that a person's shell would give it.
+///
+/// What the outer cargo says about this package goes: build scripts that watch such variables would run again, and
+/// take half of the dependencies along, whenever a person and this program build by turns.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace::root());
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 

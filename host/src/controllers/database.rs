@@ -174,6 +174,10 @@ impl Provisioned for Database {
         script::run(run, bound, session, script, owner.as_deref(), draft).await
     }
 
+    fn waits_its_turn(_run: &Run<Self>, _recorded: &Ownership) -> bool {
+        false
+    }
+
     async fn release(
         _: &Run<Self>,
         _: &mut Session,

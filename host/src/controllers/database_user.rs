@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crds::names::{finalizer, reason};
 use crds::{
-    DatabaseUser, DatabaseUserStatus, InstanceId, Managed as _, Ownership, OwnershipBlockStatus, SecretInfo, Time,
-    UserInfo,
+    DatabaseUser, DatabaseUserStatus, InstanceId, Managed as _, Ownership, OwnershipBlockStatus, ResourcePhase,
+    SecretInfo, Time, UserInfo,
 };
 use kube::runtime::controller::Action;
 use planning::output_secret::OutputSecret;
@@ -238,6 +238,17 @@ impl Provisioned for DatabaseUser {
             phase: "Ready".to_owned(),
         });
         Ok(())
+    }
+
+    /// A database that this user owns; one whose deletion waits for a person is not on its way.
+    fn waits_its_turn(run: &Run<Self>, recorded: &Ownership) -> bool {
+        run.ctx.stores.databases_of(&recorded.instance).iter().any(|database| {
+            let waits_for_a_person =
+                database.status.as_ref().is_some_and(|status| status.phase == Some(ResourcePhase::PendingDeletion));
+            database.metadata.deletion_timestamp.is_some()
+                && !waits_for_a_person
+                && database.spec.owner.as_ref() == Some(&recorded.name)
+        })
     }
 
     async fn release(

@@ -18,6 +18,8 @@ pub struct Remembered {
     pub ownership: Option<Ownership>,
     /// What the last full look at the server was about, and when it was.
     pub looked: Option<Look>,
+    /// When its deletion failed first.
+    pub undeletable: Option<Timestamp>,
 }
 
 /// A full look at the server that found everything in order, or reported what is not.

@@ -69,6 +69,6 @@ async fn a_paused_resource_is_neither_changed_nor_deleted_and_goes_on_at_once() 
             })
             .await?;
     }
-    ensure!(Catalogue::read(server, &word).await?.is_empty());
+    Catalogue::expect_nothing(server, &word).await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crds::names::annotation;
 use crds::{DeletionPolicy, InstanceStatus};
 use kube::ResourceExt as _;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ObjectMeta, Patch, PatchParams};
 use planning::deletion::{self, Deletion, Request};
 use planning::{Blocked, Class};
 use serde_json::json;
@@ -23,14 +23,28 @@ pub(super) async fn run<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) 
         Some(namespace) if own.as_ref() != Some(&namespace) => format!("{kind}/{namespace}/{name}"),
         Some(_) | None => format!("{kind}/{name}"),
     };
-    let children = databases
+    let force = forced(run);
+    // What is going for good already needs nobody's word any more.
+    let counts = |meta: &ObjectMeta| !(force && meta.deletion_timestamp.is_some() && is_forced(meta));
+    let children: Vec<_> = databases
         .iter()
+        .filter(|database| counts(&database.metadata))
         .map(|database| child("Database", database.namespace(), database.name_any()))
-        .chain(users.iter().map(|user| child("DatabaseUser", user.namespace(), user.name_any())))
+        .chain(
+            users
+                .iter()
+                .filter(|user| counts(&user.metadata))
+                .map(|user| child("DatabaseUser", user.namespace(), user.name_any())),
+        )
         .collect();
+    let remaining = databases.len() + users.len();
+    if children.is_empty() && remaining > 0 {
+        draft.deletion_confirmation = None;
+        return Err(cascading(remaining).into());
+    }
     let request = Request {
         protected: run.object.instance_spec().deletion_protection,
-        force: forced(run),
+        force,
         confirmation: run.annotation(annotation::CONFIRM_FORCE_DELETE).map(ToOwned::to_owned),
         policy: DeletionPolicy::Retain,
         children,
@@ -42,29 +56,36 @@ pub(super) async fn run<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) 
             Err(blocked.into())
         }
         Deletion::Cascade => {
-            let remaining = databases.len() + users.len();
-            // Users first: they may own what is in the databases, and own nothing once it was handed over.
-            for user in &users {
-                take_along(run, user.as_ref()).await?;
-            }
+            // Databases first: their owners wait for them.
             for database in &databases {
                 take_along(run, database.as_ref()).await?;
             }
+            for user in &users {
+                take_along(run, user.as_ref()).await?;
+            }
             draft.deletion_confirmation = None;
-            Err(Blocked::failed(
-                crds::names::reason::CASCADE_DELETING,
-                format!("{remaining} resources of the instance are being deleted first"),
-                Class::Waiting,
-            )
-            .into())
+            Err(cascading(remaining).into())
         }
         Deletion::Release | Deletion::Drop => Ok(Done::Released),
     }
 }
 
+fn cascading(remaining: usize) -> Blocked {
+    Blocked::failed(
+        crds::names::reason::CASCADE_DELETING,
+        format!("{remaining} resources of the instance are being deleted first"),
+        Class::Waiting,
+    )
+}
+
+fn is_forced(meta: &ObjectMeta) -> bool {
+    let annotations = meta.annotations.as_ref();
+    annotations.and_then(|all| all.get(annotation::FORCE_DELETE)).is_some_and(|value| value == annotation::TRUE)
+}
+
 /// Deletes one resource for good: whoever confirmed the cascade saw its name.
 async fn take_along<I: Connected, K: Ours>(run: &Run<I>, child: &K) -> Result<(), Stop> {
-    if child.annotations().get(annotation::FORCE_DELETE).map(String::as_str) != Some(annotation::TRUE) {
+    if !is_forced(child.meta()) {
         let body = json!({ "metadata": {
             "uid": child.uid(),
             "annotations": { annotation::FORCE_DELETE: annotation::TRUE },

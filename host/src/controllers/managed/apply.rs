@@ -112,10 +112,10 @@ fn seen_lately<K: Provisioned>(run: &Run<K>, bound: &Bound, look: &Look) -> Opti
     Some(until_next(run, bound, left))
 }
 
-/// Until the next look at the server, or at what nobody watches: Secrets that a resource names are read again at the
-/// instance's health interval, and where the output Secrets are not watched, they are too.
+/// Until the next look at the server, or at what nobody watches: Secrets that a resource names and labels that admit
+/// its namespace are read again at the instance's health interval; so are output Secrets where they are not watched.
 fn until_next<K: Provisioned>(run: &Run<K>, bound: &Bound, look: Duration) -> Duration {
-    if run.object.names_what_nobody_watches() || !run.ctx.config.watch_output_secrets {
+    if run.object.names_what_nobody_watches() || bound.by_label || !run.ctx.config.watch_output_secrets {
         let interval = bound.spec().health_check_in_effect().interval_seconds;
         return look.min(Duration::from_secs(u64::from(interval)));
     }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crds::names::{annotation, reason};
 use crds::{DeletionPolicy, Ownership};
+use jiff::SignedDuration;
 use kube::ResourceExt as _;
 use planning::claim::{self, Claim};
 use planning::deletion::{self, Deletion, Request};
@@ -54,7 +55,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
         (Deletion::Cascade | Deletion::Release, _) | (Deletion::Drop, None) => released(run, draft).await,
         (Deletion::Drop, Some(recorded)) => match remove(run, draft, &recorded, force).await {
             Ok(()) => released(run, draft).await,
-            Err(Stop::Blocked(blocked)) if force && is_hopeless(run, &blocked) => {
+            Err(Stop::Blocked(blocked)) if is_hopeless(run, &blocked, &recorded) && force => {
                 let text = format!("left behind on the server, because deletion was forced: {}", blocked.message);
                 run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text).await;
                 released(run, draft).await
@@ -64,13 +65,18 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     }
 }
 
-/// What may pass by itself is tried so often before a forced deletion leaves something behind.
-const TRIES: u32 = 3;
+/// What may pass by itself is tried so long before a forced deletion leaves something behind: an instance that is
+/// not connected yet, a database that is dropped a moment before its owner can be.
+const FORCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-fn is_hopeless<K: Provisioned>(run: &Run<K>, blocked: &Blocked) -> bool {
+fn is_hopeless<K: Provisioned>(run: &Run<K>, blocked: &Blocked, recorded: &Ownership) -> bool {
+    let mut since = run.now;
+    run.ctx.memory.note(&run.key, &run.uid, |remembered| since = *remembered.undeletable.get_or_insert(run.now));
     match blocked.class {
-        Class::Transient | Class::Guest => run.ctx.backoff.failures(&run.key) >= TRIES,
-        Class::Invalid | Class::Waiting | Class::Refused | Class::Bug => true,
+        Class::Transient | Class::Guest | Class::Waiting => {
+            run.now.duration_since(since) >= FORCED_AFTER && !K::waits_its_turn(run, recorded)
+        }
+        Class::Invalid | Class::Refused | Class::Bug => true,
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Bound {
     pub(crate) block: String,
     /// The field of the resource that holds the object's name.
     pub(crate) name_field: &'static str,
+    /// It serves this namespace for the namespace's labels, which nobody watches.
+    pub(crate) by_label: bool,
 }
 
 impl Bound {
@@ -63,7 +65,8 @@ pub(super) async fn bound<K: Provisioned>(run: &Run<K>) -> Result<Bound, Stop> {
     let namespace = run.key.namespace.as_str();
     let found = run.ctx.stores.instance(&id);
     let allowed = found.as_ref().and_then(|instance| instance.instance_spec().allowed_namespaces.clone());
-    let labels = if consent::needs_labels(&id, allowed.as_ref(), namespace) {
+    let by_label = consent::needs_labels(&id, allowed.as_ref(), namespace);
+    let labels = if by_label {
         let facts = run.ctx.namespaces.get(namespace).await.map_err(asking("reading the labels of the namespace"))?;
         facts.map(|facts| facts.labels.clone()).unwrap_or_default()
     } else {
@@ -85,6 +88,7 @@ pub(super) async fn bound<K: Provisioned>(run: &Run<K>) -> Result<Bound, Stop> {
         engine,
         block,
         name_field: K::NAME_FIELD,
+        by_label,
         id,
     })
 }

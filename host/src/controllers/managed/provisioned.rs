@@ -155,6 +155,9 @@ pub(crate) trait Provisioned:
     /// After the object is gone: leftovers on the server.
     fn clean_up(session: &mut Session, mark: Mark) -> impl Future<Output = Result<(), CallError>> + Send;
 
+    /// Whether other resources that are being deleted have to go before this one can, and are still on their way.
+    fn waits_its_turn(run: &Run<Self>, recorded: &Ownership) -> bool;
+
     /// Before the resource is gone, whatever became of its object: leftovers in the cluster.
     fn let_go(run: &Run<Self>, draft: &Self::Status) -> impl Future<Output = Result<(), Stop>> + Send;
 

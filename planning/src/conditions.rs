@@ -40,6 +40,15 @@ pub fn all_well(message: &str) -> Vec<Verdict> {
     ]
 }
 
+/// The three conditions of a resource that serves its users, while the server differs from its spec.
+pub fn drifted(message: &str) -> Vec<Verdict> {
+    vec![
+        Verdict::new(condition::ACCEPTED, true, reason::ACCEPTED, "the spec can be served"),
+        Verdict::new(condition::SYNCED, false, reason::DRIFT_DETECTED, message),
+        Verdict::new(condition::READY, true, reason::RECONCILE_SUCCESS, message),
+    ]
+}
+
 /// The three conditions of a resource that was stopped.
 pub fn stopped(blocked: &Blocked) -> Vec<Verdict> {
     let Blocked { gate, reason, message, class: _, about_the_instance: _ } = blocked;

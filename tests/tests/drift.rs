@@ -1,7 +1,7 @@
 //! What happens where a server differs from an unchanged spec: ignored, reported or repaired, as the policy says.
 
 use anyhow::ensure;
-use crds::names::annotation;
+use crds::names::{annotation, reason};
 use dbprovision_tests::theatre::{Setting, Site, literal, perform, perform_in};
 use serde_json::{Value, json};
 
@@ -80,6 +80,8 @@ async fn drift_is_detected_with_its_difference_and_left_alone_until_the_spec_cha
         site.rows("postgres", &format!("ALTER DATABASE {name} CONNECTION LIMIT 6")).await?;
         site.rows(&name, "DROP SCHEMA app; DROP EXTENSION hstore").await?;
         database.status_has("/drift/detected", &json!(true)).await?;
+        database.shows("Synced", "False", reason::DRIFT_DETECTED).await?;
+        database.shows("Ready", "True", reason::RECONCILE_SUCCESS).await?;
         let drift = database.status().await?["drift"].clone();
         let diffs = drift["diffs"].as_array().cloned().unwrap_or_default();
         let of = |field: &str| diffs.iter().find(|diff| diff["field"] == field).cloned().unwrap_or_default();

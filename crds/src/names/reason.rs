@@ -22,14 +22,8 @@ pub const RECONCILING: &str = "Reconciling";
 /// The object is being created.
 pub const CREATING: &str = "Creating";
 
-/// The object is being deleted.
-pub const DELETING: &str = "Deleting";
-
 /// Dependents are being deleted first.
 pub const CASCADE_DELETING: &str = "CascadeDeleting";
-
-/// An annotation asks to leave the resource alone.
-pub const PAUSED: &str = "Paused";
 
 // Of a spec that cannot be served as it is.
 

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crds::names::reason;
+
 /// Where an engine came from. The order is that of precedence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId {
@@ -53,6 +55,16 @@ pub enum FindEngineError {
         /// Why.
         reason: String,
     },
+}
+
+impl FindEngineError {
+    /// The reason of the condition that says so.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unknown { name: _, known: _ } => reason::UNKNOWN_ENGINE,
+            Self::Unavailable { name: _, reason: _ } => reason::ENGINE_REFUSED,
+        }
+    }
 }
 
 fn listed(known: &[String]) -> String {

@@ -22,7 +22,7 @@ async fn a_broken_component_is_reported_and_the_others_go_on() -> Result<()> {
     stage.put_all([credentials("main-admin", server), instance("main", server)]).await?;
     stage.put_all([credentials("broken-admin", server), with(instance("broken", server), mysql)]).await?;
     stage.until(&operator, &Subject::instance("main"), ready()).await?;
-    let wanted = becomes("Ready", "False", reason::UNKNOWN_ENGINE).saying("mysql");
+    let wanted = becomes("Ready", "False", reason::ENGINE_REFUSED).saying("mysql");
     stage.until(&operator, &Subject::instance("broken"), wanted).await?;
     let metrics = operator.metrics().await?;
     ensure!(

@@ -36,11 +36,8 @@ pub(super) struct Prepared {
 /// Prepares the binding, or says what is wrong or missing.
 pub(super) async fn prepare<I: Connected>(run: &Run<I>) -> Result<Prepared, Stop> {
     let spec = run.object.instance_spec();
-    let engine = run
-        .ctx
-        .registry
-        .find(&spec.engine)
-        .map_err(|unknown| Blocked::waiting(reason::UNKNOWN_ENGINE, unknown.to_string()))?;
+    let engine =
+        run.ctx.registry.find(&spec.engine).map_err(|error| Blocked::waiting(error.reason(), error.to_string()))?;
     let block = engine.block_key(BlockOwner::Instance).unwrap_or("parameters").to_owned();
     let paths = Paths { block: &block, name: "connection.database" };
     let settings = settings(spec, &engine, &block)?;

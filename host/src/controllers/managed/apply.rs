@@ -309,15 +309,13 @@ fn conclude<K: Provisioned>(
     if let Some(ownership) = draft.ownership() {
         ownership.applied_generation = run.generation();
     }
-    let message = match updated.remain.as_slice() {
-        [] => "as the spec says".to_owned(),
-        remain if mode == crds::DriftMode::Ignore => {
-            tracing::debug!(fields = translate::fields(remain), "differences are ignored by policy");
-            "as the spec says".to_owned()
-        }
-        remain => format!("the server differs in {}: see status.drift", translate::fields(remain)),
-    };
-    report::ready(run, draft, &conditions::all_well(&message), message.clone());
+    if updated.remain.is_empty() || mode == crds::DriftMode::Ignore {
+        let message = "as the spec says";
+        report::ready(run, draft, &conditions::all_well(message), message.to_owned());
+    } else {
+        let message = format!("the server differs in {}: see status.drift", translate::fields(&updated.remain));
+        report::ready(run, draft, &conditions::drifted(&message), message.clone());
+    }
     run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = Some(look));
     // Spread, so that everything that started together is not looked at together for ever.
     let spread = interval.mul_f64(1.0 - 0.1 * rand::rng().random::<f64>());

@@ -79,7 +79,7 @@ pub(super) async fn bound<K: Provisioned>(run: &Run<K>) -> Result<Bound, Stop> {
         .ctx
         .registry
         .find(&instance.instance_spec().engine)
-        .map_err(|unknown| Blocked::waiting(reason::UNKNOWN_ENGINE, unknown.to_string()).of_the_instance())?;
+        .map_err(|error| Blocked::waiting(error.reason(), error.to_string()).of_the_instance())?;
     let block = engine.block_key(K::OPTIONS).unwrap_or("parameters").to_owned();
     let list = planning::adoption::annotation_for(K::KIND);
     Ok(Bound {

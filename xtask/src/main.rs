@@ -43,7 +43,12 @@ enum Chore {
     /// Write the definitions of the kinds to deploy/crds.
     Crds,
     /// Install everything that the other chores need.
-    Install,
+    Install {
+        /// Another major version of PostgreSQL for the adapter's tests (13, 15, 17, 18), from the Debian suite that
+        /// has it. Repeatable.
+        #[arg(long)]
+        postgres: Vec<u32>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -73,7 +78,12 @@ fn run(chore: Chore) -> Result<ExitCode> {
         }
         Chore::Bench => return build::bench(),
         Chore::Crds => definitions::write()?,
-        Chore::Install => toolchain::everything()?,
+        Chore::Install { postgres } => {
+            toolchain::everything()?;
+            for major in postgres {
+                toolchain::postgres::packaged(major)?;
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,9 +6,11 @@ use anyhow::{Context, Result, bail};
 
 use super::{apt, debian, find_program, run};
 
-/// The suite that has the newer version.
-const NEWER_SUITE: &str = "trixie";
-const NEWER_MAJOR: u32 = 17;
+/// The newer version.
+const NEWER: u32 = 17;
+
+/// Which Debian suite has which major version.
+const SUITES: [(u32, &str); 4] = [(13, "bullseye"), (15, "bookworm"), (17, "trixie"), (18, "sid")];
 
 /// Which PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +42,7 @@ impl Binaries {
 pub fn binaries(version: Version) -> Result<Binaries> {
     match version {
         Version::Distribution => distribution(),
-        Version::Newer => newer(),
+        Version::Newer => packaged(NEWER),
     }
 }
 
@@ -91,8 +93,12 @@ fn prevent_default_cluster() -> Result<()> {
     run(&mut apt::as_root(&["sh", "-c", &script])?)
 }
 
-fn newer() -> Result<Binaries> {
-    let package = format!("postgresql-{NEWER_MAJOR}");
-    let root = debian::suite(NEWER_SUITE, &[&package])?;
-    Ok(Binaries { folder: PathBuf::from(format!("/usr/lib/postgresql/{NEWER_MAJOR}/bin")), root: Some(root) })
+/// One major version from the Debian suite that has it. The adapter's tests run against whatever was installed so.
+pub fn packaged(major: u32) -> Result<Binaries> {
+    let Some((_, suite)) = SUITES.iter().find(|(known, _)| *known == major) else {
+        let known: Vec<_> = SUITES.iter().map(|(known, _)| known.to_string()).collect();
+        bail!("no suite is known to have PostgreSQL {major}; known are {}", known.join(", "));
+    };
+    let root = debian::suite(suite, &[&format!("postgresql-{major}")])?;
+    Ok(Binaries { folder: PathBuf::from(format!("/usr/lib/postgresql/{major}/bin")), root: Some(root) })
 }

@@ -56,9 +56,9 @@ fn after_applying_all_nothing_is_different_for_every_field() {
             (Some(&owner), json!({"schemas": [{"name": "plain", "owner": other}]})),
             (
                 Some(&owner),
-                json!({"extensions": [{"name": "hstore", "version": "1.7"}, {"name": "citext", "schema": "made for it"}]}),
+                json!({"extensions": [{"name": "hstore", "version": "1.6"}, {"name": "citext", "schema": "made for it"}]}),
             ),
-            (Some(&owner), json!({"extensions": [{"name": "hstore", "version": "1.8"}, {"name": "plpgsql"}]})),
+            (Some(&owner), json!({"extensions": [{"name": "hstore", "version": "1.7"}, {"name": "plpgsql"}]})),
             (Some(&owner), json!({"extensions": [{"name": "citext", "schema": "moved here"}]})),
             (
                 Some(&owner),

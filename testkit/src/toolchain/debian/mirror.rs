@@ -51,7 +51,9 @@ fn is_debian(address: &str) -> bool {
 
 /// The keys that the suite is signed with.
 pub(super) fn keyring(suite: &str) -> Result<PathBuf> {
-    let of_the_suite = PathBuf::from(format!("/usr/share/keyrings/debian-archive-{suite}-automatic.gpg"));
+    // The unstable suite never has keys of its own: it is signed by those of the stable ones.
+    let signer = if suite == "sid" { "trixie" } else { suite };
+    let of_the_suite = PathBuf::from(format!("/usr/share/keyrings/debian-archive-{signer}-automatic.gpg"));
     let of_all = PathBuf::from("/usr/share/keyrings/debian-archive-keyring.gpg");
     if !of_the_suite.is_file() {
         apt::install(&["debian-archive-keyring"])?;

@@ -72,8 +72,11 @@ pub(crate) fn components(sources: &[Source]) -> Result<Vec<PathBuf>> {
 pub(crate) fn operator() -> Result<PathBuf> {
     // A binary that somebody names is theirs to build.
     if std::env::var_os("DBOPS_OPERATOR").is_none() {
-        let status =
-            cargo().args(["build", "--quiet", "--package", "db-provision-operator"]).status().context("run cargo")?;
+        // Of the whole workspace, so that its dependencies are those of the tests and of this program.
+        let status = cargo()
+            .args(["build", "--quiet", "--workspace", "--bin", "db-provision-operator"])
+            .status()
+            .context("run cargo")?;
         if !status.success() {
             bail!("the operator does not build");
         }

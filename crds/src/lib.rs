@@ -10,12 +10,14 @@ mod credentials;
 mod database;
 mod database_instance;
 mod database_reference_grant;
+mod database_role;
 mod database_user;
 mod default_value;
 mod deletion;
 mod discovery;
 mod drift;
 mod health_check;
+mod held_right;
 mod init_sql;
 mod instance;
 mod instance_access;
@@ -39,11 +41,15 @@ pub use database_instance::{DatabaseInstance, DatabaseInstanceSpec};
 pub use database_reference_grant::{
     DatabaseReferenceGrant, DatabaseReferenceGrantSpec, ReferenceGrantFrom, ReferenceGrantTo,
 };
+pub use database_role::{
+    ClusterDatabaseRole, ClusterDatabaseRoleSpec, DatabaseRole, DatabaseRoleSpec, DatabaseRoleStatus, RoleInfo,
+};
 pub use database_user::{DatabaseUser, DatabaseUserSpec, DatabaseUserStatus};
 pub use deletion::{DeletionConfirmation, DeletionPolicy, ReadDeletionPolicyError};
 pub use discovery::{DiscoveredResource, DiscoveredResourcesStatus, DiscoveryConfig};
 pub use drift::{DriftDiff, DriftMode, DriftPolicy, DriftStatus};
 pub use health_check::HealthCheckConfig;
+pub use held_right::HeldRight;
 pub use init_sql::{InitSqlConfig, InitSqlFailurePolicy, InitSqlStatus};
 pub use instance::{Instance, InstanceEngineStatus, InstanceSpec, InstanceStatus};
 pub use instance_access::{AllowedNamespaces, PrivilegeCeiling};

@@ -7,6 +7,7 @@
 pub mod cluster_database_instance;
 pub mod database;
 pub mod database_instance;
+pub mod database_role;
 pub mod database_user;
 mod failure;
 mod instance;
@@ -14,6 +15,7 @@ mod managed;
 pub mod memory;
 mod output;
 mod report;
+mod rights;
 mod run;
 mod status;
 mod translate;

@@ -104,6 +104,7 @@ impl Provisioned for Database {
     async fn secure(
         run: &Run<Self>,
         bound: &Bound,
+        _: &mut Session,
         _: &Wanted<Self>,
         inputs: &mut DatabaseInputs,
         draft: &mut DatabaseStatus,

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crds::names::{finalizer, reason};
 use crds::{
-    DatabaseUser, DatabaseUserStatus, InstanceId, Managed as _, Ownership, OwnershipBlockStatus, ResourcePhase,
-    SecretInfo, Time, UserInfo,
+    DatabaseUser, DatabaseUserStatus, InstanceId, Managed as _, Ownership, OwnershipBlockStatus, SecretInfo, Time,
+    UserInfo,
 };
 use kube::runtime::controller::Action;
 use planning::output_secret::OutputSecret;
@@ -141,6 +141,7 @@ impl Provisioned for DatabaseUser {
     async fn secure(
         run: &Run<Self>,
         bound: &Bound,
+        _: &mut Session,
         _: &Wanted<Self>,
         inputs: &mut UserInputs,
         draft: &mut DatabaseUserStatus,
@@ -240,15 +241,8 @@ impl Provisioned for DatabaseUser {
         Ok(())
     }
 
-    /// A database that this user owns; one whose deletion waits for a person is not on its way.
     fn waits_its_turn(run: &Run<Self>, recorded: &Ownership) -> bool {
-        run.ctx.stores.databases_of(&recorded.instance).iter().any(|database| {
-            let waits_for_a_person =
-                database.status.as_ref().is_some_and(|status| status.phase == Some(ResourcePhase::PendingDeletion));
-            database.metadata.deletion_timestamp.is_some()
-                && !waits_for_a_person
-                && database.spec.owner.as_ref() == Some(&recorded.name)
-        })
+        managed::owns_what_goes(run, recorded)
     }
 
     async fn release(
@@ -274,7 +268,7 @@ impl Provisioned for DatabaseUser {
             blocked: Some(true),
             last_checked_at: Some(Time::from(run.now)),
             owned_objects: owned.into_iter().map(owned_object).collect(),
-            resolution: Some(RESOLUTION.to_owned()),
+            resolution: Some(managed::HAND_OVER.to_owned()),
             message: Some(blocked.message.clone()),
         });
         Err(blocked.into())
@@ -320,13 +314,10 @@ impl Provisioned for DatabaseUser {
     }
 }
 
-const RESOLUTION: &str = "give the objects to another role (REASSIGN OWNED) or drop them, then deletion goes on by \
-     itself; or set the annotation dbops.dbprovision.io/force-delete=\"true\" to give them to the owners of their databases";
-
 fn owns_objects(name: &str, owned: &[OwnedObject]) -> Blocked {
     let first: Vec<_> = owned.iter().take(3).map(|object| format!("{} {}", object.kind, object.name)).collect();
     let more = if owned.len() > first.len() { " and more" } else { "" };
-    let message = format!("{name:?} owns {}{more}: {RESOLUTION}", first.join(", "));
+    let message = format!("{name:?} owns {}{more}: {}", first.join(", "), managed::HAND_OVER);
     Blocked::failed(reason::OWNERSHIP_BLOCKS, message, Class::Refused)
 }
 

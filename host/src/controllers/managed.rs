@@ -1,4 +1,4 @@
-//! The reconcile of every kind that stands for an object on a server: databases and users now, roles next.
+//! The reconcile of every kind that stands for an object on a server: databases, users and roles.
 //!
 //! load → validate → authority → gather → observe → claim → secure → apply → finish → report. What is particular to a
 //! kind is behind [`Provisioned`]; what is particular to an engine is behind the sandbox.
@@ -19,6 +19,7 @@ use kube::runtime::controller::Action;
 use planning::{Blocked, Class};
 use tracing::Instrument as _;
 
+pub(crate) use delete::{HAND_OVER, owns_what_goes};
 pub(crate) use load::Bound;
 pub(crate) use provisioned::{Provisioned, Seen};
 pub(crate) use validate::Wanted;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crds::names::reason;
 use crds::{
-    ClusterDatabaseInstance, Condition, Database, DatabaseInstance, DatabaseReferenceGrant, DatabaseUser, Instance,
-    InstanceId, Managed, ReferenceGrantFrom,
+    ClusterDatabaseInstance, ClusterDatabaseRole, Condition, Database, DatabaseInstance, DatabaseReferenceGrant,
+    DatabaseRole, DatabaseUser, Instance, InstanceId, Managed, ReferenceGrantFrom, ResourcePhase,
 };
 use kube::{Resource, ResourceExt};
 
@@ -47,6 +47,8 @@ impl Relations {
             .for_each(|object| triggers.queue(&triggers.cluster_instances, object.as_ref()));
         stores.databases.state().iter().for_each(|object| triggers.queue(&triggers.databases, object.as_ref()));
         stores.users.state().iter().for_each(|object| triggers.queue(&triggers.users, object.as_ref()));
+        stores.roles.state().iter().for_each(|object| triggers.queue(&triggers.roles, object.as_ref()));
+        stores.cluster_roles.state().iter().for_each(|object| triggers.queue(&triggers.cluster_roles, object.as_ref()));
     }
 
     /// A `DatabaseInstance` changed.
@@ -62,27 +64,25 @@ impl Relations {
     /// A `Database` changed.
     pub(crate) fn database(&self, change: &Change<Database>) {
         self.own(change, &self.triggers.databases, |_| {});
-        let moved = match change {
-            Change::Present { before, now } => {
-                let phase = |database: &Database| database.status.as_ref().and_then(|status| status.phase);
-                before.as_ref().is_none_or(|before| phase(before) != phase(now)).then(|| now.instance_id())
-            }
-            Change::Gone(last) => Some(last.instance_id()),
-        };
-        self.sibling(matches!(change, Change::Gone(_)), moved.flatten().as_ref());
+        self.moved(change, |database| database.status.as_ref().and_then(|status| status.phase));
     }
 
     /// A `DatabaseUser` changed.
     pub(crate) fn user(&self, change: &Change<DatabaseUser>) {
         self.own(change, &self.triggers.users, |_| {});
-        let moved = match change {
-            Change::Present { before, now } => {
-                let phase = |user: &DatabaseUser| user.status.as_ref().and_then(|status| status.phase);
-                before.as_ref().is_none_or(|before| phase(before) != phase(now)).then(|| now.instance_id())
-            }
-            Change::Gone(last) => Some(last.instance_id()),
-        };
-        self.sibling(matches!(change, Change::Gone(_)), moved.flatten().as_ref());
+        self.moved(change, |user| user.status.as_ref().and_then(|status| status.phase));
+    }
+
+    /// A `DatabaseRole` changed.
+    pub(crate) fn role(&self, change: &Change<DatabaseRole>) {
+        self.own(change, &self.triggers.roles, |_| {});
+        self.moved(change, |role| role.status.as_ref().and_then(|status| status.phase));
+    }
+
+    /// A `ClusterDatabaseRole` changed.
+    pub(crate) fn cluster_role(&self, change: &Change<ClusterDatabaseRole>) {
+        self.own(change, &self.triggers.cluster_roles, |_| {});
+        self.moved(change, |role| role.status.as_ref().and_then(|status| status.phase));
     }
 
     /// A namespace's consent changed: whom it names, and whom it named.
@@ -129,6 +129,12 @@ impl Relations {
         for user in self.stores.users_of(id) {
             self.triggers.queue(&self.triggers.users, user.as_ref());
         }
+        for role in self.stores.roles_of(id) {
+            self.triggers.queue(&self.triggers.roles, role.as_ref());
+        }
+        for role in self.stores.cluster_roles_of(id) {
+            self.triggers.queue(&self.triggers.cluster_roles, role.as_ref());
+        }
     }
 
     /// What all own kinds have in common: the object itself, and `others` where its wish changed or it is gone.
@@ -156,6 +162,17 @@ impl Relations {
         }
     }
 
+    /// What all kinds that stand for an object on a server have in common: others may wait for this one.
+    fn moved<K: Managed>(&self, change: &Change<K>, phase: impl Fn(&K) -> Option<ResourcePhase>) {
+        let moved = match change {
+            Change::Present { before, now } => {
+                before.as_ref().is_none_or(|before| phase(before) != phase(now)).then(|| now.instance_id())
+            }
+            Change::Gone(last) => Some(last.instance_id()),
+        };
+        self.sibling(matches!(change, Change::Gone(_)), moved.flatten().as_ref());
+    }
+
     /// A resource moved or went: its instance may wait for the last one to go, its siblings for what it brought.
     fn sibling(&self, gone: bool, instance: Option<&InstanceId>) {
         let Some(id) = instance else { return };
@@ -179,6 +196,15 @@ impl Relations {
         let is_waiting_user = |user: &DatabaseUser| waits(user.conditions()) && user.instance_id().as_ref() == Some(id);
         for user in self.stores.users.state_filter(is_waiting_user) {
             self.triggers.queue(&self.triggers.users, user.as_ref());
+        }
+        let is_waiting_role = |role: &DatabaseRole| waits(role.conditions()) && role.instance_id().as_ref() == Some(id);
+        for role in self.stores.roles.state_filter(is_waiting_role) {
+            self.triggers.queue(&self.triggers.roles, role.as_ref());
+        }
+        let is_waiting_role =
+            |role: &ClusterDatabaseRole| waits(role.conditions()) && role.instance_id().as_ref() == Some(id);
+        for role in self.stores.cluster_roles.state_filter(is_waiting_role) {
+            self.triggers.queue(&self.triggers.cluster_roles, role.as_ref());
         }
     }
 
@@ -206,6 +232,16 @@ impl Relations {
                 .state_filter(|object| is_there(object.metadata.namespace.as_ref()))
                 .iter()
                 .for_each(|object| triggers.queue(&triggers.users, object.as_ref())),
+            "DatabaseRole" => stores
+                .roles
+                .state_filter(|object| is_there(object.metadata.namespace.as_ref()))
+                .iter()
+                .for_each(|object| triggers.queue(&triggers.roles, object.as_ref())),
+            "ClusterDatabaseRole" => stores
+                .cluster_roles
+                .state()
+                .iter()
+                .for_each(|object| triggers.queue(&triggers.cluster_roles, object.as_ref())),
             _ => {}
         }
     }

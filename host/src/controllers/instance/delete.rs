@@ -18,6 +18,8 @@ pub(super) async fn run<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) 
     let id = run.object.id();
     let databases = run.ctx.stores.databases_of(&id);
     let users = run.ctx.stores.users_of(&id);
+    let roles = run.ctx.stores.roles_of(&id);
+    let cluster_roles = run.ctx.stores.cluster_roles_of(&id);
     let own = run.object.namespace();
     let child = |kind: &str, namespace: Option<String>, name: String| match namespace {
         Some(namespace) if own.as_ref() != Some(&namespace) => format!("{kind}/{namespace}/{name}"),
@@ -36,8 +38,20 @@ pub(super) async fn run<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) 
                 .filter(|user| counts(&user.metadata))
                 .map(|user| child("DatabaseUser", user.namespace(), user.name_any())),
         )
+        .chain(
+            roles
+                .iter()
+                .filter(|role| counts(&role.metadata))
+                .map(|role| child("DatabaseRole", role.namespace(), role.name_any())),
+        )
+        .chain(
+            cluster_roles
+                .iter()
+                .filter(|role| counts(&role.metadata))
+                .map(|role| format!("ClusterDatabaseRole/{}", role.name_any())),
+        )
         .collect();
-    let remaining = databases.len() + users.len();
+    let remaining = databases.len() + users.len() + roles.len() + cluster_roles.len();
     if children.is_empty() && remaining > 0 {
         draft.deletion_confirmation = None;
         return Err(cascading(remaining).into());
@@ -62,6 +76,12 @@ pub(super) async fn run<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) 
             }
             for user in &users {
                 take_along(run, user.as_ref()).await?;
+            }
+            for role in &roles {
+                take_along(run, role.as_ref()).await?;
+            }
+            for role in &cluster_roles {
+                take_along(run, role.as_ref()).await?;
             }
             draft.deletion_confirmation = None;
             Err(cascading(remaining).into())

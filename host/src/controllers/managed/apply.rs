@@ -47,7 +47,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     let owned = own(run, &bound, &live, &wanted, &mut inputs, &mut session, draft).await?;
     let applied_before = owned.applied_generation.is_some() && owned.applied_generation == run.generation();
     let mark = translate::mark(&run.identity(), &owned.nonce);
-    K::secure(run, &bound, &wanted, &mut inputs, draft).await?;
+    K::secure(run, &bound, &mut session, &wanted, &mut inputs, draft).await?;
     run.may_write()?;
     let updated =
         drift::update(run, &bound, &mut session, &wanted, &inputs, &mark, applied_before && !owned.fresh).await?;
@@ -202,7 +202,7 @@ async fn own<K: Provisioned>(
                 let text = format!("{name:?} vanished from the server and is created again");
                 run.ctx.events.warning(run.object.as_ref(), "DriftDetected", &text).await;
             }
-            K::secure(run, bound, wanted, inputs, draft).await?;
+            K::secure(run, bound, session, wanted, inputs, draft).await?;
             let mark = translate::mark(&run.identity(), &nonce);
             run.may_write()?;
             let started = Instant::now();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crds::names::{annotation, reason};
-use crds::{DeletionPolicy, Ownership};
+use crds::{DeletionPolicy, Ownership, ResourcePhase};
 use jiff::SignedDuration;
 use kube::ResourceExt as _;
 use planning::claim::{self, Claim};
@@ -78,6 +78,23 @@ fn is_hopeless<K: Provisioned>(run: &Run<K>, blocked: &Blocked, recorded: &Owner
         }
         Class::Invalid | Class::Refused | Class::Bug => true,
     }
+}
+
+/// What to do about a user or role that owns something.
+pub(crate) const HAND_OVER: &str = "give the objects to another role (REASSIGN OWNED) or drop them, then deletion goes \
+     on by itself; or set the annotation dbops.dbprovision.io/force-delete=\"true\" to give them to the owners of their \
+     databases";
+
+/// Whether a database that this user or role owns is being deleted. One whose deletion waits for a person is not on its
+/// way.
+pub(crate) fn owns_what_goes<K: Provisioned>(run: &Run<K>, recorded: &Ownership) -> bool {
+    run.ctx.stores.databases_of(&recorded.instance).iter().any(|database| {
+        let waits_for_a_person =
+            database.status.as_ref().is_some_and(|status| status.phase == Some(ResourcePhase::PendingDeletion));
+        database.metadata.deletion_timestamp.is_some()
+            && !waits_for_a_person
+            && database.spec.owner.as_ref() == Some(&recorded.name)
+    })
 }
 
 async fn released<K: Provisioned>(run: &Run<K>, draft: &K::Status) -> Result<Done, Stop> {

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use crds::{InstanceId, Managed, Ownership};
 use kube::Resource;
-use kube::core::NamespaceResourceScope;
 use planning::Blocked;
 use planning::claim::Observed;
 use sandbox::contract::{BlockOwner, Change, Error, Examination, Mark, ObjectKind, Proof, Selection, UpdateReport};
@@ -28,9 +27,7 @@ pub(crate) struct Seen<I> {
 }
 
 /// A kind that stands for an object on a server.
-pub(crate) trait Provisioned:
-    Managed + Ours + Resource<DynamicType = (), Scope = NamespaceResourceScope>
-{
+pub(crate) trait Provisioned: Managed + Ours + Resource<DynamicType = ()> {
     /// The status of the kind.
     type Status: StatusFields;
     /// The spec in the adapter's words.
@@ -60,6 +57,11 @@ pub(crate) trait Provisioned:
     /// The spec in the adapter's words.
     fn spec(&self, comment: Option<String>, options: Option<String>) -> Self::Spec;
 
+    /// The text for people that the resource itself states; otherwise the instance's format is filled in.
+    fn own_comment(&self) -> Option<&str> {
+        None
+    }
+
     /// Reads what the resource names in the cluster. Writes nothing.
     fn gather(
         run: &Run<Self>,
@@ -82,10 +84,12 @@ pub(crate) trait Provisioned:
         name: &str,
     ) -> impl Future<Output = Result<Option<Seen<Self::Info>>, CallError>> + Send;
 
-    /// Writes what must be in the cluster before the server is changed: the Secret before the password.
+    /// Writes what must be in the cluster before the server is changed: the Secret before the password, the record
+    /// of rights before they are given. Before the object is created, and again before it is updated.
     fn secure(
         run: &Run<Self>,
         bound: &Bound,
+        session: &mut Session,
         wanted: &Wanted<Self>,
         inputs: &mut Self::Inputs,
         draft: &mut Self::Status,

@@ -25,7 +25,10 @@ pub(super) async fn wanted<K: Provisioned>(run: &Run<K>, bound: &Bound) -> Resul
     object.check()?;
     check_name(bound, K::OBJECT, object.external_name(), K::NAME_FIELD)?;
     let options = options(run, bound)?;
-    let comment = tracking::comment(bound.spec().resource_tracking.as_ref(), &run.identity())?;
+    let comment = match object.own_comment() {
+        Some(stated) => Some(stated.to_owned()),
+        None => tracking::comment(bound.spec().resource_tracking.as_ref(), &run.identity())?,
+    };
     let spec = object.spec(comment.clone(), options);
     let examination = K::examine(bound.engine.adapter(), spec.clone()).await.map_err(stop(bound.paths()))?;
     for companion in &examination.companions {

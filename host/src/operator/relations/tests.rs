@@ -39,11 +39,13 @@ impl Story {
     }
 
     fn queued(&mut self) -> Vec<String> {
-        let Queues { instances, cluster_instances, databases, users } = &mut self.queues;
+        let Queues { instances, cluster_instances, databases, users, roles, cluster_roles } = &mut self.queues;
         let mut all = drained(instances, "instance");
         all.extend(drained(cluster_instances, "cluster instance"));
         all.extend(drained(databases, "database"));
         all.extend(drained(users, "user"));
+        all.extend(drained(roles, "role"));
+        all.extend(drained(cluster_roles, "cluster role"));
         all.sort();
         all.dedup();
         all

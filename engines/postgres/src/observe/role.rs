@@ -51,15 +51,16 @@ pub(crate) fn find(session: &mut Session, name: &str) -> Result<Option<Role>> {
     row.as_ref().map(read).transpose()
 }
 
-/// Accounts that log in, by name.
-pub(crate) fn list_logins(session: &mut Session, page: &Page) -> Result<Vec<Role>> {
+/// By name: the accounts that log in, or the roles that do not.
+pub(crate) fn list(session: &mut Session, page: &Page, log_in: bool) -> Result<Vec<Role>> {
     let after = page.after.as_deref().unwrap_or_default();
     let limit = page.limit.clamp(1, 500).to_string();
     let query = format!(
-        "{COLUMNS} WHERE r.rolcanlogin AND r.rolname::pg_catalog.text COLLATE \"C\" > $1
+        "{COLUMNS} WHERE r.rolcanlogin = ($3 = 'users') AND r.rolname::pg_catalog.text COLLATE \"C\" > $1
          ORDER BY r.rolname::pg_catalog.text COLLATE \"C\" LIMIT $2::pg_catalog.int8"
     );
-    session.rows(&query, &[after, &limit])?.iter().map(read).collect()
+    let which = if log_in { "users" } else { "roles" };
+    session.rows(&query, &[after, &limit, which])?.iter().map(read).collect()
 }
 
 fn read(row: &crate::connect::Row) -> Result<Role> {

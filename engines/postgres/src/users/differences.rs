@@ -6,6 +6,8 @@
 //! Memberships that the administrator granted and the spec does not state are changes, and destructive ones;
 //! memberships that somebody else granted are left alone.
 
+use dbprovision_sdk::ObjectKind;
+
 use crate::difference::Difference;
 use crate::observe::role::{Membership, Role};
 use crate::server::Facts;
@@ -32,10 +34,15 @@ pub(crate) fn differences(
     verifier: Option<&str>,
     facts: &Facts,
 ) -> Vec<Difference> {
-    let mut found = attributes(wanted, observed);
+    let mut found = flags(wanted, &observed.role);
+    if wanted.kind == ObjectKind::User {
+        found.extend(limits(wanted, observed));
+    }
     found.extend(memberships(wanted, observed, facts));
-    found.extend(settings(wanted, &observed.role));
-    found.extend(default_role(wanted, observed));
+    if wanted.kind == ObjectKind::User {
+        found.extend(settings(wanted, &observed.role));
+        found.extend(default_role(wanted, observed));
+    }
     let role = &observed.role;
     if wanted.comment != role.comment.words {
         let shown = |words: &Option<String>| words.clone().unwrap_or_default();
@@ -53,9 +60,7 @@ pub(crate) fn differences(
     found
 }
 
-fn attributes(wanted: &Wanted, observed: &Observed) -> Vec<Difference> {
-    let role = &observed.role;
-    let alter = |attribute: &str| user::alter(&wanted.name, attribute);
+fn flags(wanted: &Wanted, role: &Role) -> Vec<Difference> {
     let mut found = Vec::new();
     for flag in &FLAGS {
         let (expected, actual) = (flag.wanted(&wanted.block), (flag.observed)(role));
@@ -67,11 +72,18 @@ fn attributes(wanted: &Wanted, observed: &Observed) -> Vec<Difference> {
                     expected.to_string(),
                     actual.to_string(),
                 )
-                .by(alter(flag.word(expected)))
+                .by(user::alter(&wanted.name, flag.word(expected)))
                 .destructive_if(actual),
             );
         }
     }
+    found
+}
+
+fn limits(wanted: &Wanted, observed: &Observed) -> Vec<Difference> {
+    let role = &observed.role;
+    let alter = |attribute: &str| user::alter(&wanted.name, attribute);
+    let mut found = Vec::new();
     let limit = wanted.connection_limit();
     if limit != role.connection_limit {
         found.push(

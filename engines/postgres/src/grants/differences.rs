@@ -1,0 +1,272 @@
+//! What is held beside what should be, as differences with the statements that make them go away. Pure.
+//!
+//! A wish is satisfied by whoever granted it. What nobody states is taken back where this resource gave it, or,
+//! in the authoritative mode, whoever gave it; implicit rights never. What is taken is taken from the grantor's
+//! entry: where that is not the owner, as the grantor.
+//!
+//! The order matters within a transaction: taking a right on a table takes it on every column too, so what columns
+//! keep or get comes after.
+
+use std::collections::BTreeMap;
+
+use super::resolve::{Wish, acting_owner};
+use super::right::{Held, INHERIT, Known, Level, MEMBER, Right, SET};
+use crate::difference::{Difference, Place};
+use crate::names;
+use crate::server::Facts;
+use crate::statements::Statement;
+use crate::statements::grant::{self, Options, Target};
+
+/// Everything that decides what differs in one place: the whole server, or the inside of a database.
+pub(crate) struct Comparison<'known> {
+    pub(crate) facts: &'known Facts,
+    pub(crate) grantee: &'known str,
+    /// Of the database that the objects are in.
+    pub(crate) database_owner: &'known dyn Fn(&Right) -> String,
+    pub(crate) wishes: &'known [Wish],
+    pub(crate) held: &'known [Held],
+    pub(crate) recorded: &'known [Known],
+    pub(crate) shared: &'known [Known],
+    pub(crate) authoritative: bool,
+}
+
+/// One entry to take back.
+struct Loss<'known> {
+    held: &'known Held,
+    only_option: bool,
+    /// The field, where one states that it must not be there.
+    path: Option<&'known str>,
+    foreign: bool,
+}
+
+impl Comparison<'_> {
+    /// Every difference, in the order of application.
+    pub(crate) fn differences(&self) -> Vec<Difference> {
+        let losses = self.losses();
+        let mut found = self.gains(|level| level != Level::Column);
+        found.extend(self.taken(&losses, |level| level != Level::Column));
+        found.extend(self.taken(&losses, |level| level == Level::Column));
+        found.extend(self.gains(|level| level == Level::Column));
+        found
+    }
+
+    /// What this resource holds: what it states and is there, and what it gave before and could not take back yet.
+    pub(crate) fn held_now(&self) -> Vec<Known> {
+        let mut found = Vec::new();
+        for wish in self.wishes.iter().filter(|wish| !wish.denied) {
+            let recorded = self.recorded.iter().find(|known| known.right == wish.right);
+            let by = recorded.and_then(|known| known.grantor.as_deref());
+            let mut there: Vec<&Held> = self.entries(&wish.right).filter(|held| !held.implicit).collect();
+            there.sort_by_key(|held| (by != Some(held.grantor.as_str()), held.grantor != held.owner, !held.ours));
+            found.extend(there.first().map(|held| Known { grantable: held.grantable && wish.grantable, ..held.known() }));
+        }
+        let unstated = self.recorded.iter().filter(|known| {
+            !self.wish(&known.right).is_some_and(|wish| !wish.denied) && !self.is_shared(&known.right)
+        });
+        for known in unstated {
+            found.extend(self.of_record(known).map(|held| Known { grantable: held.grantable, ..held.known() }));
+        }
+        found
+    }
+
+    fn entries(&self, right: &Right) -> impl Iterator<Item = &Held> {
+        self.held.iter().filter(move |held| held.right == *right)
+    }
+
+    fn wish(&self, right: &Right) -> Option<&Wish> {
+        self.wishes.iter().find(|wish| wish.right == *right)
+    }
+
+    fn is_shared(&self, right: &Right) -> bool {
+        self.shared.iter().any(|known| known.right == *right)
+    }
+
+    /// The entry that a record is about. Where its grantor has none any more, a new owner has it now.
+    fn of_record(&self, known: &Known) -> Option<&Held> {
+        let mut entries = self.entries(&known.right).filter(|held| !held.implicit);
+        let by = known.grantor.as_deref();
+        let same = self.entries(&known.right).find(|held| !held.implicit && Some(held.grantor.as_str()) == by);
+        same.or_else(|| entries.find(|held| held.ours || held.grantor == held.owner))
+    }
+
+    fn gains(&self, of: impl Fn(Level) -> bool) -> Vec<Difference> {
+        let satisfied = |wish: &Wish| {
+            // Nobody needs to be given what is its own.
+            let own_future = wish.right.level == Level::Default && wish.right.object.get(1).is_some_and(|one| one == self.grantee);
+            (own_future && !wish.right.everyone)
+                || self.entries(&wish.right).any(|held| {
+                    held.grantable || !wish.grantable || (held.implicit && !held.right.everyone)
+                })
+        };
+        let mut groups: BTreeMap<_, Vec<&Wish>> = BTreeMap::new();
+        for wish in self.wishes.iter().filter(|wish| !wish.denied && of(wish.right.level) && !satisfied(wish)) {
+            groups.entry((wish.right.target(), wish.grantable && wish.right.level != Level::Membership)).or_default().push(wish);
+        }
+        groups.into_values().filter_map(|wishes| self.gain(&wishes)).collect()
+    }
+
+    /// Rights on one object, given by one statement.
+    fn gain(&self, wishes: &[&Wish]) -> Option<Difference> {
+        let first = wishes.first()?;
+        let words: Vec<&str> = wishes.iter().map(|wish| wish.right.privilege.as_str()).collect();
+        let grantable = wishes.iter().any(|wish| wish.grantable);
+        let upgraded = grantable && wishes.iter().all(|wish| self.entries(&wish.right).next().is_some());
+        let shown = Right { privilege: words.join(", "), ..first.right.clone() };
+        let option = if grantable { " with grant option" } else { "" };
+        let actual = if upgraded { "granted without grant option" } else { "not granted" };
+        let verb = if grantable { "grant-option" } else { "grant" };
+        let place = if first.right.level.is_shared() { Place::Server } else { Place::Inside };
+        let difference = Difference::new(id(verb, &shown, None), first.path.clone(), format!("{shown}{option}"), actual)
+            .at(place)
+            .lacking(wishes.iter().find_map(|wish| wish.lacking.clone()));
+        if first.right.level == Level::Membership {
+            return Some(difference.by(self.admit(first)));
+        }
+        let sql = Target::of(&first.right, first.arguments.as_deref(), self.grantee).grant(&words, grantable);
+        Some(difference.by(sql).acting_as(first.owner.as_deref()))
+    }
+
+    /// One statement gives a membership with all the options that are wanted, and keeps those of our own entry.
+    fn admit(&self, wish: &Wish) -> String {
+        let role = wish.right.object.first().map(String::as_str).unwrap_or_default();
+        let of = |privilege: &str| Right { privilege: privilege.to_owned(), ..wish.right.clone() };
+        let ours = |privilege: &str| self.entries(&of(privilege)).find(|held| held.ours && !held.implicit);
+        let wanted = |privilege: &str| {
+            ours(privilege).is_some() || self.wish(&of(privilege)).is_some_and(|wish| !wish.denied)
+        };
+        let admin = self.wish(&of(MEMBER)).is_some_and(|wish| wish.grantable)
+            || ours(MEMBER).is_some_and(|held| held.grantable);
+        let options = Options { admin, inherit: wanted(INHERIT), set: wanted(SET) };
+        grant::admit(role, self.grantee, options, self.facts.has_membership_options())
+    }
+
+    /// Everything that is to be taken back.
+    fn losses(&self) -> Vec<Loss<'_>> {
+        let mut found = Vec::new();
+        for held in self.held {
+            let wish = self.wish(&held.right);
+            if let Some(wish) = wish.filter(|wish| wish.denied) {
+                // What others state stays; whether that is a contradiction is told by `contradiction`.
+                let in_reach = held.right.level != Level::Membership || held.ours;
+                if in_reach && !self.is_shared(&held.right) {
+                    found.push(Loss { held, only_option: false, path: Some(&wish.path), foreign: false });
+                }
+                continue;
+            }
+            if held.implicit {
+                continue;
+            }
+            let recorded = self.recorded.iter().find(|known| {
+                known.right == held.right && self.of_record(known).is_some_and(|one| std::ptr::eq(one, held))
+            });
+            let engines_own = held.right.object.get(1).is_some_and(|schema| {
+                !held.right.level.is_shared() && held.right.level != Level::Default && names::is_engines_schema(schema)
+            });
+            let foreign = recorded.is_none();
+            if foreign && (!self.authoritative || held.right.everyone || engines_own) {
+                continue;
+            }
+            let stated = wish.is_some() || self.is_shared(&held.right);
+            let keeps_option = wish.is_some_and(|wish| wish.grantable)
+                || self.shared.iter().any(|known| known.right == held.right && known.grantable);
+            let gave_option = self.authoritative || recorded.is_some_and(|known| known.grantable);
+            let only_option = stated && held.grantable && !keeps_option && gave_option;
+            if only_option || !stated {
+                found.push(Loss { held, only_option, path: None, foreign });
+            }
+        }
+        // With the membership go its options.
+        let ended: Vec<(Vec<String>, String)> = found
+            .iter()
+            .filter(|loss| loss.held.right.privilege == MEMBER && !loss.only_option)
+            .map(|loss| (loss.held.right.object.clone(), loss.held.grantor.clone()))
+            .collect();
+        found.retain(|loss| {
+            let Held { right, grantor, .. } = loss.held;
+            let is_option = right.level == Level::Membership && right.privilege != MEMBER;
+            !is_option || !ended.iter().any(|(object, by)| (object, by) == (&right.object, grantor))
+        });
+        found
+    }
+
+    fn taken(&self, losses: &[Loss<'_>], of: impl Fn(Level) -> bool) -> Vec<Difference> {
+        let mut groups: BTreeMap<_, Vec<&Loss<'_>>> = BTreeMap::new();
+        for loss in losses.iter().filter(|loss| of(loss.held.right.level)) {
+            let right = &loss.held.right;
+            // Options of a membership are taken one by one.
+            let apart = if right.level == Level::Membership { right.privilege.as_str() } else { "" };
+            groups.entry((right.target(), loss.held.grantor.as_str(), loss.only_option, apart)).or_default().push(loss);
+        }
+        groups.into_values().filter_map(|losses| self.loss(&losses)).collect()
+    }
+
+    /// Rights on one object by one grantor, taken by one statement.
+    fn loss(&self, losses: &[&Loss<'_>]) -> Option<Difference> {
+        let first = losses.first()?;
+        let Held { right, grantor, owner, arguments, .. } = first.held;
+        let words: Vec<&str> = losses.iter().map(|loss| loss.held.right.privilege.as_str()).collect();
+        let shown = Right { privilege: words.join(", "), ..right.clone() };
+        let (verb, expected, actual) = if first.only_option {
+            ("revoke-option", "granted without grant option", " with grant option")
+        } else {
+            ("revoke", "not granted", "")
+        };
+        let field = first.path.unwrap_or(match right.level {
+            Level::Membership => "options.roles",
+            Level::Default => "options.defaultPrivileges",
+            _ => "options.grants",
+        });
+        let difference = Difference::new(id(verb, &shown, Some(grantor)), field, expected, format!("{shown}{actual} by {grantor}"))
+            .at(if right.level.is_shared() { Place::Last } else { Place::Inside })
+            .destructive_if(losses.iter().any(|loss| loss.foreign));
+        if right.level == Level::Membership {
+            let with_options = self.facts.has_membership_options();
+            let by = with_options.then_some(grantor.as_str());
+            let role = right.object.first().map(String::as_str).unwrap_or_default();
+            let sql = grant::dismiss(role, self.grantee, &right.privilege, first.only_option, by);
+            let acts_as = (with_options && !first.held.ours).then_some(grantor.as_str());
+            return Some(difference.by(sql).acting_as(acts_as));
+        }
+        let sql = Target::of(right, arguments.as_deref(), self.grantee).revoke(&words, first.only_option);
+        let difference = if grantor == owner {
+            let database_owner = (self.database_owner)(right);
+            difference.by(sql).acting_as([acting_owner(owner, &database_owner)])
+        } else {
+            difference.by_all([grant::as_role(grantor)]).by(sql).acting_as([grantor.as_str()])
+        };
+        let difference = difference.by_all(self.restored(losses));
+        Some(if grantor == owner { difference } else { difference.by_all([grant::as_oneself()]) })
+    }
+
+    /// What columns have by the same grantor, again: the server takes it with the table's.
+    fn restored(&self, losses: &[&Loss<'_>]) -> Vec<Statement> {
+        let mut found = Vec::new();
+        for loss in losses.iter().filter(|loss| loss.held.right.level == Level::Table) {
+            let Held { right, grantor, .. } = loss.held;
+            let columns = self.held.iter().filter(|held| {
+                held.right.level == Level::Column
+                    && held.right.object.starts_with(&right.object)
+                    && held.right.everyone == right.everyone
+                    && held.right.privilege == right.privilege
+                    && held.grantor == *grantor
+            });
+            found.extend(columns.map(|held| {
+                let target = Target::of(&held.right, None, self.grantee);
+                Statement::own(target.grant(&[held.right.privilege.as_str()], held.grantable))
+            }));
+        }
+        found
+    }
+
+    /// What this resource takes from everyone and another resource gives everyone.
+    pub(crate) fn contradiction(&self) -> Option<&Wish> {
+        self.wishes.iter().find(|wish| wish.denied && wish.right.everyone && self.is_shared(&wish.right))
+    }
+}
+
+fn id(verb: &str, right: &Right, grantor: Option<&str>) -> String {
+    let known = Known { right: right.clone(), grantable: false, grantor: None }.write();
+    let object = serde_json::json!(known.object);
+    let by = grantor.map(|name| format!(":{name}")).unwrap_or_default();
+    format!("{verb}:{}:{object}:{}{by}", known.level, known.privilege)
+}

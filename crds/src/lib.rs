@@ -8,6 +8,7 @@ mod cluster_database_instance;
 mod connection;
 mod credentials;
 mod database;
+mod database_grant;
 mod database_instance;
 mod database_reference_grant;
 mod database_role;
@@ -37,6 +38,11 @@ pub use cluster_database_instance::{ClusterDatabaseInstance, ClusterDatabaseInst
 pub use connection::ConnectionConfig;
 pub use credentials::{ConfigMapKeySelector, CredentialKeys, CredentialSecretRef, SecretKeySelector};
 pub use database::{Database, DatabaseInfo, DatabaseSpec, DatabaseStatus};
+pub use database_grant::{
+    AppliedGrantsInfo, ClusterDatabaseGrant, ClusterDatabaseGrantSpec, DatabaseGrant, DatabaseGrantSpec,
+    DatabaseGrantStatus, DatabaseReference, GrantDetail, GrantMode, GrantTargetInfo, NamespacedRoleReference,
+    NamespacedUserReference, RoleKind, RoleReference, UserReference,
+};
 pub use database_instance::{DatabaseInstance, DatabaseInstanceSpec};
 pub use database_reference_grant::{
     DatabaseReferenceGrant, DatabaseReferenceGrantSpec, ReferenceGrantFrom, ReferenceGrantTo,

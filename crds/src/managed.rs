@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    AdoptionPolicy, ClusterDatabaseRole, Condition, Database, DatabaseRole, DatabaseUser, DeletionPolicy, DriftPolicy,
-    InstanceId, Ownership, ReadDeletionPolicyError, names,
+    AdoptionPolicy, ClusterDatabaseGrantSpec, ClusterDatabaseRole, Condition, Database, DatabaseGrantSpec,
+    DatabaseRole, DatabaseUser, DeletionPolicy, DriftPolicy, InstanceId, Ownership, ReadDeletionPolicyError, names,
 };
 
 /// The option blocks that a spec states, by their key in the spec. What is not stated is not in it.
@@ -205,6 +205,29 @@ managed_role!(
     |role: &ClusterDatabaseRole| Some(InstanceId::cluster(&role.spec.cluster_instance_ref.name)),
     |_: &ClusterDatabaseRole, _: &mut OptionBlocks| Ok::<(), serde_json::Error>(())
 );
+
+impl DatabaseGrantSpec {
+    /// The option blocks that it states, by their key in the spec.
+    pub fn option_blocks(&self) -> serde_json::Result<OptionBlocks> {
+        let mut blocks = OptionBlocks::new();
+        block(&mut blocks, "postgres", self.postgres.as_ref())?;
+        block(&mut blocks, "mysql", self.mysql.as_ref())?;
+        block(&mut blocks, "clickhouse", self.clickhouse.as_ref())?;
+        block(&mut blocks, "parameters", self.parameters.as_ref())?;
+        Ok(blocks)
+    }
+}
+
+impl ClusterDatabaseGrantSpec {
+    /// The option blocks that it states, by their key in the spec.
+    pub fn option_blocks(&self) -> serde_json::Result<OptionBlocks> {
+        let mut blocks = OptionBlocks::new();
+        block(&mut blocks, "postgres", self.postgres.as_ref())?;
+        block(&mut blocks, "mysql", self.mysql.as_ref())?;
+        block(&mut blocks, "parameters", self.parameters.as_ref())?;
+        Ok(blocks)
+    }
+}
 
 /// Whether an annotation protects the resource; its kind has no field for that.
 fn annotated_protection(annotations: &BTreeMap<String, String>) -> bool {

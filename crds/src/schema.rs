@@ -8,8 +8,8 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::{
-    ClusterDatabaseInstance, ClusterDatabaseRole, Database, DatabaseInstance, DatabaseReferenceGrant, DatabaseRole,
-    DatabaseUser,
+    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Database, DatabaseGrant, DatabaseInstance,
+    DatabaseReferenceGrant, DatabaseRole, DatabaseUser,
 };
 
 /// The CRDs to install, always in the same order.
@@ -27,6 +27,8 @@ pub fn all_crds() -> Vec<CustomResourceDefinition> {
         DatabaseUser::crd(),
         DatabaseRole::crd(),
         ClusterDatabaseRole::crd(),
+        DatabaseGrant::crd(),
+        ClusterDatabaseGrant::crd(),
         DatabaseReferenceGrant::crd(),
     ];
     let schemas = crds

@@ -6,6 +6,7 @@
 
 pub mod cluster_database_instance;
 pub mod database;
+pub mod database_grant;
 pub mod database_instance;
 pub mod database_role;
 pub mod database_user;

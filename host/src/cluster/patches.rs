@@ -65,6 +65,18 @@ impl Ours for crds::DatabaseRole {
     }
 }
 
+impl Ours for crds::DatabaseGrant {
+    fn api(&self, client: &Client) -> Api<Self> {
+        namespaced(self, client)
+    }
+}
+
+impl Ours for crds::ClusterDatabaseGrant {
+    fn api(&self, client: &Client) -> Api<Self> {
+        Api::all(client.clone())
+    }
+}
+
 impl Ours for crds::ClusterDatabaseRole {
     fn api(&self, client: &Client) -> Api<Self> {
         Api::all(client.clone())

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crds::{
-    ClusterDatabaseInstance, ClusterDatabaseRole, ClusterInstanceReference, Database, DatabaseInstance,
+    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, ClusterInstanceReference, Database, DatabaseGrant, DatabaseInstance,
     DatabaseReferenceGrant, DatabaseRole, DatabaseRoleSpec, DatabaseSpec, DatabaseUser, DatabaseUserSpec, Instance,
     InstanceId, InstanceKind, InstanceReference, InstanceSpec, InstanceStatus, Managed,
 };
@@ -70,6 +70,10 @@ pub struct Stores {
     pub roles: Store<DatabaseRole>,
     /// All `ClusterDatabaseRole`s.
     pub cluster_roles: Store<ClusterDatabaseRole>,
+    /// All `DatabaseGrant`s.
+    pub access_grants: Store<DatabaseGrant>,
+    /// All `ClusterDatabaseGrant`s.
+    pub cluster_access_grants: Store<ClusterDatabaseGrant>,
     /// All `DatabaseReferenceGrant`s.
     pub grants: Store<DatabaseReferenceGrant>,
 }
@@ -89,6 +93,10 @@ pub struct Writers {
     pub roles: Writer<DatabaseRole>,
     /// Of [`Stores::cluster_roles`].
     pub cluster_roles: Writer<ClusterDatabaseRole>,
+    /// Of [`Stores::access_grants`].
+    pub access_grants: Writer<DatabaseGrant>,
+    /// Of [`Stores::cluster_access_grants`].
+    pub cluster_access_grants: Writer<ClusterDatabaseGrant>,
     /// Of [`Stores::grants`].
     pub grants: Writer<DatabaseReferenceGrant>,
 }
@@ -102,9 +110,21 @@ impl Stores {
         let (users, users_writer) = store();
         let (roles, roles_writer) = store();
         let (cluster_roles, cluster_roles_writer) = store();
+        let (access_grants, access_grants_writer) = store();
+        let (cluster_access_grants, cluster_access_grants_writer) = store();
         let (grants, grants_writer) = store();
         (
-            Self { instances, cluster_instances, databases, users, roles, cluster_roles, grants },
+            Self {
+                instances,
+                cluster_instances,
+                databases,
+                users,
+                roles,
+                cluster_roles,
+                access_grants,
+                cluster_access_grants,
+                grants,
+            },
             Writers {
                 instances: instances_writer,
                 cluster_instances: cluster_instances_writer,
@@ -112,6 +132,8 @@ impl Stores {
                 users: users_writer,
                 roles: roles_writer,
                 cluster_roles: cluster_roles_writer,
+                access_grants: access_grants_writer,
+                cluster_access_grants: cluster_access_grants_writer,
                 grants: grants_writer,
             },
         )
@@ -125,6 +147,8 @@ impl Stores {
         self.users.wait_until_ready().await?;
         self.roles.wait_until_ready().await?;
         self.cluster_roles.wait_until_ready().await?;
+        self.access_grants.wait_until_ready().await?;
+        self.cluster_access_grants.wait_until_ready().await?;
         self.grants.wait_until_ready().await
     }
 
@@ -200,6 +224,8 @@ impl Stores {
             ("DatabaseUser", self.users.len()),
             ("DatabaseRole", self.roles.len()),
             ("ClusterDatabaseRole", self.cluster_roles.len()),
+            ("DatabaseGrant", self.access_grants.len()),
+            ("ClusterDatabaseGrant", self.cluster_access_grants.len()),
             ("DatabaseReferenceGrant", self.grants.len()),
         ]
     }

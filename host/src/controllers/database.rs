@@ -18,7 +18,7 @@ use sandbox::{Adapter, CallError, Session};
 use self::companions::Companions;
 use self::script::Prepared;
 use super::failure::Failure;
-use super::managed::{self, Bound, Provisioned, Seen, Wanted};
+use super::managed::{self, Bound, Provisioned, Reported, Seen, Wanted};
 use super::run::Run;
 use super::translate;
 use super::trouble::Stop;
@@ -48,21 +48,29 @@ pub(crate) struct Info {
     details: Option<String>,
 }
 
-impl Provisioned for Database {
+impl Reported for Database {
     type Status = DatabaseStatus;
-    type Spec = DatabaseSpec;
-    type Info = Info;
-    type Inputs = DatabaseInputs;
 
     const KIND: &'static str = "Database";
     const FINALIZER: &'static str = finalizer::DATABASE;
-    const OPTIONS: BlockOwner = BlockOwner::Database;
-    const OBJECT: ObjectKind = ObjectKind::Database;
-    const NAME_FIELD: &'static str = "name";
 
     fn status(&self) -> Option<&DatabaseStatus> {
         self.status.as_ref()
     }
+
+    fn names_what_nobody_watches(&self) -> bool {
+        self.spec.init_sql.as_ref().is_some_and(|script| script.config_map_ref.is_some() || script.secret_ref.is_some())
+    }
+}
+
+impl Provisioned for Database {
+    type Spec = DatabaseSpec;
+    type Info = Info;
+    type Inputs = DatabaseInputs;
+
+    const OPTIONS: BlockOwner = BlockOwner::Database;
+    const OBJECT: ObjectKind = ObjectKind::Database;
+    const NAME_FIELD: &'static str = "name";
 
     fn check(&self) -> Result<(), Blocked> {
         match self.spec.deletion_policy {
@@ -202,10 +210,6 @@ impl Provisioned for Database {
     async fn let_go(_: &Run<Self>, _: &DatabaseStatus) -> Result<(), Stop> {
         // The Secrets of its companions are its own, in its own namespace, and go with it.
         Ok(())
-    }
-
-    fn names_what_nobody_watches(&self) -> bool {
-        self.spec.init_sql.as_ref().is_some_and(|script| script.config_map_ref.is_some() || script.secret_ref.is_some())
     }
 
     fn count(

@@ -18,9 +18,9 @@ use sandbox::{Adapter, CallError, Session};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::managed::{self, Bound, Provisioned, Seen, Wanted};
+use super::managed::{self, Bound, Provisioned, Reported, Seen, Wanted};
 use super::report;
-use super::rights::{self, Grantee};
+use super::rights::{self, Account};
 use super::run::Run;
 use super::translate;
 use super::trouble::{Stop, stop};
@@ -91,21 +91,29 @@ pub(crate) struct Info {
     details: Option<String>,
 }
 
-impl<R: RoleResource> Provisioned for R {
+impl<R: RoleResource> Reported for R {
     type Status = DatabaseRoleStatus;
-    type Spec = RoleSpec;
-    type Info = Info;
-    type Inputs = RoleInputs;
 
     const KIND: &'static str = <R as RoleResource>::KIND;
     const FINALIZER: &'static str = <R as RoleResource>::FINALIZER;
-    const OPTIONS: BlockOwner = BlockOwner::Role;
-    const OBJECT: ObjectKind = ObjectKind::Role;
-    const NAME_FIELD: &'static str = "roleName";
 
     fn status(&self) -> Option<&DatabaseRoleStatus> {
         self.role_status()
     }
+
+    fn names_what_nobody_watches(&self) -> bool {
+        false
+    }
+}
+
+impl<R: RoleResource> Provisioned for R {
+    type Spec = RoleSpec;
+    type Info = Info;
+    type Inputs = RoleInputs;
+
+    const OPTIONS: BlockOwner = BlockOwner::Role;
+    const OBJECT: ObjectKind = ObjectKind::Role;
+    const NAME_FIELD: &'static str = "roleName";
 
     fn check(&self) -> Result<(), Blocked> {
         Ok(())
@@ -129,8 +137,8 @@ impl<R: RoleResource> Provisioned for R {
             rights.recorded = rights::of_status(recorded);
             if let Some(live) = run.ctx.servers.get(&bound.id) {
                 let name = run.object.external_name().to_owned();
-                let grantee = Grantee { identity: live.facts.identity.clone(), kind: ObjectKind::Role, name };
-                rights.shared = rights::shared(&run.ctx, &grantee, &run.uid);
+                let account = Account { identity: live.facts.identity.clone(), kind: ObjectKind::Role, name };
+                rights.shared = rights::shared(&run.ctx, &account, &run.uid);
             }
         }
         Ok(RoleInputs { rights })
@@ -174,7 +182,7 @@ impl<R: RoleResource> Provisioned for R {
         }
         // Recorded before it is given: whatever happens in between, it can be taken back.
         let planned = session.grant(rights, &Selection::Detect).await.map_err(stop(bound.paths()))?;
-        let union = rights::union(&draft.held, planned.held);
+        let union = rights::union(&draft.held, planned.held.into_iter().chain(planned.stated));
         if union != draft.held {
             draft.held = union;
             report::write(run, draft).await?;
@@ -291,10 +299,6 @@ impl<R: RoleResource> Provisioned for R {
 
     async fn let_go(_: &Run<Self>, _: &DatabaseRoleStatus) -> Result<(), Stop> {
         Ok(())
-    }
-
-    fn names_what_nobody_watches(&self) -> bool {
-        false
     }
 
     fn count(

@@ -22,7 +22,7 @@ use sandbox::contract::{
 use sandbox::{Adapter, CallError, SecretValue, Session};
 
 use super::failure::Failure;
-use super::managed::{self, Bound, Provisioned, Seen, Wanted};
+use super::managed::{self, Bound, Provisioned, Reported, Seen, Wanted};
 use super::output::{self, Found};
 use super::run::Run;
 use super::translate;
@@ -57,21 +57,30 @@ pub(crate) struct Info {
     details: Option<String>,
 }
 
-impl Provisioned for DatabaseUser {
+impl Reported for DatabaseUser {
     type Status = DatabaseUserStatus;
-    type Spec = UserSpec;
-    type Info = Info;
-    type Inputs = UserInputs;
 
     const KIND: &'static str = "DatabaseUser";
     const FINALIZER: &'static str = finalizer::DATABASE_USER;
-    const OPTIONS: BlockOwner = BlockOwner::User;
-    const OBJECT: ObjectKind = ObjectKind::User;
-    const NAME_FIELD: &'static str = "username";
 
     fn status(&self) -> Option<&DatabaseUserStatus> {
         self.status.as_ref()
     }
+
+    fn names_what_nobody_watches(&self) -> bool {
+        self.spec.existing_password_secret.is_some()
+            || self.spec.password_secret.as_ref().is_some_and(|secret| !secret.generate)
+    }
+}
+
+impl Provisioned for DatabaseUser {
+    type Spec = UserSpec;
+    type Info = Info;
+    type Inputs = UserInputs;
+
+    const OPTIONS: BlockOwner = BlockOwner::User;
+    const OBJECT: ObjectKind = ObjectKind::User;
+    const NAME_FIELD: &'static str = "username";
 
     fn check(&self) -> Result<(), Blocked> {
         if self.spec.password_rotation.as_ref().is_some_and(|rotation| rotation.enabled != Some(false)) {
@@ -295,11 +304,6 @@ impl Provisioned for DatabaseUser {
             annotations: BTreeMap::default(),
         };
         output::remove(run, &wanted).await
-    }
-
-    fn names_what_nobody_watches(&self) -> bool {
-        self.spec.existing_password_secret.is_some()
-            || self.spec.password_secret.as_ref().is_some_and(|secret| !secret.generate)
     }
 
     fn count(

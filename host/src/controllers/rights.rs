@@ -38,13 +38,13 @@ pub(crate) fn for_status(granted: impl IntoIterator<Item = Granted>) -> Vec<Held
 }
 
 /// Both, without repetitions.
-pub(crate) fn union(one: &[HeldRight], other: Vec<Granted>) -> Vec<HeldRight> {
+pub(crate) fn union(one: &[HeldRight], other: impl IntoIterator<Item = Granted>) -> Vec<HeldRight> {
     for_status(of_status(one).into_iter().chain(other))
 }
 
 /// Who is given something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Grantee {
+pub(crate) struct Account {
     /// The server's identity.
     pub(crate) identity: String,
     /// User or role.
@@ -53,32 +53,41 @@ pub(crate) struct Grantee {
     pub(crate) name: String,
 }
 
-impl Grantee {
+impl Account {
     fn is_recorded_by(&self, ownership: Option<&Ownership>) -> bool {
         ownership.is_some_and(|owned| owned.server_identity == self.identity && owned.name == self.name)
     }
 }
 
-/// What other resources than the one with this uid gave the grantee.
-pub(crate) fn shared(ctx: &Context, grantee: &Grantee, uid: &str) -> Vec<Granted> {
+/// What other resources than the one with this uid gave the account.
+pub(crate) fn shared(ctx: &Context, account: &Account, uid: &str) -> Vec<Granted> {
     let mut shared = Vec::new();
-    let is_other = |other: Option<&String>| other.is_none_or(|other| other != uid);
-    if grantee.kind == ObjectKind::Role {
-        for role in ctx.stores.roles.state() {
-            if let Some(status) = &role.status
-                && is_other(role.metadata.uid.as_ref())
-                && grantee.is_recorded_by(status.ownership.as_ref())
-            {
-                shared.extend(of_status(&status.held));
+    let mut add = |other: Option<&String>, ownership: Option<&Ownership>, held: &[HeldRight]| {
+        if other.is_none_or(|other| other != uid) && account.is_recorded_by(ownership) {
+            shared.extend(of_status(held));
+        }
+    };
+    let stores = &ctx.stores;
+    if account.kind == ObjectKind::Role {
+        for role in stores.roles.state() {
+            if let Some(status) = &role.status {
+                add(role.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
             }
         }
-        for role in ctx.stores.cluster_roles.state() {
-            if let Some(status) = &role.status
-                && is_other(role.metadata.uid.as_ref())
-                && grantee.is_recorded_by(status.ownership.as_ref())
-            {
-                shared.extend(of_status(&status.held));
+        for role in stores.cluster_roles.state() {
+            if let Some(status) = &role.status {
+                add(role.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
             }
+        }
+    }
+    for grant in stores.access_grants.state() {
+        if let Some(status) = &grant.status {
+            add(grant.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
+        }
+    }
+    for grant in stores.cluster_access_grants.state() {
+        if let Some(status) = &grant.status {
+            add(grant.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
         }
     }
     shared

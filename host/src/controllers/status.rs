@@ -1,7 +1,7 @@
 //! The fields that the status of every managed kind has, so that one report serves them all.
 
 use crds::{
-    Condition, DatabaseRoleStatus, DatabaseStatus, DatabaseUserStatus, DeletionConfirmation, DriftStatus, Ownership,
+    Condition, DatabaseGrantStatus, DatabaseRoleStatus, DatabaseStatus, DatabaseUserStatus, DeletionConfirmation, DriftStatus, Ownership,
     ResourcePhase, Time,
 };
 use serde::Serialize;
@@ -67,3 +67,4 @@ macro_rules! status_fields {
 status_fields!(DatabaseStatus);
 status_fields!(DatabaseUserStatus);
 status_fields!(DatabaseRoleStatus);
+status_fields!(DatabaseGrantStatus);

@@ -18,7 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::context::Context;
 use crate::controllers::{
-    Failure, cluster_database_instance, database, database_instance, database_role, database_user, on_failure,
+    Failure, cluster_database_instance, database, database_grant, database_instance, database_role, database_user,
+    on_failure,
 };
 use crate::errors::{Class, Classified};
 use crate::object_key::ObjectKey;
@@ -37,7 +38,16 @@ impl Classified for Panicked {
 
 /// Works until told to stop, then until what runs has ended.
 pub(super) async fn work(ctx: Arc<Context>, queues: Queues, stop: CancellationToken) {
-    let Queues { instances, cluster_instances, databases, users, roles, cluster_roles } = queues;
+    let Queues {
+        instances,
+        cluster_instances,
+        databases,
+        users,
+        roles,
+        cluster_roles,
+        access_grants,
+        cluster_access_grants,
+    } = queues;
     let stores = &ctx.stores;
     let shared = || Shared { ctx: Arc::clone(&ctx), stop: stop.clone() };
     tokio::join!(
@@ -61,6 +71,15 @@ pub(super) async fn work(ctx: Arc<Context>, queues: Queues, stop: CancellationTo
         control(stores.cluster_roles.clone(), until(cluster_roles, stop.clone()), shared(), |object, ctx| {
             database_role::reconcile(object, ctx).boxed()
         }),
+        control(stores.access_grants.clone(), until(access_grants, stop.clone()), shared(), |object, ctx| {
+            database_grant::reconcile(object, ctx).boxed()
+        }),
+        control(
+            stores.cluster_access_grants.clone(),
+            until(cluster_access_grants, stop.clone()),
+            shared(),
+            |object, ctx| database_grant::reconcile(object, ctx).boxed(),
+        ),
     );
 }
 

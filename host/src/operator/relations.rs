@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use crds::names::reason;
 use crds::{
-    ClusterDatabaseInstance, ClusterDatabaseRole, Condition, Database, DatabaseInstance, DatabaseReferenceGrant,
-    DatabaseRole, DatabaseUser, Instance, InstanceId, Managed, ReferenceGrantFrom, ResourcePhase,
+    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Condition, Database, DatabaseInstance, DatabaseReferenceGrant,
+    DatabaseGrant, DatabaseRole, DatabaseUser, Instance, InstanceId, Managed, ReferenceGrantFrom, ResourcePhase,
 };
 use kube::{Resource, ResourceExt};
 
 use crate::cluster::cache::Wish;
 use crate::cluster::pump::Change;
 use crate::cluster::stores::{AnyInstance, Stores};
+use crate::controllers::database_grant::GrantResource as _;
 use crate::object_key::ObjectKey;
 use crate::operator::output_secrets::OutputSecret;
 use crate::operator::triggers::Triggers;
@@ -49,6 +50,7 @@ impl Relations {
         stores.users.state().iter().for_each(|object| triggers.queue(&triggers.users, object.as_ref()));
         stores.roles.state().iter().for_each(|object| triggers.queue(&triggers.roles, object.as_ref()));
         stores.cluster_roles.state().iter().for_each(|object| triggers.queue(&triggers.cluster_roles, object.as_ref()));
+        self.access_grants_where(|_| true, |_| true);
     }
 
     /// A `DatabaseInstance` changed.
@@ -83,6 +85,38 @@ impl Relations {
     pub(crate) fn cluster_role(&self, change: &Change<ClusterDatabaseRole>) {
         self.own(change, &self.triggers.cluster_roles, |_| {});
         self.moved(change, |role| role.status.as_ref().and_then(|status| status.phase));
+    }
+
+    /// A `DatabaseGrant` changed.
+    pub(crate) fn access_grant(&self, change: &Change<DatabaseGrant>) {
+        self.own(change, &self.triggers.access_grants, |_| {});
+        if let Change::Gone(last) = change {
+            let database = last.spec.database_ref.as_ref();
+            let namespace = database.and_then(|database| database.namespace.clone()).or_else(|| last.namespace());
+            let found = database.and_then(|database| self.stores.database(&namespace?, &database.name));
+            if let Some(database) = found {
+                self.triggers.queue(&self.triggers.databases, database.as_ref());
+            }
+        }
+    }
+
+    /// A `ClusterDatabaseGrant` changed.
+    pub(crate) fn cluster_access_grant(&self, change: &Change<ClusterDatabaseGrant>) {
+        self.own(change, &self.triggers.cluster_access_grants, |_| {});
+    }
+
+    /// Queues the grants of both scopes that are meant.
+    fn access_grants_where(
+        &self,
+        of_namespaces: impl Fn(&DatabaseGrant) -> bool,
+        of_the_cluster: impl Fn(&ClusterDatabaseGrant) -> bool,
+    ) {
+        for grant in self.stores.access_grants.state_filter(of_namespaces) {
+            self.triggers.queue(&self.triggers.access_grants, grant.as_ref());
+        }
+        for grant in self.stores.cluster_access_grants.state_filter(of_the_cluster) {
+            self.triggers.queue(&self.triggers.cluster_access_grants, grant.as_ref());
+        }
     }
 
     /// A namespace's consent changed: whom it names, and whom it named.
@@ -135,6 +169,11 @@ impl Relations {
         for role in self.stores.cluster_roles_of(id) {
             self.triggers.queue(&self.triggers.cluster_roles, role.as_ref());
         }
+        let stores = &self.stores;
+        self.access_grants_where(
+            |grant| grant.instance(stores).as_ref() == Some(id),
+            |grant| grant.instance(stores).as_ref() == Some(id),
+        );
     }
 
     /// What all own kinds have in common: the object itself, and `others` where its wish changed or it is gone.
@@ -206,6 +245,13 @@ impl Relations {
         for role in self.stores.cluster_roles.state_filter(is_waiting_role) {
             self.triggers.queue(&self.triggers.cluster_roles, role.as_ref());
         }
+        // One that is new has no instance yet; whose target is gone, none any more.
+        let concerned = |instance: Option<InstanceId>| instance.is_none_or(|instance| instance == *id);
+        let stores = &self.stores;
+        self.access_grants_where(
+            |grant| waits(grant.conditions()) && concerned(grant.instance(stores)),
+            |grant| waits(grant.conditions()) && concerned(grant.instance(stores)),
+        );
     }
 
     fn named_by_grant(&self, from: &ReferenceGrantFrom) {
@@ -242,6 +288,10 @@ impl Relations {
                 .state()
                 .iter()
                 .for_each(|object| triggers.queue(&triggers.cluster_roles, object.as_ref())),
+            "DatabaseGrant" => {
+                self.access_grants_where(|object| is_there(object.metadata.namespace.as_ref()), |_| false);
+            }
+            "ClusterDatabaseGrant" => self.access_grants_where(|_| false, |_| true),
             _ => {}
         }
     }

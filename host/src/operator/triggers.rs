@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crds::names::label;
-use crds::{ClusterDatabaseInstance, ClusterDatabaseRole, Database, DatabaseInstance, DatabaseRole, DatabaseUser};
+use crds::{
+    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Database, DatabaseGrant, DatabaseInstance,
+    DatabaseRole, DatabaseUser,
+};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::{Stream, StreamExt as _};
 use kube::ResourceExt;
@@ -26,6 +29,8 @@ pub(crate) struct Triggers {
     pub(super) users: UnboundedSender<ObjectRef<DatabaseUser>>,
     pub(super) roles: UnboundedSender<ObjectRef<DatabaseRole>>,
     pub(super) cluster_roles: UnboundedSender<ObjectRef<ClusterDatabaseRole>>,
+    pub(super) access_grants: UnboundedSender<ObjectRef<DatabaseGrant>>,
+    pub(super) cluster_access_grants: UnboundedSender<ObjectRef<ClusterDatabaseGrant>>,
 }
 
 /// The receiving sides.
@@ -37,6 +42,8 @@ pub(crate) struct Queues {
     pub(super) users: UnboundedReceiver<ObjectRef<DatabaseUser>>,
     pub(super) roles: UnboundedReceiver<ObjectRef<DatabaseRole>>,
     pub(super) cluster_roles: UnboundedReceiver<ObjectRef<ClusterDatabaseRole>>,
+    pub(super) access_grants: UnboundedReceiver<ObjectRef<DatabaseGrant>>,
+    pub(super) cluster_access_grants: UnboundedReceiver<ObjectRef<ClusterDatabaseGrant>>,
 }
 
 impl Triggers {
@@ -48,9 +55,22 @@ impl Triggers {
         let (users, users_queue) = unbounded();
         let (roles, roles_queue) = unbounded();
         let (cluster_roles, cluster_roles_queue) = unbounded();
+        let (access_grants, access_grants_queue) = unbounded();
+        let (cluster_access_grants, cluster_access_grants_queue) = unbounded();
         let open = Arc::default();
         (
-            Self { operator, open, instances, cluster_instances, databases, users, roles, cluster_roles },
+            Self {
+                operator,
+                open,
+                instances,
+                cluster_instances,
+                databases,
+                users,
+                roles,
+                cluster_roles,
+                access_grants,
+                cluster_access_grants,
+            },
             Queues {
                 instances: instances_queue,
                 cluster_instances: cluster_instances_queue,
@@ -58,6 +78,8 @@ impl Triggers {
                 users: users_queue,
                 roles: roles_queue,
                 cluster_roles: cluster_roles_queue,
+                access_grants: access_grants_queue,
+                cluster_access_grants: cluster_access_grants_queue,
             },
         )
     }

@@ -58,11 +58,14 @@ impl Comparison<'_> {
             let by = recorded.and_then(|known| known.grantor.as_deref());
             let mut there: Vec<&Held> = self.entries(&wish.right).filter(|held| !held.implicit).collect();
             there.sort_by_key(|held| (by != Some(held.grantor.as_str()), held.grantor != held.owner, !held.ours));
-            found.extend(there.first().map(|held| Known { grantable: held.grantable && wish.grantable, ..held.known() }));
+            found.extend(
+                there.first().map(|held| Known { grantable: held.grantable && wish.grantable, ..held.known() }),
+            );
         }
-        let unstated = self.recorded.iter().filter(|known| {
-            !self.wish(&known.right).is_some_and(|wish| !wish.denied) && !self.is_shared(&known.right)
-        });
+        let unstated = self
+            .recorded
+            .iter()
+            .filter(|known| !self.wish(&known.right).is_some_and(|wish| !wish.denied) && !self.is_shared(&known.right));
         for known in unstated {
             found.extend(self.of_record(known).map(|held| Known { grantable: held.grantable, ..held.known() }));
         }
@@ -92,15 +95,19 @@ impl Comparison<'_> {
     fn gains(&self, of: impl Fn(Level) -> bool) -> Vec<Difference> {
         let satisfied = |wish: &Wish| {
             // Nobody needs to be given what is its own.
-            let own_future = wish.right.level == Level::Default && wish.right.object.get(1).is_some_and(|one| one == self.grantee);
+            let own_future =
+                wish.right.level == Level::Default && wish.right.object.get(1).is_some_and(|one| one == self.grantee);
             (own_future && !wish.right.everyone)
-                || self.entries(&wish.right).any(|held| {
-                    held.grantable || !wish.grantable || (held.implicit && !held.right.everyone)
-                })
+                || self
+                    .entries(&wish.right)
+                    .any(|held| held.grantable || !wish.grantable || (held.implicit && !held.right.everyone))
         };
         let mut groups: BTreeMap<_, Vec<&Wish>> = BTreeMap::new();
         for wish in self.wishes.iter().filter(|wish| !wish.denied && of(wish.right.level) && !satisfied(wish)) {
-            groups.entry((wish.right.target(), wish.grantable && wish.right.level != Level::Membership)).or_default().push(wish);
+            groups
+                .entry((wish.right.target(), wish.grantable && wish.right.level != Level::Membership))
+                .or_default()
+                .push(wish);
         }
         groups.into_values().filter_map(|wishes| self.gain(&wishes)).collect()
     }
@@ -116,9 +123,10 @@ impl Comparison<'_> {
         let actual = if upgraded { "granted without grant option" } else { "not granted" };
         let verb = if grantable { "grant-option" } else { "grant" };
         let place = if first.right.level.is_shared() { Place::Server } else { Place::Inside };
-        let difference = Difference::new(id(verb, &shown, None), first.path.clone(), format!("{shown}{option}"), actual)
-            .at(place)
-            .lacking(wishes.iter().find_map(|wish| wish.lacking.clone()));
+        let difference =
+            Difference::new(id(verb, &shown, None), first.path.clone(), format!("{shown}{option}"), actual)
+                .at(place)
+                .lacking(wishes.iter().find_map(|wish| wish.lacking.clone()));
         if first.right.level == Level::Membership {
             return Some(difference.by(self.admit(first)));
         }
@@ -131,9 +139,8 @@ impl Comparison<'_> {
         let role = wish.right.object.first().map(String::as_str).unwrap_or_default();
         let of = |privilege: &str| Right { privilege: privilege.to_owned(), ..wish.right.clone() };
         let ours = |privilege: &str| self.entries(&of(privilege)).find(|held| held.ours && !held.implicit);
-        let wanted = |privilege: &str| {
-            ours(privilege).is_some() || self.wish(&of(privilege)).is_some_and(|wish| !wish.denied)
-        };
+        let wanted =
+            |privilege: &str| ours(privilege).is_some() || self.wish(&of(privilege)).is_some_and(|wish| !wish.denied);
         let admin = self.wish(&of(MEMBER)).is_some_and(|wish| wish.grantable)
             || ours(MEMBER).is_some_and(|held| held.grantable);
         let options = Options { admin, inherit: wanted(INHERIT), set: wanted(SET) };
@@ -216,9 +223,10 @@ impl Comparison<'_> {
             Level::Default => "options.defaultPrivileges",
             _ => "options.grants",
         });
-        let difference = Difference::new(id(verb, &shown, Some(grantor)), field, expected, format!("{shown}{actual} by {grantor}"))
-            .at(if right.level.is_shared() { Place::Last } else { Place::Inside })
-            .destructive_if(losses.iter().any(|loss| loss.foreign));
+        let difference =
+            Difference::new(id(verb, &shown, Some(grantor)), field, expected, format!("{shown}{actual} by {grantor}"))
+                .at(if right.level.is_shared() { Place::Last } else { Place::Inside })
+                .destructive_if(losses.iter().any(|loss| loss.foreign));
         if right.level == Level::Membership {
             let with_options = self.facts.has_membership_options();
             let by = with_options.then_some(grantor.as_str());

@@ -16,7 +16,7 @@ use super::super::run::Run;
 use super::super::status::StatusFields as _;
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
-use super::{Done, Provisioned, ownership, paths_of_recorded};
+use super::{Done, Provisioned, Reported, ownership, paths_of_recorded};
 use crate::servers::Live;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
@@ -55,7 +55,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
         (Deletion::Cascade | Deletion::Release, _) | (Deletion::Drop, None) => released(run, draft).await,
         (Deletion::Drop, Some(recorded)) => match remove(run, draft, &recorded, force).await {
             Ok(()) => released(run, draft).await,
-            Err(Stop::Blocked(blocked)) if is_hopeless(run, &blocked, &recorded) && force => {
+            Err(Stop::Blocked(blocked)) if is_hopeless(run, &blocked, K::waits_its_turn(run, &recorded)) && force => {
                 let text = format!("left behind on the server, because deletion was forced: {}", blocked.message);
                 run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text).await;
                 released(run, draft).await
@@ -69,12 +69,13 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
 /// not connected yet, a database that is dropped a moment before its owner can be.
 const FORCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-fn is_hopeless<K: Provisioned>(run: &Run<K>, blocked: &Blocked, recorded: &Ownership) -> bool {
+/// Whether trying again is of no use; noted with its time, so it is asked whenever a deletion failed.
+pub(crate) fn is_hopeless<K: Reported>(run: &Run<K>, blocked: &Blocked, waits_its_turn: bool) -> bool {
     let mut since = run.now;
     run.ctx.memory.note(&run.key, &run.uid, |remembered| since = *remembered.undeletable.get_or_insert(run.now));
     match blocked.class {
         Class::Transient | Class::Guest | Class::Waiting => {
-            run.now.duration_since(since) >= FORCED_AFTER && !K::waits_its_turn(run, recorded)
+            run.now.duration_since(since) >= FORCED_AFTER && !waits_its_turn
         }
         Class::Invalid | Class::Refused | Class::Bug => true,
     }

@@ -26,10 +26,25 @@ pub(crate) struct Seen<I> {
     pub(crate) info: I,
 }
 
-/// A kind that stands for an object on a server.
-pub(crate) trait Provisioned: Managed + Ours + Resource<DynamicType = ()> {
+/// A kind of ours that has a status and a finalizer.
+pub(crate) trait Reported: Ours + Resource<DynamicType = ()> {
     /// The status of the kind.
     type Status: StatusFields;
+
+    /// The kind's name.
+    const KIND: &'static str;
+    /// The kind's finalizer.
+    const FINALIZER: &'static str;
+
+    /// The status, if there is one.
+    fn status(&self) -> Option<&Self::Status>;
+
+    /// Whether it names Secrets or `ConfigMap`s of others, which are never watched: they are read again in time.
+    fn names_what_nobody_watches(&self) -> bool;
+}
+
+/// A kind that stands for an object on a server.
+pub(crate) trait Provisioned: Managed + Reported {
     /// The spec in the adapter's words.
     type Spec: Clone + Send + Sync;
     /// What the engine shows, for the status.
@@ -37,19 +52,12 @@ pub(crate) trait Provisioned: Managed + Ours + Resource<DynamicType = ()> {
     /// What was read from the cluster: passwords, scripts.
     type Inputs: Send + Sync;
 
-    /// The kind's name.
-    const KIND: &'static str;
-    /// The kind's finalizer.
-    const FINALIZER: &'static str;
     /// Whose option block it has.
     const OPTIONS: BlockOwner;
     /// What its objects are.
     const OBJECT: ObjectKind;
     /// The field of the spec that holds the object's name.
     const NAME_FIELD: &'static str;
-
-    /// The status, if there is one.
-    fn status(&self) -> Option<&Self::Status>;
 
     /// Refuses what this operator does not serve, and what contradicts itself. Asks nobody.
     fn check(&self) -> Result<(), Blocked>;
@@ -165,9 +173,6 @@ pub(crate) trait Provisioned: Managed + Ours + Resource<DynamicType = ()> {
     /// Before the resource is gone, whatever became of its object: leftovers in the cluster.
     fn let_go(run: &Run<Self>, draft: &Self::Status) -> impl Future<Output = Result<(), Stop>> + Send;
 
-    /// Whether it names Secrets or `ConfigMap`s of others, which are never watched: they are read again in time.
-    fn names_what_nobody_watches(&self) -> bool;
-
     /// Counts an operation that began at `since`.
     fn count(
         metrics: &Metrics,
@@ -180,7 +185,7 @@ pub(crate) trait Provisioned: Managed + Ours + Resource<DynamicType = ()> {
 }
 
 /// Whether the adapter says that the object moved under our hands.
-pub(super) fn is_conflict(error: &CallError) -> bool {
+pub(crate) fn is_conflict(error: &CallError) -> bool {
     use sandbox::contract::ErrorKind;
     matches!(
         error,

@@ -5,9 +5,7 @@
 
 use dbprovision_sdk::adapter::roles::{RoleInfo, RoleSpec};
 use dbprovision_sdk::adapter::users::UserInfo;
-use dbprovision_sdk::{
-    Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Roles, Selection, UpdateReport,
-};
+use dbprovision_sdk::{Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Roles, Selection, UpdateReport};
 
 use crate::observe::role;
 use crate::users::wanted::Wanted;

@@ -170,7 +170,10 @@ pub(crate) fn update(
             && !role::is_member(session, &wanted.name, role)?
         {
             // The server would take it, and ignore it with a warning at each login.
-            return Err(Error::dependency_missing(format!("{} is not a member of its default role {role}", wanted.name)));
+            return Err(Error::dependency_missing(format!(
+                "{} is not a member of its default role {role}",
+                wanted.name
+            )));
         }
         Ok(report(&found, chosen))
     })

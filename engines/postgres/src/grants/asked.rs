@@ -210,8 +210,10 @@ fn entry(one: &PostgresGrant, path: &str, problems: &mut Problems) -> Entry {
         }
     }
     for group in groups.iter().filter(|group| group.privileges.is_empty()) {
-        let problem =
-            format!("none of the privileges is one of a {0}: name every {0} in an entry of its own", group.level.word());
+        let problem = format!(
+            "none of the privileges is one of a {0}: name every {0} in an entry of its own",
+            group.level.word()
+        );
         problems.add(format!("{path}.{}", field(group.level)), problem);
     }
     let aim = match one.public {
@@ -225,7 +227,8 @@ fn entry(one: &PostgresGrant, path: &str, problems: &mut Problems) -> Entry {
         problems.add(format!("{path}.withGrantOption"), "the server has no grant option for everyone");
     }
     if future && aim == Aim::NotEveryone {
-        let problem = "what everyone gets on new objects is set for the whole database, not for a schema: leave this out";
+        let problem =
+            "what everyone gets on new objects is set for the whole database, not for a schema: leave this out";
         problems.add(format!("{path}.future"), problem);
     }
     if future && !groups.iter().any(|group| group.all) {

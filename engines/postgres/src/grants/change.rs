@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dbprovision_sdk::adapter::grants::{Granted, GrantReport};
+use dbprovision_sdk::adapter::grants::{GrantReport, Granted};
 use dbprovision_sdk::{Error, ErrorKind, Result, Selection};
 
 use super::asked::Asked;
@@ -118,7 +118,8 @@ impl Task {
     /// Rights of everyone are read for the databases that this is about only.
     fn names(&self, right: &Right) -> bool {
         right.database().is_some_and(|name| {
-            self.asked.databases().contains_key(name) || self.recorded.iter().any(|one| one.right.database() == Some(name))
+            self.asked.databases().contains_key(name)
+                || self.recorded.iter().any(|one| one.right.database() == Some(name))
         })
     }
 
@@ -218,7 +219,8 @@ fn make(
     mut views: BTreeMap<String, View>,
     kept: &mut Option<Session>,
 ) -> Result<GrantReport> {
-    let mut found: Vec<Difference> = shared.differences.iter().filter(|one| one.place == Place::Server).cloned().collect();
+    let mut found: Vec<Difference> =
+        shared.differences.iter().filter(|one| one.place == Place::Server).cloned().collect();
     found.extend(views.values().flat_map(|view| view.differences.iter().cloned()));
     found.extend(shared.differences.iter().filter(|one| one.place == Place::Last).cloned());
     let chosen = select(&found, selection)?;

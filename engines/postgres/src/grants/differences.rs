@@ -17,6 +17,9 @@ use crate::server::Facts;
 use crate::statements::Statement;
 use crate::statements::grant::{self, Options, Target};
 
+/// The right to enter a database.
+const CONNECT: &str = "CONNECT";
+
 /// Everything that decides what differs in one place: the whole server, or the inside of a database.
 pub(crate) struct Comparison<'known> {
     pub(crate) facts: &'known Facts,
@@ -58,11 +61,14 @@ impl Comparison<'_> {
             let by = recorded.and_then(|known| known.grantor.as_deref());
             let mut there: Vec<&Held> = self.entries(&wish.right).filter(|held| !held.implicit).collect();
             there.sort_by_key(|held| (by != Some(held.grantor.as_str()), held.grantor != held.owner, !held.ours));
-            found.extend(there.first().map(|held| Known { grantable: held.grantable && wish.grantable, ..held.known() }));
+            found.extend(
+                there.first().map(|held| Known { grantable: held.grantable && wish.grantable, ..held.known() }),
+            );
         }
-        let unstated = self.recorded.iter().filter(|known| {
-            !self.wish(&known.right).is_some_and(|wish| !wish.denied) && !self.is_shared(&known.right)
-        });
+        let unstated = self
+            .recorded
+            .iter()
+            .filter(|known| !self.wish(&known.right).is_some_and(|wish| !wish.denied) && !self.is_shared(&known.right));
         for known in unstated {
             found.extend(self.of_record(known).map(|held| Known { grantable: held.grantable, ..held.known() }));
         }
@@ -92,15 +98,19 @@ impl Comparison<'_> {
     fn gains(&self, of: impl Fn(Level) -> bool) -> Vec<Difference> {
         let satisfied = |wish: &Wish| {
             // Nobody needs to be given what is its own.
-            let own_future = wish.right.level == Level::Default && wish.right.object.get(1).is_some_and(|one| one == self.grantee);
+            let own_future =
+                wish.right.level == Level::Default && wish.right.object.get(1).is_some_and(|one| one == self.grantee);
             (own_future && !wish.right.everyone)
-                || self.entries(&wish.right).any(|held| {
-                    held.grantable || !wish.grantable || (held.implicit && !held.right.everyone)
-                })
+                || self
+                    .entries(&wish.right)
+                    .any(|held| held.grantable || !wish.grantable || (held.implicit && !held.right.everyone))
         };
         let mut groups: BTreeMap<_, Vec<&Wish>> = BTreeMap::new();
         for wish in self.wishes.iter().filter(|wish| !wish.denied && of(wish.right.level) && !satisfied(wish)) {
-            groups.entry((wish.right.target(), wish.grantable && wish.right.level != Level::Membership)).or_default().push(wish);
+            groups
+                .entry((wish.right.target(), wish.grantable && wish.right.level != Level::Membership))
+                .or_default()
+                .push(wish);
         }
         groups.into_values().filter_map(|wishes| self.gain(&wishes)).collect()
     }
@@ -116,14 +126,15 @@ impl Comparison<'_> {
         let actual = if upgraded { "granted without grant option" } else { "not granted" };
         let verb = if grantable { "grant-option" } else { "grant" };
         let place = if first.right.level.is_shared() { Place::Server } else { Place::Inside };
-        let difference = Difference::new(id(verb, &shown, None), first.path.clone(), format!("{shown}{option}"), actual)
-            .at(place)
-            .lacking(wishes.iter().find_map(|wish| wish.lacking.clone()));
+        let difference =
+            Difference::new(id(verb, &shown, None), first.path.clone(), format!("{shown}{option}"), actual)
+                .at(place)
+                .lacking(wishes.iter().find_map(|wish| wish.lacking.clone()));
         if first.right.level == Level::Membership {
             return Some(difference.by(self.admit(first)));
         }
         let sql = Target::of(&first.right, first.arguments.as_deref(), self.grantee).grant(&words, grantable);
-        Some(difference.by(sql).acting_as(first.owner.as_deref()))
+        Some(difference.by(sql).acting_as(first.acts_as.iter().map(String::as_str)))
     }
 
     /// One statement gives a membership with all the options that are wanted, and keeps those of our own entry.
@@ -131,9 +142,8 @@ impl Comparison<'_> {
         let role = wish.right.object.first().map(String::as_str).unwrap_or_default();
         let of = |privilege: &str| Right { privilege: privilege.to_owned(), ..wish.right.clone() };
         let ours = |privilege: &str| self.entries(&of(privilege)).find(|held| held.ours && !held.implicit);
-        let wanted = |privilege: &str| {
-            ours(privilege).is_some() || self.wish(&of(privilege)).is_some_and(|wish| !wish.denied)
-        };
+        let wanted =
+            |privilege: &str| ours(privilege).is_some() || self.wish(&of(privilege)).is_some_and(|wish| !wish.denied);
         let admin = self.wish(&of(MEMBER)).is_some_and(|wish| wish.grantable)
             || ours(MEMBER).is_some_and(|held| held.grantable);
         let options = Options { admin, inherit: wanted(INHERIT), set: wanted(SET) };
@@ -203,7 +213,7 @@ impl Comparison<'_> {
     /// Rights on one object by one grantor, taken by one statement.
     fn loss(&self, losses: &[&Loss<'_>]) -> Option<Difference> {
         let first = losses.first()?;
-        let Held { right, grantor, owner, arguments, .. } = first.held;
+        let Held { right, grantor, owner, arguments, schema_owner, .. } = first.held;
         let words: Vec<&str> = losses.iter().map(|loss| loss.held.right.privilege.as_str()).collect();
         let shown = Right { privilege: words.join(", "), ..right.clone() };
         let (verb, expected, actual) = if first.only_option {
@@ -216,9 +226,10 @@ impl Comparison<'_> {
             Level::Default => "options.defaultPrivileges",
             _ => "options.grants",
         });
-        let difference = Difference::new(id(verb, &shown, Some(grantor)), field, expected, format!("{shown}{actual} by {grantor}"))
-            .at(if right.level.is_shared() { Place::Last } else { Place::Inside })
-            .destructive_if(losses.iter().any(|loss| loss.foreign));
+        let difference =
+            Difference::new(id(verb, &shown, Some(grantor)), field, expected, format!("{shown}{actual} by {grantor}"))
+                .at(if right.level.is_shared() { Place::Last } else { Place::Inside })
+                .destructive_if(losses.iter().any(|loss| loss.foreign));
         if right.level == Level::Membership {
             let with_options = self.facts.has_membership_options();
             let by = with_options.then_some(grantor.as_str());
@@ -228,14 +239,26 @@ impl Comparison<'_> {
             return Some(difference.by(sql).acting_as(acts_as));
         }
         let sql = Target::of(right, arguments.as_deref(), self.grantee).revoke(&words, first.only_option);
+        let difference = if right.level == Level::Database && right.everyone && words.contains(&CONNECT) {
+            difference.by_all(self.way_in(right))
+        } else {
+            difference
+        };
         let difference = if grantor == owner {
             let database_owner = (self.database_owner)(right);
-            difference.by(sql).acting_as([acting_owner(owner, &database_owner)])
+            let owners = [Some(owner), schema_owner.as_ref()].into_iter().flatten();
+            difference.by(sql).acting_as(owners.map(|owner| acting_owner(owner, &database_owner)))
         } else {
             difference.by_all([grant::as_role(grantor)]).by(sql).acting_as([grantor.as_str()])
         };
         let difference = difference.by_all(self.restored(losses));
         Some(if grantor == owner { difference } else { difference.by_all([grant::as_oneself()]) })
+    }
+
+    /// An administrator who is no superuser comes in as everyone does, and must not lock itself out.
+    fn way_in(&self, right: &Right) -> Option<Statement> {
+        let itself = Target { receiver: Some(&self.facts.administrator), ..Target::of(right, None, self.grantee) };
+        (!self.facts.superuser).then(|| Statement::own(itself.grant(&[CONNECT], false)))
     }
 
     /// What columns have by the same grantor, again: the server takes it with the table's.

@@ -17,6 +17,9 @@ use crate::server::Facts;
 use crate::statements::Statement;
 use crate::statements::grant::{self, Options, Target};
 
+/// The right to enter a database.
+const CONNECT: &str = "CONNECT";
+
 /// Everything that decides what differs in one place: the whole server, or the inside of a database.
 pub(crate) struct Comparison<'known> {
     pub(crate) facts: &'known Facts,
@@ -131,7 +134,7 @@ impl Comparison<'_> {
             return Some(difference.by(self.admit(first)));
         }
         let sql = Target::of(&first.right, first.arguments.as_deref(), self.grantee).grant(&words, grantable);
-        Some(difference.by(sql).acting_as(first.owner.as_deref()))
+        Some(difference.by(sql).acting_as(first.acts_as.iter().map(String::as_str)))
     }
 
     /// One statement gives a membership with all the options that are wanted, and keeps those of our own entry.
@@ -210,7 +213,7 @@ impl Comparison<'_> {
     /// Rights on one object by one grantor, taken by one statement.
     fn loss(&self, losses: &[&Loss<'_>]) -> Option<Difference> {
         let first = losses.first()?;
-        let Held { right, grantor, owner, arguments, .. } = first.held;
+        let Held { right, grantor, owner, arguments, schema_owner, .. } = first.held;
         let words: Vec<&str> = losses.iter().map(|loss| loss.held.right.privilege.as_str()).collect();
         let shown = Right { privilege: words.join(", "), ..right.clone() };
         let (verb, expected, actual) = if first.only_option {
@@ -236,14 +239,26 @@ impl Comparison<'_> {
             return Some(difference.by(sql).acting_as(acts_as));
         }
         let sql = Target::of(right, arguments.as_deref(), self.grantee).revoke(&words, first.only_option);
+        let difference = if right.level == Level::Database && right.everyone && words.contains(&CONNECT) {
+            difference.by_all(self.way_in(right))
+        } else {
+            difference
+        };
         let difference = if grantor == owner {
             let database_owner = (self.database_owner)(right);
-            difference.by(sql).acting_as([acting_owner(owner, &database_owner)])
+            let owners = [Some(owner), schema_owner.as_ref()].into_iter().flatten();
+            difference.by(sql).acting_as(owners.map(|owner| acting_owner(owner, &database_owner)))
         } else {
             difference.by_all([grant::as_role(grantor)]).by(sql).acting_as([grantor.as_str()])
         };
         let difference = difference.by_all(self.restored(losses));
         Some(if grantor == owner { difference } else { difference.by_all([grant::as_oneself()]) })
+    }
+
+    /// An administrator who is no superuser comes in as everyone does, and must not lock itself out.
+    fn way_in(&self, right: &Right) -> Option<Statement> {
+        let itself = Target { receiver: Some(&self.facts.administrator), ..Target::of(right, None, self.grantee) };
+        (!self.facts.superuser).then(|| Statement::own(itself.grant(&[CONNECT], false)))
     }
 
     /// What columns have by the same grantor, again: the server takes it with the table's.

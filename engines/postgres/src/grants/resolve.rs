@@ -20,8 +20,8 @@ pub(crate) struct Wish {
     pub(crate) grantable: bool,
     /// The field that states it.
     pub(crate) path: String,
-    /// Whose rights giving it takes; none where the administrator's own must do.
-    pub(crate) owner: Option<String>,
+    /// Whose rights giving it takes: the owner's, and the schema's owner's, which opens the way.
+    pub(crate) acts_as: Vec<String>,
     pub(crate) arguments: Option<String>,
     /// It must not be there.
     pub(crate) denied: bool,
@@ -35,7 +35,7 @@ impl Wish {
             right,
             grantable: false,
             path: path.to_owned(),
-            owner: None,
+            acts_as: Vec::new(),
             arguments: None,
             denied: false,
             lacking: None,
@@ -115,7 +115,7 @@ pub(crate) fn shared(asked: &Asked, server: &Server<'_>) -> Result<Vec<Wish>> {
         for group in entry.groups.iter().filter(|group| group.level == Level::Database) {
             each_privilege(group, server.facts, &mut problems, |word, path| {
                 let right = right(Level::Database, &[&entry.database], entry.aim, word);
-                found.push(of_entry(entry, right, path, &there.owner, None));
+                found.push(of_entry(entry, right, path, &[&there.owner], None));
             });
         }
     }
@@ -166,11 +166,12 @@ pub(crate) fn inside(asked: &Asked, there: &Catalogue, facts: &Facts, recorded: 
             );
             continue;
         };
+        let way_in = acting_owner(&schema_owner.name, &there.owner);
         for group in entry.groups.iter().filter(|group| group.level != Level::Database) {
             if group.level == Level::Schema {
                 each_privilege(group, facts, &mut problems, |word, path| {
                     let right = right(Level::Schema, &[&there.database, schema], entry.aim, word);
-                    found.push(of_entry(entry, right, path, acting_owner(&schema_owner.name, &there.owner), None));
+                    found.push(of_entry(entry, right, path, &[way_in], None));
                 });
                 continue;
             }
@@ -181,7 +182,7 @@ pub(crate) fn inside(asked: &Asked, there: &Catalogue, facts: &Facts, recorded: 
                     names.extend(object.column.as_deref());
                     let right = right(group.level, &names, entry.aim, word);
                     let owner = acting_owner(&object.owner, &there.owner);
-                    found.push(of_entry(entry, right, path, owner, object.arguments.clone()));
+                    found.push(of_entry(entry, right, path, &[owner, way_in], object.arguments.clone()));
                 }
                 for (named, what) in &missing {
                     let mut names = vec![there.database.as_str(), schema, &named.name];
@@ -211,10 +212,10 @@ fn right(level: Level, object: &[&str], aim: Aim, privilege: &str) -> Right {
     }
 }
 
-fn of_entry(entry: &Entry, right: Right, path: &str, owner: &str, arguments: Option<String>) -> Wish {
+fn of_entry(entry: &Entry, right: Right, path: &str, owners: &[&str], arguments: Option<String>) -> Wish {
     Wish {
         grantable: entry.grantable,
-        owner: Some(owner.to_owned()),
+        acts_as: owners.iter().map(|&owner| owner.to_owned()).collect(),
         arguments,
         denied: entry.aim == Aim::NotEveryone,
         ..Wish::new(right, path)
@@ -315,7 +316,7 @@ fn future(
     }
     let wish = |owner: &str| {
         let right = right(Level::Default, &[&there.database, owner, kind, schema], entry.aim, word);
-        of_entry(entry, right, path, owner, None)
+        of_entry(entry, right, path, &[owner], None)
     };
     owners.into_iter().map(wish).collect()
 }
@@ -335,7 +336,7 @@ fn defaults(one: &Defaults, there: &Catalogue, facts: &Facts, problems: &mut Pro
             let right = right(Level::Default, &object, Aim::Grantee, word);
             found.push(Wish {
                 grantable: one.grantable,
-                owner: Some(one.owner.clone()),
+                acts_as: vec![one.owner.clone()],
                 lacking: lacking.clone(),
                 ..Wish::new(right, path)
             });

@@ -155,6 +155,8 @@ pub(crate) struct Held {
     pub(crate) ours: bool,
     /// The types of a function's arguments.
     pub(crate) arguments: Option<String>,
+    /// Who owns the schema that it is in: the object's owner may have no way in.
+    pub(crate) schema_owner: Option<String>,
 }
 
 impl Held {

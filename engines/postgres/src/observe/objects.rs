@@ -8,8 +8,9 @@ use dbprovision_sdk::{Error, Result};
 use crate::connect::Session;
 use crate::errors;
 use crate::grants::right::Level;
-use crate::quote::identifier;
 use crate::server::Facts;
+
+mod types;
 
 /// An object that rights can be about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,13 +192,16 @@ fn objects(
     Ok(())
 }
 
-/// The types of the arguments of a routine that is stated with them, as the server writes them. None where it is
-/// stated without arguments, or there is no such routine.
+/// The routine that is stated with its arguments, as the server writes it. None where it is stated without, or there
+/// is no such routine.
+///
+/// The server's own reading of a signature is open only to those who may use the schema. So its types of its own are
+/// read by the server, where the words are many and mean the same, and those of a schema are compared by name.
 fn signature(session: &mut Session, objects: &[Object], stated: &StatedRoutine) -> Result<Option<String>> {
     let text = stated.text.as_str();
-    let is_name = |name: &str| {
-        objects.iter().any(|one| one.arguments.is_some() && one.schema == stated.schema && one.bare() == name)
-    };
+    let routines: Vec<&Object> =
+        objects.iter().filter(|one| one.arguments.is_some() && one.schema == stated.schema).collect();
+    let is_name = |name: &str| routines.iter().any(|one| one.bare() == name);
     if is_name(text) {
         return Ok(None);
     }
@@ -206,17 +210,34 @@ fn signature(session: &mut Session, objects: &[Object], stated: &StatedRoutine) 
     let split = starts.filter_map(|at| text.split_at_checked(at)).find(|(name, _)| is_name(name));
     let Some((name, rest)) = split else { return Ok(None) };
     let Some(arguments) = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return Ok(None) };
+    let mut wanted = Vec::new();
     // An aggregate over rows is written with a star and has no arguments.
-    let arguments = if arguments.trim() == "*" { "" } else { arguments };
-    let query = "SELECT pg_catalog.oidvectortypes(p.proargtypes) FROM pg_catalog.pg_proc p
-                  WHERE p.oid = pg_catalog.to_regprocedure($1)::pg_catalog.oid";
-    let signed = format!("{}.{}({arguments})", identifier(&stated.schema), identifier(name));
-    match session.row(query, &[&signed]) {
-        Ok(row) => Ok(row.map(|row| row.get::<String>(0)).transpose()?.map(|types| format!("{name}({types})"))),
-        // It is no list of types.
+    for one in types::split(if arguments.trim() == "*" { "" } else { arguments }) {
+        let read = match types::qualified(one) {
+            Some(key) => Some(key),
+            None => builtin(session, one, &stated.path)?,
+        };
+        let Some(read) = read else { return Ok(None) };
+        wanted.push(read);
+    }
+    let same = |one: &&&Object| {
+        let arguments = one.arguments.as_deref().unwrap_or_default();
+        let found =
+            types::split(arguments).into_iter().map(|one| types::qualified(one).unwrap_or_else(|| one.to_owned()));
+        one.bare() == name && found.eq(wanted.iter().cloned())
+    };
+    Ok(routines.iter().find(same).map(|one| one.name.clone()))
+}
+
+/// A type of the server's own in the server's words; none where there is none.
+fn builtin(session: &mut Session, text: &str, path: &str) -> Result<Option<String>> {
+    let query = "SELECT pg_catalog.format_type(t.type::pg_catalog.oid, NULL)
+                   FROM (SELECT pg_catalog.to_regtype($1) AS type) t WHERE t.type IS NOT NULL";
+    match session.row(query, &[text]) {
+        Ok(row) => row.map(|row| row.get(0)).transpose(),
         Err(error) if errors::code(&error).is_some_and(|code| matches!(code, "42601" | "22P02" | "42602")) => {
             let mut problems = Problems::default();
-            problems.add(stated.path.clone(), "the server cannot read these as types of arguments: f(integer, text)");
+            problems.add(path, "the server cannot read these as types of arguments: f(integer, text)");
             Err(problems.finish().err().map_or(error.clone(), |refused| Error { detail: error.detail, ..refused }))
         }
         Err(error) => Err(error),

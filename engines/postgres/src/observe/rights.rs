@@ -27,7 +27,7 @@ const DATABASES: &str = "\
 SELECT ARRAY[d.datname::pg_catalog.text], a.privilege_type, a.is_grantable,
        pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text, pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text,
        a.grantee = 0, a.grantee = d.datdba OR (a.grantee = 0 AND a.privilege_type IN ('CONNECT', 'TEMPORARY')),
-       NULL::pg_catalog.text
+       NULL::pg_catalog.text, NULL::pg_catalog.text
   FROM pg_catalog.pg_database d,
        LATERAL pg_catalog.aclexplode(COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) a
  WHERE a.grantee = ANY ($1::pg_catalog.oid[]) ORDER BY 1, 2, 4";
@@ -38,7 +38,7 @@ SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catal
        pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text, a.grantee = 0,
        a.grantee = n.nspowner OR (a.grantee = 0 AND n.nspname = 'public' AND (a.privilege_type = 'USAGE'
            OR pg_catalog.current_setting('server_version_num')::pg_catalog.int4 < 150000)),
-       NULL::pg_catalog.text
+       NULL::pg_catalog.text, NULL::pg_catalog.text
   FROM pg_catalog.pg_namespace n,
        LATERAL pg_catalog.aclexplode(COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) a
  WHERE a.grantee = ANY ($1::pg_catalog.oid[])";
@@ -47,7 +47,7 @@ const TABLES: &str = "\
 SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text],
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, a.grantee = 0, a.grantee = c.relowner,
-       NULL::pg_catalog.text
+       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
        LATERAL pg_catalog.aclexplode(COALESCE(c.relacl, pg_catalog.acldefault('r', c.relowner))) a
  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.grantee = ANY ($1::pg_catalog.oid[])";
@@ -56,7 +56,7 @@ const SEQUENCES: &str = "\
 SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text],
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, a.grantee = 0, a.grantee = c.relowner,
-       NULL::pg_catalog.text
+       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
        LATERAL pg_catalog.aclexplode(COALESCE(c.relacl, pg_catalog.acldefault('s', c.relowner))) a
  WHERE c.relkind = 'S' AND a.grantee = ANY ($1::pg_catalog.oid[])";
@@ -66,7 +66,7 @@ SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catal
              t.attname::pg_catalog.text],
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, a.grantee = 0, a.grantee = c.relowner,
-       NULL::pg_catalog.text
+       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text
   FROM pg_catalog.pg_attribute t JOIN pg_catalog.pg_class c ON c.oid = t.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, LATERAL pg_catalog.aclexplode(t.attacl) a
  WHERE t.attacl IS NOT NULL AND NOT t.attisdropped AND a.grantee = ANY ($1::pg_catalog.oid[])";
@@ -77,7 +77,7 @@ SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catal
              p.proname::pg_catalog.text || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')'],
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(p.proowner)::pg_catalog.text, a.grantee = 0, a.grantee IN (p.proowner, 0),
-       pg_catalog.oidvectortypes(p.proargtypes)
+       pg_catalog.oidvectortypes(p.proargtypes), pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace,
        LATERAL pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
  WHERE (p.prokind = 'p') = ($2 = 'procedures') AND a.grantee = ANY ($1::pg_catalog.oid[])
@@ -88,7 +88,7 @@ const TYPES: &str = "\
 SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catalog.text, t.typname::pg_catalog.text],
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(t.typowner)::pg_catalog.text, a.grantee = 0, a.grantee IN (t.typowner, 0),
-       NULL::pg_catalog.text
+       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace,
        LATERAL pg_catalog.aclexplode(COALESCE(t.typacl, pg_catalog.acldefault('T', t.typowner))) a
  WHERE a.grantee = ANY ($1::pg_catalog.oid[]) AND t.typtype IN ('b', 'c', 'd', 'e', 'r')
@@ -105,7 +105,7 @@ SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text,
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(d.defaclrole)::pg_catalog.text, a.grantee = 0,
        a.grantee = d.defaclrole OR (a.grantee = 0 AND d.defaclnamespace = 0 AND d.defaclobjtype IN ('f', 'T')),
-       NULL::pg_catalog.text
+       NULL::pg_catalog.text, NULL::pg_catalog.text
   FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace,
        LATERAL pg_catalog.aclexplode(d.defaclacl) a
  WHERE a.grantee = ANY ($1::pg_catalog.oid[])";
@@ -149,6 +149,7 @@ fn read(level: Level, row: &Row) -> Result<Held> {
         implicit: row.get(6)?,
         ours: false,
         arguments: row.text(7)?,
+        schema_owner: row.text(8)?,
     })
 }
 
@@ -189,6 +190,7 @@ fn memberships(session: &mut Session, facts: &Facts, id: &str) -> Result<Vec<Hel
                     implicit: row.get(6)?,
                     ours: row.get(5)?,
                     arguments: None,
+                    schema_owner: None,
                 });
             }
         }

@@ -13,6 +13,7 @@ mod difference;
 mod errors;
 mod grants;
 mod names;
+mod note;
 mod observe;
 mod quote;
 mod roles;

@@ -146,7 +146,7 @@ pub(crate) fn claim(
         let role = role::find(session, name)?.ok_or_else(|| absent(name))?;
         names::untouchable(role.standing)?;
         prove(proof, &role.id, role.comment.mark.as_ref())?;
-        session.run(&user::comment(name, comment, Some(mark)))
+        session.run(&user::comment(name, comment, &role.given, Some(mark)))
     })
 }
 
@@ -175,8 +175,25 @@ pub(crate) fn update(
                 wanted.name
             )));
         }
+        if *selection != Selection::Detect {
+            note_given(session, facts, wanted)?;
+        }
         Ok(report(&found, chosen))
     })
+}
+
+/// Notes which memberships are the resource's own: those that it states, and those that it gave and still has to
+/// take back.
+fn note_given(session: &mut Session, facts: &Facts, wanted: &Wanted) -> Result<()> {
+    let role = role::find(session, &wanted.name)?.ok_or_else(|| absent(&wanted.name))?;
+    let held = role::memberships(session, facts, &role.id)?;
+    let ours = held.into_iter().filter(|held| held.ours).map(|held| held.role);
+    let stated = |name: &String| wanted.memberships.iter().any(|(role, _)| role == name);
+    let given: BTreeSet<String> = ours.filter(|name| stated(name) || role.given.contains(name)).collect();
+    if given == role.given {
+        return Ok(());
+    }
+    session.run(&user::comment(&role.name, role.comment.words.as_deref(), &given, role.comment.mark.as_ref()))
 }
 
 /// Creates the role and its mark. One that carries the same mark was created by a call whose answer was lost.
@@ -200,7 +217,7 @@ pub(crate) fn create(
     if let Some(time) = &wanted.block.valid_until {
         session.simple(&user::alter(&wanted.name, &user::valid_until(Some(time))), "options.validUntil")?;
     }
-    session.run(&user::comment(&wanted.name, wanted.comment.as_deref(), Some(mark)))?;
+    session.run(&user::comment(&wanted.name, wanted.comment.as_deref(), &BTreeSet::new(), Some(mark)))?;
     role::find(session, &wanted.name)?.map(info).ok_or_else(|| absent(&wanted.name))
 }
 

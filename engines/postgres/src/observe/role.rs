@@ -6,8 +6,8 @@ use dbprovision_sdk::{Error, Page, Result, Standing};
 
 use super::Comment;
 use crate::connect::Session;
-use crate::names;
 use crate::server::Facts;
+use crate::{names, note};
 
 /// A role as it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,8 @@ pub(crate) struct Role {
     /// `name=value`, for every database.
     pub(crate) settings: Vec<String>,
     pub(crate) comment: Comment,
+    /// Memberships that its own resource gave it, as its comment notes.
+    pub(crate) given: BTreeSet<String>,
     /// The administrator, its equal, or one who can become either.
     pub(crate) privileged: bool,
     pub(crate) standing: Standing,
@@ -71,6 +73,9 @@ fn read(row: &crate::connect::Row) -> Result<Role> {
         Standing::Ordinary if own => Standing::Protected,
         by_name @ (Standing::Ordinary | Standing::Predefined | Standing::Dangerous | Standing::Protected) => by_name,
     };
+    let mut comment = Comment::parse(row.text(12)?.as_deref());
+    let (words, given) = note::read(comment.words.as_deref());
+    comment.words = words;
     Ok(Role {
         id: row.get(0)?,
         superuser: row.get(2)?,
@@ -83,7 +88,8 @@ fn read(row: &crate::connect::Row) -> Result<Role> {
         connection_limit: row.get(9)?,
         valid_until: row.text(10)?,
         settings: row.get::<Option<Vec<String>>>(11)?.unwrap_or_default(),
-        comment: Comment::parse(row.text(12)?.as_deref()),
+        comment,
+        given,
         privileged: row.get(13)?,
         standing,
         name,

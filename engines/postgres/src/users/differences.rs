@@ -3,8 +3,8 @@
 //! What the API documents as a default is enforced where the field is unstated: attributes, the connection limit,
 //! the time of validity, the default role. Settings are compared only where `configParameters` is stated, and
 //! then it is the whole list: there is no record of former values to take back otherwise.
-//! Memberships that the administrator granted and the spec does not state are changes, and destructive ones;
-//! memberships that somebody else granted are left alone.
+//! Memberships that an earlier spec stated and this one does not are changes, and destructive ones. All others are
+//! left alone: a grant resource may have given them, or a person.
 
 use dbprovision_sdk::ObjectKind;
 
@@ -47,8 +47,9 @@ pub(crate) fn differences(
     if wanted.comment != role.comment.words {
         let shown = |words: &Option<String>| words.clone().unwrap_or_default();
         found.push(
-            Difference::new("comment", "comment", shown(&wanted.comment), shown(&role.comment.words))
-                .by_all([user::comment(&wanted.name, wanted.comment.as_deref(), role.comment.mark.as_ref())]),
+            Difference::new("comment", "comment", shown(&wanted.comment), shown(&role.comment.words)).by_all([
+                user::comment(&wanted.name, wanted.comment.as_deref(), &role.given, role.comment.mark.as_ref()),
+            ]),
         );
     }
     if let Some(verifier) = verifier {
@@ -122,7 +123,8 @@ fn memberships(wanted: &Wanted, observed: &Observed, facts: &Facts) -> Vec<Diffe
             );
         }
     }
-    let mut extra: Vec<&Membership> = observed.memberships.iter().filter(|held| held.ours).collect();
+    let mut extra: Vec<&Membership> = observed.memberships.iter().collect();
+    extra.retain(|held| held.ours && observed.role.given.contains(&held.role));
     extra.retain(|held| !wanted.memberships.iter().any(|(role, _)| *role == held.role));
     for held in extra {
         let grantor = facts.has_membership_options().then_some(held.grantor.as_str());

@@ -725,3 +725,48 @@ fn a_selection_makes_exactly_its_changes_and_what_is_not_taken_stays_recorded() 
         }
     });
 }
+
+#[test]
+fn a_membership_by_a_grant_is_no_business_of_the_members_own_resource() {
+    everywhere(|server, adapter, tag| {
+        let [stated, granted, by_hand, member] =
+            ["stated", "granted", "by_hand", "member"].map(|name| format!("twice_{name}_{tag}"));
+        for name in [&stated, &granted, &by_hand, &member] {
+            role(adapter, name);
+        }
+        let own = |options: Value| RoleSpec {
+            name: member.clone(),
+            comment: Some("words".to_owned()),
+            options: Some(options.to_string()),
+        };
+        let update = |adapter: &mut Postgres, spec: &RoleSpec, selection: &Selection| -> Vec<String> {
+            let report = Roles::update(adapter, spec, selection).unwrap();
+            report.changes.into_iter().map(|change| change.id).collect()
+        };
+        update(adapter, &own(json!({"inRoles": [stated]})), &Selection::All);
+        let grant = settle(adapter, &spec(&member, &json!({"roles": [granted]})));
+        Grants::grant(adapter, &spec(&member, &json!({"roles": [by_hand]})), &Selection::All).unwrap();
+        let narrowed = own(json!({}));
+        assert_eq!(update(adapter, &own(json!({"inRoles": [stated]})), &Selection::Detect), [""; 0]);
+        assert_eq!(update(adapter, &narrowed, &Selection::Detect), [format!("member:{stated}")]);
+        // The mark may be written anew in between.
+        let claimed = dbprovision_sdk::Proof { mark: None, object_id: None };
+        Roles::claim(adapter, &member, &claimed, Some("words"), &mark("again")).unwrap();
+        assert_eq!(update(adapter, &narrowed, &Selection::All), [format!("member:{stated}")]);
+        assert_eq!(update(adapter, &narrowed, &Selection::Detect), [""; 0]);
+        assert_eq!(Roles::get_info(adapter, &member).unwrap().unwrap().mark, Some(mark("again")));
+        let member_of = |role: &str| {
+            server.sql(&format!(
+                "SELECT count(*) FROM pg_auth_members WHERE roleid = '{role}'::regrole AND member = '{member}'::regrole"
+            ))
+        };
+        assert_eq!(
+            (member_of(&stated), member_of(&granted), member_of(&by_hand)),
+            ("0".into(), "1".into(), "1".into())
+        );
+        assert_eq!(
+            detect(adapter, &GrantSpec { recorded: grant.held, ..spec(&member, &json!({"roles": [granted]})) }),
+            [""; 0]
+        );
+    });
+}

@@ -4,6 +4,7 @@
 //! stopped a reconcile is a [`planning::Blocked`]: it is reported in the status and retried by its class.
 //! Deliberately absent: decisions (they are in `planning`) and anything an engine could tell us (it is asked).
 
+mod cascade;
 pub mod cluster_database_instance;
 pub mod database;
 pub mod database_grant;

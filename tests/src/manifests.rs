@@ -65,6 +65,11 @@ pub fn role(name: &str, external: &str) -> Value {
     })
 }
 
+/// A `DatabaseGrant` that names nobody yet.
+pub fn access_grant(name: &str) -> Value {
+    json!({ "kind": "DatabaseGrant", "metadata": { "name": name }, "spec": {} })
+}
+
 /// A `ClusterDatabaseRole` of the cluster-scoped instance of the same name.
 pub fn cluster_role(name: &str, external: &str) -> Value {
     json!({

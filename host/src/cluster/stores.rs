@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use crds::{
-    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, ClusterInstanceReference, Database, DatabaseGrant, DatabaseInstance,
-    DatabaseReferenceGrant, DatabaseRole, DatabaseRoleSpec, DatabaseSpec, DatabaseUser, DatabaseUserSpec, Instance,
-    InstanceId, InstanceKind, InstanceReference, InstanceSpec, InstanceStatus, Managed,
+    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, ClusterInstanceReference, Database,
+    DatabaseGrant, DatabaseInstance, DatabaseReferenceGrant, DatabaseRole, DatabaseRoleSpec, DatabaseSpec,
+    DatabaseUser, DatabaseUserSpec, Instance, InstanceId, InstanceKind, InstanceReference, InstanceSpec,
+    InstanceStatus, Managed,
 };
 use kube::runtime::reflector::store::{Writer, WriterDropped};
 use kube::runtime::reflector::{ObjectRef, Store, store};

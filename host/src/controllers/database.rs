@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crds::names::{finalizer, reason};
-use crds::{Database, DatabaseInfo, DatabaseStatus, DeletionPolicy, InstanceId, Managed as _, Ownership};
+use crds::{
+    Database, DatabaseGrant, DatabaseInfo, DatabaseStatus, DeletionPolicy, InstanceId, Managed as _, Ownership,
+};
+use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use planning::{Blocked, Class};
 use sandbox::contract::{
@@ -17,6 +20,7 @@ use sandbox::{Adapter, CallError, Session};
 
 use self::companions::Companions;
 use self::script::Prepared;
+use super::cascade::take_along;
 use super::failure::Failure;
 use super::managed::{self, Bound, Provisioned, Reported, Seen, Wanted};
 use super::run::Run;
@@ -46,6 +50,18 @@ pub(crate) struct Info {
     owner: Option<String>,
     size: Option<u64>,
     details: Option<String>,
+}
+
+/// The grants that name this database as what they are about. Another namespace's cannot hold it up.
+fn grants_about(run: &Run<Database>) -> Vec<Arc<DatabaseGrant>> {
+    let (own, name) = (run.key.namespace.as_str(), run.key.name.as_str());
+    run.ctx.stores.access_grants.state_filter(|grant| {
+        let is_ours = grant.metadata.namespace.as_deref() == Some(own);
+        let named = grant.spec.database_ref.as_ref();
+        is_ours
+            && named
+                .is_some_and(|named| named.name == name && named.namespace.as_deref().is_none_or(|other| other == own))
+    })
 }
 
 impl Reported for Database {
@@ -181,6 +197,17 @@ impl Provisioned for Database {
             return Ok(());
         };
         script::run(run, bound, session, script, owner.as_deref(), draft).await
+    }
+
+    fn children(run: &Run<Self>) -> Vec<String> {
+        grants_about(run).iter().map(|grant| format!("DatabaseGrant/{}", grant.name_any())).collect()
+    }
+
+    async fn take_children_along(run: &Run<Self>) -> Result<(), Stop> {
+        for grant in grants_about(run) {
+            take_along(run, grant.as_ref()).await?;
+        }
+        Ok(())
     }
 
     fn waits_its_turn(_run: &Run<Self>, _recorded: &Ownership) -> bool {

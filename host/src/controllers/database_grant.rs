@@ -14,9 +14,8 @@ use crds::{
     ClusterDatabaseGrant, Condition, DatabaseGrant, DatabaseGrantStatus, DriftPolicy, GrantMode, InstanceId,
     OptionBlocks,
 };
-use kube::Resource;
 use kube::runtime::controller::Action;
-use kube::{ResourceExt as _, api::ObjectMeta};
+use kube::{Resource, ResourceExt as _};
 
 use super::failure::Failure;
 use super::managed::{self, Done, Reconciled, Reported};
@@ -29,13 +28,16 @@ use crate::context::Context;
 pub(crate) use target::{Named, Target};
 
 /// One reconcile.
-pub async fn reconcile<G: GrantResource>(grant: Arc<G>, ctx: Arc<Context>) -> Result<Action, Failure> {
+pub(crate) async fn reconcile<G: GrantResource + Reconciled>(
+    grant: Arc<G>,
+    ctx: Arc<Context>,
+) -> Result<Action, Failure> {
     let _turn = ctx.turns.enter(grant.instance(&ctx.stores)).await;
     Box::pin(managed::reconcile(grant, ctx)).await
 }
 
 /// Either kind of grant.
-pub trait GrantResource: Ours + Resource<DynamicType = ()> {
+pub(crate) trait GrantResource: Ours + Resource<DynamicType = ()> {
     /// The kind's name.
     const KIND: &'static str;
     /// The kind's finalizer.
@@ -171,7 +173,17 @@ impl Reported for ClusterDatabaseGrant {
     }
 }
 
-impl<G: GrantResource + Reported<Status = DatabaseGrantStatus>> Reconciled for G {
+impl Reconciled for DatabaseGrant {
+    async fn apply(run: &Run<Self>, draft: &mut DatabaseGrantStatus) -> Result<Done, Stop> {
+        apply::run(run, draft).await
+    }
+
+    async fn delete(run: &Run<Self>, draft: &mut DatabaseGrantStatus) -> Result<Done, Stop> {
+        delete::run(run, draft).await
+    }
+}
+
+impl Reconciled for ClusterDatabaseGrant {
     async fn apply(run: &Run<Self>, draft: &mut DatabaseGrantStatus) -> Result<Done, Stop> {
         apply::run(run, draft).await
     }

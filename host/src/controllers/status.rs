@@ -1,8 +1,8 @@
 //! The fields that the status of every managed kind has, so that one report serves them all.
 
 use crds::{
-    Condition, DatabaseGrantStatus, DatabaseRoleStatus, DatabaseStatus, DatabaseUserStatus, DeletionConfirmation, DriftStatus, Ownership,
-    ResourcePhase, Time,
+    Condition, DatabaseGrantStatus, DatabaseRoleStatus, DatabaseStatus, DatabaseUserStatus, DeletionConfirmation,
+    DriftStatus, Ownership, ResourcePhase, Time,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

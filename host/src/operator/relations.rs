@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use crds::names::reason;
 use crds::{
-    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Condition, Database, DatabaseInstance, DatabaseReferenceGrant,
-    DatabaseGrant, DatabaseRole, DatabaseUser, Instance, InstanceId, Managed, ReferenceGrantFrom, ResourcePhase,
+    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Condition, Database, DatabaseGrant,
+    DatabaseInstance, DatabaseReferenceGrant, DatabaseRole, DatabaseUser, Instance, InstanceId, Managed,
+    ReferenceGrantFrom, ResourcePhase,
 };
 use kube::{Resource, ResourceExt};
 
 use crate::cluster::cache::Wish;
 use crate::cluster::pump::Change;
 use crate::cluster::stores::{AnyInstance, Stores};
-use crate::controllers::database_grant::GrantResource as _;
+use crate::controllers::database_grant::{GrantResource as _, Named};
 use crate::object_key::ObjectKey;
 use crate::operator::output_secrets::OutputSecret;
 use crate::operator::triggers::Triggers;
@@ -202,14 +203,25 @@ impl Relations {
     }
 
     /// What all kinds that stand for an object on a server have in common: others may wait for this one.
-    fn moved<K: Managed>(&self, change: &Change<K>, phase: impl Fn(&K) -> Option<ResourcePhase>) {
-        let moved = match change {
+    fn moved<K>(&self, change: &Change<K>, phase: impl Fn(&K) -> Option<ResourcePhase>)
+    where
+        K: Managed + Resource<DynamicType = ()>,
+    {
+        let (now, is_gone) = match change {
             Change::Present { before, now } => {
-                before.as_ref().is_none_or(|before| phase(before) != phase(now)).then(|| now.instance_id())
+                if before.as_ref().is_some_and(|before| phase(before) == phase(now)) {
+                    return;
+                }
+                (now, false)
             }
-            Change::Gone(last) => Some(last.instance_id()),
+            Change::Gone(last) => (last, true),
         };
-        self.sibling(matches!(change, Change::Gone(_)), moved.flatten().as_ref());
+        self.sibling(is_gone, now.instance_id().as_ref());
+        // Whoever was made again has none of the rights that it was given.
+        let (kind, meta) = (K::kind(&()), now.meta());
+        let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default());
+        let is_target = |named: Option<Named>| named.is_some_and(|named| named.is(&kind, namespace, name));
+        self.access_grants_where(|grant| is_target(grant.named()), |grant| is_target(grant.named()));
     }
 
     /// A resource moved or went: its instance may wait for the last one to go, its siblings for what it brought.

@@ -7,7 +7,7 @@ use crds::names;
 use kube::api::{ApiResource, GroupVersionKind};
 
 /// Kinds, their plural, whether they are this project's, and whether they live in a namespace.
-const KINDS: [(&str, &str, bool, bool); 10] = [
+const KINDS: [(&str, &str, bool, bool); 12] = [
     ("DatabaseInstance", "databaseinstances", true, true),
     ("ClusterDatabaseInstance", "clusterdatabaseinstances", true, false),
     ("Database", "databases", true, true),
@@ -18,6 +18,8 @@ const KINDS: [(&str, &str, bool, bool); 10] = [
     ("Namespace", "namespaces", false, false),
     ("DatabaseRole", "databaseroles", true, true),
     ("ClusterDatabaseRole", "clusterdatabaseroles", true, false),
+    ("DatabaseGrant", "databasegrants", true, true),
+    ("ClusterDatabaseGrant", "clusterdatabasegrants", true, false),
 ];
 
 /// An object, there or not.
@@ -88,6 +90,16 @@ impl Subject {
     /// A `ClusterDatabaseRole`.
     pub fn cluster_role(name: &str) -> Self {
         Self::of(9, name)
+    }
+
+    /// A `DatabaseGrant`.
+    pub fn access_grant(name: &str) -> Self {
+        Self::of(10, name)
+    }
+
+    /// A `ClusterDatabaseGrant`.
+    pub fn cluster_access_grant(name: &str) -> Self {
+        Self::of(11, name)
     }
 
     /// The same in another namespace.

@@ -40,6 +40,7 @@ pub(crate) struct Task {
 struct View {
     differences: Vec<Difference>,
     held: Vec<Known>,
+    stated: Vec<Known>,
 }
 
 /// What the grantee and the databases of the server are, read once.
@@ -107,7 +108,7 @@ impl Task {
         if let Some(wish) = comparison.contradiction() {
             return Err(Error::conflict(format!("{}: another resource gives {}", wish.path, wish.right)));
         }
-        Ok(View { differences: comparison.differences(), held: comparison.held_now() })
+        Ok(View { differences: comparison.differences(), held: comparison.held_now(), stated: comparison.stated() })
     }
 
     fn recorded_inside(&self, database: &str) -> impl Iterator<Item = &Known> {
@@ -244,11 +245,14 @@ fn make(
     if chosen.iter().any(|one| one.place == Place::Last) {
         shared = change_shared(connected, task, known, Place::Last, &ids)?;
     }
+    let mut stated = shared.stated;
+    stated.extend(views.values().flat_map(|view| view.stated.iter().cloned()));
+    let stated = stated.iter().map(Known::write).collect();
     let mut held = shared.held;
     held.extend(views.into_values().flat_map(|view| view.held));
     held.extend(task.unreachable(known));
     let held = held.iter().map(Known::write).chain(task.unknown.iter().cloned()).collect();
-    Ok(GrantReport { update, held })
+    Ok(GrantReport { update, held, stated })
 }
 
 /// Changes memberships and rights on databases, and answers what is there now.

@@ -75,6 +75,12 @@ impl Comparison<'_> {
         found
     }
 
+    /// What is to be there, whether it is or not.
+    pub(crate) fn stated(&self) -> Vec<Known> {
+        let wishes = self.wishes.iter().filter(|wish| !wish.denied);
+        wishes.map(|wish| Known { right: wish.right.clone(), grantor: None, grantable: wish.grantable }).collect()
+    }
+
     fn entries(&self, right: &Right) -> impl Iterator<Item = &Held> {
         self.held.iter().filter(move |held| held.right == *right)
     }

@@ -60,8 +60,7 @@ where
         recorded: rights::of_status(&draft.held),
         shared: Vec::new(),
     };
-    let mut examination =
-        bound.engine.adapter().examine_grant(&spec).await.map_err(stop(bound.paths()))?;
+    let mut examination = bound.engine.adapter().examine_grant(&spec).await.map_err(stop(bound.paths()))?;
     authority::ceiling(&bound, &examination)?;
     let live = managed::live(run, &bound)?;
     managed::same_server(draft.ownership.as_ref(), &bound, &live)?;
@@ -73,7 +72,8 @@ where
         standing: Standing::Ordinary,
     });
 
-    let account = Account { identity: live.facts.identity.clone(), kind: target.kind, name: target.external_name.clone() };
+    let account =
+        Account { identity: live.facts.identity.clone(), kind: target.kind, name: target.external_name.clone() };
     spec.shared = rights::shared(&run.ctx, &account, &run.uid);
     let policy = managed::drift_policy(run, &bound, run.object.drift_policy());
     let fingerprint = format!("{} {:?} {:?}", owned.nonce, owned.object_id, draft.held);
@@ -87,10 +87,10 @@ where
     }
     let mut session = live.server.lane(Lane::Work, PATIENCE).await.map_err(stop(bound.paths()))?;
     authority::names(run, &bound, &live, &examination, &mut session).await?;
-    leave_the_former(run, draft, &bound, &owned, &mut session).await?;
+    leave_the_former(run, draft, &bound, owned, &mut session).await?;
     let applied_before = draft.ownership.as_ref().and_then(|record| record.applied_generation) == run.generation();
     let found = session.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
-    intend(run, draft, &bound, &named, &target, &owned, &found).await?;
+    intend(run, draft, &bound, &named, &target, owned, &found).await?;
     spec.recorded = rights::of_status(&draft.held);
     let selection = if applied_before { chosen(run, policy.0, &bound, &found) } else { (Selection::All, Vec::new()) };
     let (selection, remain) = selection;
@@ -100,7 +100,7 @@ where
     draft.held = rights::for_status(report.held);
     let numbers = numbers(&draft.held, remain.len());
     if draft.applied_grants.clone().map(without_times).as_ref() != Some(&numbers) {
-        draft.applied_grants = Some(at_time(numbers, Time::from(run.now)));
+        draft.applied_grants = Some(at_time(numbers, &Time::from(run.now)));
     }
     if let Some(record) = &mut draft.ownership {
         record.applied_generation = run.generation();
@@ -144,7 +144,10 @@ fn shown(named: &Named) -> String {
 /// What the target recorded of itself, once it is on this very server.
 fn is_there<'target>(named: &Named, target: &'target Target, live: &Live) -> Result<&'target Ownership, Blocked> {
     target.ownership.as_ref().filter(|owned| owned.server_identity == live.facts.identity).ok_or_else(|| {
-        Blocked::waiting(reason::DEPENDENCY_MISSING, format!("{}: {} is not on the server yet", named.path, shown(named)))
+        Blocked::waiting(
+            reason::DEPENDENCY_MISSING,
+            format!("{}: {} is not on the server yet", named.path, shown(named)),
+        )
     })
 }
 
@@ -289,7 +292,7 @@ fn without_times(mut numbers: AppliedGrantsInfo) -> AppliedGrantsInfo {
     numbers
 }
 
-fn at_time(mut numbers: AppliedGrantsInfo, time: Time) -> AppliedGrantsInfo {
+fn at_time(mut numbers: AppliedGrantsInfo, time: &Time) -> AppliedGrantsInfo {
     numbers.details.iter_mut().for_each(|detail| detail.applied_at = Some(time.clone()));
     numbers
 }
@@ -300,7 +303,8 @@ fn numbers(held: &[HeldRight], remain: usize) -> AppliedGrantsInfo {
     };
     let is_membership = |right: &HeldRight| right.level == "membership";
     let is_default = |right: &HeldRight| right.level == "default";
-    let mut roles: Vec<_> = held.iter().filter(|right| is_membership(right)).flat_map(|right| right.object.clone()).collect();
+    let mut roles: Vec<_> =
+        held.iter().filter(|right| is_membership(right)).flat_map(|right| right.object.clone()).collect();
     roles.dedup();
     let detail = |right: &HeldRight| GrantDetail {
         database: right.object.first().cloned(),

@@ -115,11 +115,7 @@ pub(super) fn type_of(kind: ObjectKind) -> &'static str {
 }
 
 /// Everything recorded, but for what others share.
-pub(super) fn taking_back<G: GrantResource>(
-    run: &Run<G>,
-    draft: &DatabaseGrantStatus,
-    account: &Account,
-) -> GrantSpec {
+pub(super) fn taking_back<G: GrantResource>(run: &Run<G>, draft: &DatabaseGrantStatus, account: &Account) -> GrantSpec {
     // The engine may need the target's own options to know its accounts; a target that is gone has none.
     let target = run.object.named().and_then(|named| Target::find(&run.ctx.stores, &named));
     let options = target

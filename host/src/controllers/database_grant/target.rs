@@ -55,12 +55,9 @@ impl Named {
     /// By a grant of the whole cluster; none where it names nobody or two.
     pub(super) fn of_cluster(spec: &ClusterDatabaseGrantSpec) -> Option<Self> {
         match (&spec.user_ref, &spec.role_ref) {
-            (Some(user), None) => Some(Self {
-                kind: USER,
-                namespace: user.namespace.clone(),
-                name: user.name.clone(),
-                path: USER_PATH,
-            }),
+            (Some(user), None) => {
+                Some(Self { kind: USER, namespace: user.namespace.clone(), name: user.name.clone(), path: USER_PATH })
+            }
             (None, Some(role)) => Some(Self {
                 kind: if role.namespace.is_some() { ROLE } else { CLUSTER_ROLE },
                 namespace: role.namespace.clone().unwrap_or_default(),

@@ -3,15 +3,14 @@
 use crds::names::annotation;
 use crds::{DeletionPolicy, InstanceStatus};
 use kube::ResourceExt as _;
-use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::api::ObjectMeta;
 use planning::deletion::{self, Deletion, Request};
 use planning::{Blocked, Class};
-use serde_json::json;
 
 use super::{Connected, Done, forced};
-use crate::cluster::patches::Ours;
+use crate::controllers::cascade::{is_forced, take_along};
 use crate::controllers::run::Run;
-use crate::controllers::trouble::{Stop, asking};
+use crate::controllers::trouble::Stop;
 
 /// Waits for, or takes along, what depends on the instance.
 pub(super) async fn run<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result<Done, Stop> {
@@ -96,31 +95,4 @@ fn cascading(remaining: usize) -> Blocked {
         format!("{remaining} resources of the instance are being deleted first"),
         Class::Waiting,
     )
-}
-
-fn is_forced(meta: &ObjectMeta) -> bool {
-    let annotations = meta.annotations.as_ref();
-    annotations.and_then(|all| all.get(annotation::FORCE_DELETE)).is_some_and(|value| value == annotation::TRUE)
-}
-
-/// Deletes one resource for good: whoever confirmed the cascade saw its name.
-async fn take_along<I: Connected, K: Ours>(run: &Run<I>, child: &K) -> Result<(), Stop> {
-    if !is_forced(child.meta()) {
-        let body = json!({ "metadata": {
-            "uid": child.uid(),
-            "annotations": { annotation::FORCE_DELETE: annotation::TRUE },
-        } });
-        let patched =
-            child.api(&run.ctx.client).patch(&child.name_any(), &PatchParams::default(), &Patch::Merge(&body)).await;
-        match patched {
-            Ok(_) => {}
-            // It went by itself.
-            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => return Ok(()),
-            Err(error) => return Err(asking("marking a resource of the instance for deletion")(error)),
-        }
-    }
-    if child.meta().deletion_timestamp.is_none() {
-        run.ctx.patches.delete(child).await.map_err(asking("deleting a resource of the instance"))?;
-    }
-    Ok(())
 }

@@ -18,7 +18,9 @@ use super::super::run::Run;
 use super::super::status::StatusFields as _;
 use super::super::translate;
 use super::super::trouble::{self, Stop, asking, stop};
-use super::{Bound, Done, Provisioned, Reported, Seen, Wanted, authority, drift, load, ownership, provisioned, validate};
+use super::{
+    Bound, Done, Provisioned, Reported, Seen, Wanted, authority, drift, load, ownership, provisioned, validate,
+};
 use crate::servers::Live;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;

@@ -44,7 +44,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
         force,
         confirmation: run.annotation(annotation::CONFIRM_FORCE_DELETE).map(ToOwned::to_owned),
         policy,
-        children: Vec::new(),
+        children: K::children(run),
         owns: recorded.is_some(),
     };
     match (deletion::plan(&request), recorded) {
@@ -52,7 +52,17 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
             *draft.deletion_confirmation() = confirmation;
             Err(blocked.into())
         }
-        (Deletion::Cascade | Deletion::Release, _) | (Deletion::Drop, None) => released(run, draft).await,
+        (Deletion::Cascade, _) => {
+            *draft.deletion_confirmation() = None;
+            K::take_children_along(run).await?;
+            Err(Blocked::failed(
+                reason::CASCADE_DELETING,
+                "the resources that depend on it are being deleted first",
+                Class::Waiting,
+            )
+            .into())
+        }
+        (Deletion::Release, _) | (Deletion::Drop, None) => released(run, draft).await,
         (Deletion::Drop, Some(recorded)) => match remove(run, draft, &recorded, force).await {
             Ok(()) => released(run, draft).await,
             Err(Stop::Blocked(blocked)) if is_hopeless(run, &blocked, K::waits_its_turn(run, &recorded)) && force => {

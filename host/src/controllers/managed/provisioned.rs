@@ -167,6 +167,16 @@ pub(crate) trait Provisioned: Managed + Reported {
     /// After the object is gone: leftovers on the server.
     fn clean_up(session: &mut Session, mark: Mark) -> impl Future<Output = Result<(), CallError>> + Send;
 
+    /// Resources that depend on this one, as `Kind/Name` or `Kind/Namespace/Name`.
+    fn children(_run: &Run<Self>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Deletes what depends on this one, as a person confirmed.
+    fn take_children_along(_run: &Run<Self>) -> impl Future<Output = Result<(), Stop>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Whether other resources that are being deleted have to go before this one can, and are still on their way.
     fn waits_its_turn(run: &Run<Self>, recorded: &Ownership) -> bool;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use crds::names::{GROUP, annotation, reason};
 use dbprovision_tests::catalogue::Catalogue;
 use dbprovision_tests::manifests::{
@@ -29,7 +29,7 @@ async fn populated(stage: &Stage, word: &str) -> Result<Operator> {
 fn tables() -> Value {
     json!({ "spec": {
         "initSQL": { "inline": ["CREATE TABLE public.bill (a int)", "CREATE TABLE public.note (a int)"] },
-        "postgres": { "ownership": { "autoOwnership": true } },
+        "postgres": { "ownership": { "autoOwnership": true, "dropOnDelete": true } },
     } })
 }
 
@@ -94,6 +94,8 @@ async fn rights_are_given_changed_shared_and_taken_back() -> Result<()> {
     stage.delete(&Subject::user("app")).await?;
     stage.until_gone(&operator, &Subject::user("app")).await?;
     stage.until(&operator, &one, becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying("app")).await?;
+    // Kubernetes' garbage collector, which is absent here, would have taken the Secret along.
+    stage.delete(&Subject::secret("app")).await?;
     stage.put(user("app", &app)).await?;
     stage.until(&operator, &one, ready()).await?;
     ensure!(privileges(server, &word, &app, "bill").await? == "UPDATE");
@@ -116,7 +118,10 @@ async fn what_is_missing_is_waited_for_and_what_is_wrong_is_refused_by_its_path(
     let first = Subject::access_grant("first");
     stage.put(to_user("first", on_tables(&word, json!(["soon"]), json!(["SELECT"])))).await?;
     stage.until(&operator, &first, becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying("soon")).await?;
-    server.query(&word, "CREATE TABLE soon (a int)").await?;
+    // As an application would: a superuser's table would be out of the administrator's reach.
+    let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()";
+    let owner = server.query_cell(&word, owner).await?.context("the database has no owner")?;
+    server.query(&word, &format!("CREATE TABLE soon (a int); ALTER TABLE soon OWNER TO {owner}")).await?;
     stage.until(&operator, &first, ready()).await?;
     ensure!(privileges(server, &word, &app, "soon").await? == "SELECT");
 

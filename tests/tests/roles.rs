@@ -37,6 +37,14 @@ fn granting(manifest: Value, grants: Value) -> Value {
     with(manifest, json!({ "spec": { "postgres": { "grants": grants } } }))
 }
 
+/// Makes a table as an application would: a superuser's would be out of the administrator's reach.
+async fn owned_by_the_databases_owner(server: &PostgresEndpoint, database: &str, table: &str) -> Result<()> {
+    let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()";
+    let owner = cell(server, database, owner).await?;
+    server.query(database, &format!("CREATE TABLE {table} (a int); ALTER TABLE {table} OWNER TO {owner}")).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_role_has_its_attributes_and_rights_and_its_members_have_them_too() -> Result<()> {
     let stage = Stage::open("role-life").await?;
@@ -49,7 +57,7 @@ async fn a_role_has_its_attributes_and_rights_and_its_members_have_them_too() ->
             database("orders", &word),
             json!({ "spec": {
         "initSQL": { "inline": ["CREATE TABLE public.bill (a int)", "CREATE TABLE public.note (a int)"] },
-        "postgres": { "ownership": { "autoOwnership": true } },
+        "postgres": { "ownership": { "autoOwnership": true, "dropOnDelete": true } },
     } }),
         ))
         .await?;
@@ -114,7 +122,7 @@ async fn drift_of_a_role_and_of_its_rights_is_corrected_and_a_wrong_right_is_ref
             database("orders", &word),
             json!({ "spec": {
         "initSQL": { "inline": ["CREATE TABLE public.bill (a int)"] },
-        "postgres": { "ownership": { "autoOwnership": true } },
+        "postgres": { "ownership": { "autoOwnership": true, "dropOnDelete": true } },
     } }),
         ))
         .await?;
@@ -124,12 +132,12 @@ async fn drift_of_a_role_and_of_its_rights_is_corrected_and_a_wrong_right_is_ref
     stage.put(granting(with(role("readers", &word), corrected), select)).await?;
     let subject = Subject::role("readers");
     stage.until(&operator, &subject, ready()).await?;
-    server.query(&word, &format!("REVOKE SELECT ON bill FROM {word}; ALTER ROLE {word} CREATEDB")).await?;
-    let creates = format!("SELECT rolcreatedb FROM pg_roles WHERE rolname = '{word}'");
+    server.query(&word, &format!("REVOKE SELECT ON bill FROM {word}; ALTER ROLE {word} NOINHERIT")).await?;
+    let inherits = format!("SELECT rolinherit FROM pg_roles WHERE rolname = '{word}'");
     stage
         .eventually("both are as the spec says again", Duration::from_secs(40), &operator, async || {
             ensure!(has(server, &word, &word, "bill", "SELECT").await?, "the right is missing");
-            ensure!(cell(server, "postgres", &creates).await? == "f", "the attribute is there");
+            ensure!(cell(server, "postgres", &inherits).await? == "t", "the attribute is another");
             Ok(())
         })
         .await?;
@@ -141,7 +149,7 @@ async fn drift_of_a_role_and_of_its_rights_is_corrected_and_a_wrong_right_is_ref
     let missing = json!([{ "database": word, "schema": "public", "tables": ["soon"], "privileges": ["SELECT"] }]);
     stage.change(&subject, json!({ "spec": { "postgres": { "grants": missing } } })).await?;
     stage.until(&operator, &subject, becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying("soon")).await?;
-    server.query(&word, "CREATE TABLE soon (a int)").await?;
+    owned_by_the_databases_owner(server, &word, "soon").await?;
     stage.until(&operator, &subject, ready()).await?;
     ensure!(has(server, &word, &word, "soon", "SELECT").await?);
     Ok(())
@@ -229,12 +237,11 @@ async fn a_role_is_nobody_elses_and_what_it_owns_keeps_it() -> Result<()> {
     stage.change(&there, json!({ "spec": { "adoptionPolicy": "Adopt" } })).await?;
     stage.until(&operator, &there, ready()).await?;
 
-    server
-        .query(
-            "postgres",
-            &format!("CREATE TABLE public.{word}_t (a int); ALTER TABLE public.{word}_t OWNER TO {word}"),
-        )
-        .await?;
+    // In a database whose owner the administrator may act as.
+    stage.put(database("orders", &word)).await?;
+    stage.until(&operator, &Subject::database("orders"), ready()).await?;
+    let owned = format!("CREATE TABLE public.{word}_t (a int); ALTER TABLE public.{word}_t OWNER TO {word}");
+    server.query(&word, &owned).await?;
     stage.annotate(&there, json!({ annotation::DELETION_POLICY: "Retain" })).await?;
     for subject in [&mine, &there] {
         stage.delete(subject).await?;
@@ -247,6 +254,6 @@ async fn a_role_is_nobody_elses_and_what_it_owns_keeps_it() -> Result<()> {
     stage.until_gone(&operator, &mine).await?;
     let roles = Catalogue::read(server, &word).await?.roles;
     ensure!(roles.keys().eq([&format!("{word}_there")]), "{roles:?}");
-    server.query("postgres", &format!("DROP TABLE public.{word}_t; DROP ROLE {word}_there")).await?;
+    server.query("postgres", &format!("DROP ROLE {word}_there")).await?;
     Ok(())
 }

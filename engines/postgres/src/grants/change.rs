@@ -73,8 +73,9 @@ impl Task {
         let owner = |right: &Right| {
             right.database().and_then(|name| known.databases.get(name)).map(|one| one.owner.clone()).unwrap_or_default()
         };
-        let recorded = self.recorded.iter().filter(|known| known.right.level.is_shared()).cloned().collect();
-        self.view(facts, &wishes, &held, recorded, &owner)
+        let recorded: Vec<Known> =
+            self.recorded.iter().filter(|known| known.right.level.is_shared()).cloned().collect();
+        self.view(facts, &wishes, &held, &recorded, &owner)
     }
 
     /// The inside of the session's database.
@@ -83,7 +84,7 @@ impl Task {
         let recorded: Vec<Known> = self.recorded_inside(database).cloned().collect();
         let wishes = resolve::inside(&self.asked, &there, facts, &recorded)?;
         let held = rights::inside(session, &self.holder(known))?;
-        self.view(facts, &wishes, &held, recorded, &|_| there.owner.clone())
+        self.view(facts, &wishes, &held, &recorded, &|_| there.owner.clone())
     }
 
     fn view(
@@ -91,7 +92,7 @@ impl Task {
         facts: &Facts,
         wishes: &[Wish],
         held: &[Held],
-        recorded: Vec<Known>,
+        recorded: &[Known],
         database_owner: &dyn Fn(&Right) -> String,
     ) -> Result<View> {
         let comparison = Comparison {
@@ -100,7 +101,7 @@ impl Task {
             database_owner,
             wishes,
             held,
-            recorded: &recorded,
+            recorded,
             shared: &self.shared,
             authoritative: self.authoritative,
         };

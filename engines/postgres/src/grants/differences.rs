@@ -68,7 +68,7 @@ impl Comparison<'_> {
         let unstated = self
             .recorded
             .iter()
-            .filter(|known| !self.wish(&known.right).is_some_and(|wish| !wish.denied) && !self.is_shared(&known.right));
+            .filter(|known| self.wish(&known.right).is_none_or(|wish| wish.denied) && !self.is_shared(&known.right));
         for known in unstated {
             found.extend(self.of_record(known).map(|held| Known { grantable: held.grantable, ..held.known() }));
         }
@@ -224,7 +224,14 @@ impl Comparison<'_> {
         let field = first.path.unwrap_or(match right.level {
             Level::Membership => "options.roles",
             Level::Default => "options.defaultPrivileges",
-            _ => "options.grants",
+            Level::Database
+            | Level::Schema
+            | Level::Table
+            | Level::Column
+            | Level::Sequence
+            | Level::Function
+            | Level::Procedure
+            | Level::Type => "options.grants",
         });
         let difference =
             Difference::new(id(verb, &shown, Some(grantor)), field, expected, format!("{shown}{actual} by {grantor}"))

@@ -86,10 +86,7 @@ impl Right {
 
     /// The database that it is in; none for memberships.
     pub(crate) fn database(&self) -> Option<&str> {
-        match self.level {
-            Level::Membership => None,
-            _ => self.object.first().map(String::as_str),
-        }
+        self.object.first().filter(|_| self.level != Level::Membership).map(String::as_str)
     }
 
     /// Rights that one statement gives or takes have the same text here.

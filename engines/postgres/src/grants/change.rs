@@ -24,6 +24,7 @@ use crate::server::{Connected, Facts};
 use crate::{apply, names};
 
 /// What is to be brought about.
+#[derive(Clone)]
 pub(crate) struct Task {
     pub(crate) grantee: String,
     pub(crate) asked: Asked,
@@ -38,6 +39,8 @@ pub(crate) struct Task {
 
 /// What is known of one place, and what differs there.
 struct View {
+    /// What everyone is to be given and has not: once it is given, it is this resource's.
+    absent: Vec<Known>,
     differences: Vec<Difference>,
     held: Vec<Known>,
 }
@@ -108,7 +111,8 @@ impl Task {
         if let Some(wish) = comparison.contradiction() {
             return Err(Error::conflict(format!("{}: another resource gives {}", wish.path, wish.right)));
         }
-        Ok(View { differences: comparison.differences(), held: comparison.held_now() })
+        let absent = comparison.absent_for_everyone();
+        Ok(View { absent, differences: comparison.differences(), held: comparison.held_now() })
     }
 
     fn recorded_inside(&self, database: &str) -> impl Iterator<Item = &Known> {
@@ -204,7 +208,11 @@ pub(crate) fn bring_about(connected: &mut Connected, task: &Task, selection: &Se
         }
         views.insert(name.clone(), view?);
     }
-    let outcome = make(connected, task, selection, &known, shared, views, &mut kept);
+    let mut task = task.clone();
+    if *selection != Selection::Detect {
+        task.recorded.extend(shared.absent.iter().chain(views.values().flat_map(|view| &view.absent)).cloned());
+    }
+    let outcome = make(connected, &task, selection, &known, shared, views, &mut kept);
     if let Some(session) = kept {
         session.close();
     }

@@ -59,7 +59,7 @@ impl Comparison<'_> {
         for wish in self.wishes.iter().filter(|wish| !wish.denied) {
             let recorded = self.recorded.iter().find(|known| known.right == wish.right);
             let by = recorded.and_then(|known| known.grantor.as_deref());
-            let mut there: Vec<&Held> = self.entries(&wish.right).filter(|held| !held.implicit).collect();
+            let mut there: Vec<&Held> = self.entries(&wish.right).filter(|held| self.was_given(held)).collect();
             there.sort_by_key(|held| (by != Some(held.grantor.as_str()), held.grantor != held.owner, !held.ours));
             found.extend(
                 there.first().map(|held| Known { grantable: held.grantable && wish.grantable, ..held.known() }),
@@ -87,11 +87,25 @@ impl Comparison<'_> {
         self.shared.iter().any(|known| known.right == *right)
     }
 
+    /// Somebody gave it. What the server gives everyone is given where this resource has a record of it.
+    fn was_given(&self, held: &Held) -> bool {
+        !held.implicit || (held.right.everyone && self.recorded.iter().any(|known| known.right == held.right))
+    }
+
+    /// What everyone is to be given and has not.
+    pub(crate) fn absent_for_everyone(&self) -> Vec<Known> {
+        let absent = self
+            .wishes
+            .iter()
+            .filter(|wish| wish.right.everyone && !wish.denied && self.entries(&wish.right).next().is_none());
+        absent.map(|wish| Known { right: wish.right.clone(), grantable: false, grantor: None }).collect()
+    }
+
     /// The entry that a record is about. Where its grantor has none any more, a new owner has it now.
     fn of_record(&self, known: &Known) -> Option<&Held> {
-        let mut entries = self.entries(&known.right).filter(|held| !held.implicit);
+        let mut entries = self.entries(&known.right).filter(|held| self.was_given(held));
         let by = known.grantor.as_deref();
-        let same = self.entries(&known.right).find(|held| !held.implicit && Some(held.grantor.as_str()) == by);
+        let same = self.entries(&known.right).find(|held| self.was_given(held) && Some(held.grantor.as_str()) == by);
         same.or_else(|| entries.find(|held| held.ours || held.grantor == held.owner))
     }
 
@@ -163,7 +177,7 @@ impl Comparison<'_> {
                 }
                 continue;
             }
-            if held.implicit {
+            if !self.was_given(held) {
                 continue;
             }
             let recorded = self.recorded.iter().find(|known| {

@@ -275,6 +275,10 @@ fn objects<'known>(
                     format!("the {} {name} is not there in the database {}", group.level.word(), there.database),
                 ));
             }
+            [one] if one.beyond => {
+                let problem = "this belongs to an extension that a superuser installed: no rights are given on it";
+                problems.add(named.path.clone(), problem);
+            }
             [one] => {
                 if !found.iter().any(|other| other == one) {
                     found.push(one);

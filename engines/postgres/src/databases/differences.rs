@@ -181,7 +181,7 @@ fn application_user(
             found.push(Difference::new(format!("ownership-user:{name}"), USER_PATH, "there", "absent").by_all([
                 ownership::create_user(name, verifier),
                 user::comment(name, None, &BTreeSet::new(), Some(mark)),
-            ]))
+            ]));
         }
         Some(there) => {
             if !there.login {

@@ -309,12 +309,11 @@ fn defaults(one: &PostgresDefaultPrivilegeGrant, path: &str, problems: &mut Prob
     let mut privileges = Vec::new();
     for (at, word) in one.privileges.iter().enumerate() {
         let path = format!("{path}.privileges[{at}]");
-        match Stated::parse(word).filter(|stated| stated.fits(level)) {
-            Some(stated) => privileges.push((stated, path)),
-            None => {
-                let expected = privileges::known(level).join(", ");
-                problems.add(path, format!("this kind of object has {expected} and ALL"));
-            }
+        if let Some(stated) = Stated::parse(word).filter(|stated| stated.fits(level)) {
+            privileges.push((stated, path));
+        } else {
+            let expected = privileges::known(level).join(", ");
+            problems.add(path, format!("this kind of object has {expected} and ALL"));
         }
     }
     Defaults {

@@ -24,6 +24,7 @@ use crate::server::{Connected, Facts};
 use crate::{apply, names};
 
 /// What is to be brought about.
+#[derive(Clone)]
 pub(crate) struct Task {
     pub(crate) grantee: String,
     pub(crate) asked: Asked,
@@ -38,6 +39,8 @@ pub(crate) struct Task {
 
 /// What is known of one place, and what differs there.
 struct View {
+    /// What everyone is to be given and has not: once it is given, it is this resource's.
+    absent: Vec<Known>,
     differences: Vec<Difference>,
     held: Vec<Known>,
     stated: Vec<Known>,
@@ -74,8 +77,9 @@ impl Task {
         let owner = |right: &Right| {
             right.database().and_then(|name| known.databases.get(name)).map(|one| one.owner.clone()).unwrap_or_default()
         };
-        let recorded = self.recorded.iter().filter(|known| known.right.level.is_shared()).cloned().collect();
-        self.view(facts, &wishes, &held, recorded, &owner)
+        let recorded: Vec<Known> =
+            self.recorded.iter().filter(|known| known.right.level.is_shared()).cloned().collect();
+        self.view(facts, &wishes, &held, &recorded, &owner)
     }
 
     /// The inside of the session's database.
@@ -84,7 +88,7 @@ impl Task {
         let recorded: Vec<Known> = self.recorded_inside(database).cloned().collect();
         let wishes = resolve::inside(&self.asked, &there, facts, &recorded)?;
         let held = rights::inside(session, &self.holder(known))?;
-        self.view(facts, &wishes, &held, recorded, &|_| there.owner.clone())
+        self.view(facts, &wishes, &held, &recorded, &|_| there.owner.clone())
     }
 
     fn view(
@@ -92,7 +96,7 @@ impl Task {
         facts: &Facts,
         wishes: &[Wish],
         held: &[Held],
-        recorded: Vec<Known>,
+        recorded: &[Known],
         database_owner: &dyn Fn(&Right) -> String,
     ) -> Result<View> {
         let comparison = Comparison {
@@ -101,14 +105,20 @@ impl Task {
             database_owner,
             wishes,
             held,
-            recorded: &recorded,
+            recorded,
             shared: &self.shared,
             authoritative: self.authoritative,
         };
         if let Some(wish) = comparison.contradiction() {
             return Err(Error::conflict(format!("{}: another resource gives {}", wish.path, wish.right)));
         }
-        Ok(View { differences: comparison.differences(), held: comparison.held_now(), stated: comparison.stated() })
+        let absent = comparison.absent_for_everyone();
+        Ok(View {
+            absent,
+            differences: comparison.differences(),
+            held: comparison.held_now(),
+            stated: comparison.stated(),
+        })
     }
 
     fn recorded_inside(&self, database: &str) -> impl Iterator<Item = &Known> {
@@ -204,7 +214,11 @@ pub(crate) fn bring_about(connected: &mut Connected, task: &Task, selection: &Se
         }
         views.insert(name.clone(), view?);
     }
-    let outcome = make(connected, task, selection, &known, shared, views, &mut kept);
+    let mut task = task.clone();
+    if *selection != Selection::Detect {
+        task.recorded.extend(shared.absent.iter().chain(views.values().flat_map(|view| &view.absent)).cloned());
+    }
+    let outcome = make(connected, &task, selection, &known, shared, views, &mut kept);
     if let Some(session) = kept {
         session.close();
     }

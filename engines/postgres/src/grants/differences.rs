@@ -59,7 +59,7 @@ impl Comparison<'_> {
         for wish in self.wishes.iter().filter(|wish| !wish.denied) {
             let recorded = self.recorded.iter().find(|known| known.right == wish.right);
             let by = recorded.and_then(|known| known.grantor.as_deref());
-            let mut there: Vec<&Held> = self.entries(&wish.right).filter(|held| !held.implicit).collect();
+            let mut there: Vec<&Held> = self.entries(&wish.right).filter(|held| self.was_given(held)).collect();
             there.sort_by_key(|held| (by != Some(held.grantor.as_str()), held.grantor != held.owner, !held.ours));
             found.extend(
                 there.first().map(|held| Known { grantable: held.grantable && wish.grantable, ..held.known() }),
@@ -68,7 +68,7 @@ impl Comparison<'_> {
         let unstated = self
             .recorded
             .iter()
-            .filter(|known| !self.wish(&known.right).is_some_and(|wish| !wish.denied) && !self.is_shared(&known.right));
+            .filter(|known| self.wish(&known.right).is_none_or(|wish| wish.denied) && !self.is_shared(&known.right));
         for known in unstated {
             found.extend(self.of_record(known).map(|held| Known { grantable: held.grantable, ..held.known() }));
         }
@@ -93,11 +93,25 @@ impl Comparison<'_> {
         self.shared.iter().any(|known| known.right == *right)
     }
 
+    /// Somebody gave it. What the server gives everyone is given where this resource has a record of it.
+    fn was_given(&self, held: &Held) -> bool {
+        !held.implicit || (held.right.everyone && self.recorded.iter().any(|known| known.right == held.right))
+    }
+
+    /// What everyone is to be given and has not.
+    pub(crate) fn absent_for_everyone(&self) -> Vec<Known> {
+        let absent = self
+            .wishes
+            .iter()
+            .filter(|wish| wish.right.everyone && !wish.denied && self.entries(&wish.right).next().is_none());
+        absent.map(|wish| Known { right: wish.right.clone(), grantable: false, grantor: None }).collect()
+    }
+
     /// The entry that a record is about. Where its grantor has none any more, a new owner has it now.
     fn of_record(&self, known: &Known) -> Option<&Held> {
-        let mut entries = self.entries(&known.right).filter(|held| !held.implicit);
+        let mut entries = self.entries(&known.right).filter(|held| self.was_given(held));
         let by = known.grantor.as_deref();
-        let same = self.entries(&known.right).find(|held| !held.implicit && Some(held.grantor.as_str()) == by);
+        let same = self.entries(&known.right).find(|held| self.was_given(held) && Some(held.grantor.as_str()) == by);
         same.or_else(|| entries.find(|held| held.ours || held.grantor == held.owner))
     }
 
@@ -169,7 +183,7 @@ impl Comparison<'_> {
                 }
                 continue;
             }
-            if held.implicit {
+            if !self.was_given(held) {
                 continue;
             }
             let recorded = self.recorded.iter().find(|known| {
@@ -230,7 +244,14 @@ impl Comparison<'_> {
         let field = first.path.unwrap_or(match right.level {
             Level::Membership => "options.roles",
             Level::Default => "options.defaultPrivileges",
-            _ => "options.grants",
+            Level::Database
+            | Level::Schema
+            | Level::Table
+            | Level::Column
+            | Level::Sequence
+            | Level::Function
+            | Level::Procedure
+            | Level::Type => "options.grants",
         });
         let difference =
             Difference::new(id(verb, &shown, Some(grantor)), field, expected, format!("{shown}{actual} by {grantor}"))

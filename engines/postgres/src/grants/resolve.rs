@@ -138,7 +138,13 @@ pub(crate) fn interest(asked: &Asked, database: &str, recorded: &[Known]) -> Int
                     Level::Function | Level::Procedure => {
                         interest.routines.insert(StatedRoutine { schema: schema.clone(), text, path });
                     }
-                    _ => {}
+                    Level::Membership
+                    | Level::Database
+                    | Level::Schema
+                    | Level::Table
+                    | Level::Sequence
+                    | Level::Type
+                    | Level::Default => {}
                 }
             }
         }
@@ -269,6 +275,10 @@ fn objects<'known>(
                     format!("the {} {name} is not there in the database {}", group.level.word(), there.database),
                 ));
             }
+            [one] if one.beyond => {
+                let problem = "this belongs to an extension that a superuser installed: no rights are given on it";
+                problems.add(named.path.clone(), problem);
+            }
             [one] => {
                 if !found.iter().any(|other| other == one) {
                     found.push(one);
@@ -323,11 +333,11 @@ fn future(
 
 fn defaults(one: &Defaults, there: &Catalogue, facts: &Facts, problems: &mut Problems, found: &mut Vec<Wish>) {
     let kind = kind_word(one.kind);
-    let lacking = if !there.roles.contains(&one.owner) {
-        Some(format!("the role {} is not there", one.owner))
-    } else {
+    let lacking = if there.roles.contains(&one.owner) {
         let missing = one.schema.as_ref().filter(|schema| !there.schemas.contains_key(*schema));
         missing.map(|schema| format!("the schema {schema} is not there in the database {}", there.database))
+    } else {
+        Some(format!("the role {} is not there", one.owner))
     };
     for (stated, path) in &one.privileges {
         for word in expand(stated, path, privileges::level_of(one.kind), facts, problems) {

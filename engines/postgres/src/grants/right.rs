@@ -86,10 +86,7 @@ impl Right {
 
     /// The database that it is in; none for memberships.
     pub(crate) fn database(&self) -> Option<&str> {
-        match self.level {
-            Level::Membership => None,
-            _ => self.object.first().map(String::as_str),
-        }
+        self.object.first().filter(|_| self.level != Level::Membership).map(String::as_str)
     }
 
     /// Rights that one statement gives or takes have the same text here.
@@ -149,7 +146,8 @@ pub(crate) struct Held {
     pub(crate) grantor: String,
     /// Who owns the object; of a membership, the role itself.
     pub(crate) owner: String,
-    /// Nobody gave it: the owner's own right, what the server gives everyone, a creator's hold on its role.
+    /// Nobody gave it: the owner's own right, a creator's hold on its role, and what the server gives everyone. Of
+    /// that the list does not tell whether it was taken and given again, which only a record does.
     pub(crate) implicit: bool,
     /// A membership that the administrator granted.
     pub(crate) ours: bool,

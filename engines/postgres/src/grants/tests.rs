@@ -195,6 +195,14 @@ fn a_star_is_what_is_there_and_the_future_is_the_owners() {
         Asked::read(&spec(&entry(&json!({"schema": "s", "functions": ["f"], "privileges": ["ALL"]})))).unwrap();
     let error = resolve::inside(&unsigned, &catalogue(), &facts(150_000), &[]).unwrap_err();
     assert!(error.message.contains("f(integer), f(text)"), "{}", error.message);
+    let beyond =
+        Asked::read(&spec(&entry(&json!({"schema": "s", "functions": ["crypt"], "privileges": ["ALL"]})))).unwrap();
+    let error = resolve::inside(&beyond, &catalogue(), &facts(150_000), &[]).unwrap_err();
+    assert!(
+        error.message.starts_with("options.grants[0].functions[0]: this belongs to an extension"),
+        "{}",
+        error.message
+    );
     let missing = wishes(&entry(&json!({"schema": "s", "tables": ["gone"], "privileges": ["SELECT"]})), 150_000);
     assert_eq!(missing[0].lacking.as_deref(), Some("the table s.gone is not there in the database d"));
 }

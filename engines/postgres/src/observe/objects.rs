@@ -23,7 +23,8 @@ pub(crate) struct Object {
     /// Where it is a column of the table `name`.
     pub(crate) column: Option<String>,
     pub(crate) owner: String,
-    /// Not among all the objects of the schema: an extension's, and nobody but a superuser gives rights on it.
+    /// An extension's, and a superuser owns it: who may call it is the extension's to say, and rights on anything
+    /// else that is so are only a superuser's to give. A database's owner could not give them either.
     pub(crate) beyond: bool,
     pub(crate) of_extension: bool,
 }
@@ -177,6 +178,7 @@ fn objects(
             "column" => Level::Column,
             _ => Level::Table,
         };
+        let routine = matches!(level, Level::Function | Level::Procedure);
         let (superuser, of_extension): (bool, bool) = (row.get(5)?, row.get(6)?);
         found.push(Object {
             level,
@@ -185,7 +187,7 @@ fn objects(
             arguments: row.text(3)?,
             column: row.text(7)?,
             owner: row.get(4)?,
-            beyond: of_extension && superuser && !facts.superuser,
+            beyond: of_extension && superuser && (routine || !facts.superuser),
             of_extension,
         });
     }

@@ -143,11 +143,8 @@ fn rights_name_their_objects_in_full() {
         (Level::Type, object(&["d", "s", "y"]), "TYPE \"s\".\"y\""),
     ];
     for (level, object, place) in &all {
-        let arguments = match level {
-            Level::Function => Some("s.\"a b\", integer"),
-            Level::Procedure => Some(""),
-            _ => None,
-        };
+        let function = (*level == Level::Function).then_some("s.\"a b\", integer");
+        let arguments = function.or((*level == Level::Procedure).then_some(""));
         let target = Target { level: *level, object, arguments, receiver: Some("PUBLIC") };
         assert_eq!(target.grant(&["A", "B"], true), format!("GRANT A, B ON {place} TO \"PUBLIC\" WITH GRANT OPTION"));
         let everyone = Target { receiver: None, ..target };

@@ -425,6 +425,13 @@ fn everyone_is_given_and_denied() {
         let open =
             world.spec(json!({"schema": "app", "functions": ["*"], "privileges": ["EXECUTE"], "public": "Revoked"}));
         settle(adapter, &open);
+        // What everyone had no more and was given again is this entry's to take back.
+        let reopened =
+            world.spec(json!({"schema": "app", "functions": ["open"], "privileges": ["EXECUTE"], "public": "Granted"}));
+        let report = settle(adapter, &reopened);
+        assert_eq!(words(&report.held), ["public function app.open() EXECUTE"]);
+        assert_eq!(world.asks(server, "function", "app.open()", "EXECUTE"), "t");
+        Grants::revoke(adapter, &GrantSpec { recorded: report.held, ..reopened }).unwrap();
         assert_eq!(world.asks(server, "function", "app.open()", "EXECUTE"), "f");
         // The schema public belongs to the database's owner from 15 on, and to the first superuser before.
         if tag == "s" || server.sql("SHOW server_version_num").parse::<i32>().unwrap() >= 150_000 {

@@ -1,5 +1,7 @@
 //! Rights of users and roles: given, shared, taken back, and never across a namespace without its consent.
 
+#![expect(clippy::needless_pass_by_value, reason = "manifests are written where they are used, once")]
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};

@@ -1,5 +1,7 @@
 //! Roles of namespaces and of the whole cluster: their attributes, their rights, their members, and their end.
 
+#![expect(clippy::needless_pass_by_value, reason = "manifests are written where they are used, once")]
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};

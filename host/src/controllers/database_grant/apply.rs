@@ -88,7 +88,11 @@ where
     let mut session = live.server.lane(Lane::Work, PATIENCE).await.map_err(stop(bound.paths()))?;
     authority::names(run, &bound, &live, &examination, &mut session).await?;
     leave_the_former(run, draft, &bound, owned, &mut session).await?;
-    let applied_before = draft.ownership.as_ref().and_then(|record| record.applied_generation) == run.generation();
+    // Whoever was made again has none of the rights that it was given: nothing was applied to it yet.
+    let applied_before = draft
+        .ownership
+        .as_ref()
+        .is_some_and(|record| record.applied_generation == run.generation() && record.object_id == owned.object_id);
     let found = session.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
     intend(run, draft, &bound, &named, &target, owned, &found).await?;
     spec.recorded = rights::of_status(&draft.held);
@@ -199,7 +203,7 @@ where
     G: GrantResource + Reported<Status = DatabaseGrantStatus>,
 {
     let union = rights::union(&draft.held, found.held.iter().chain(&found.stated).cloned());
-    let is_recorded = draft.ownership.is_some();
+    let is_recorded = draft.ownership.as_ref().is_some_and(|record| record.object_id == owned.object_id);
     draft.target_info = Some(GrantTargetInfo {
         type_: Some(super::delete::type_of(target.kind).to_owned()),
         name: Some(named.name.clone()),

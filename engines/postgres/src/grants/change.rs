@@ -12,7 +12,7 @@ use dbprovision_sdk::adapter::grants::{GrantReport, Granted};
 use dbprovision_sdk::{Error, ErrorKind, Result, Selection};
 
 use super::asked::Asked;
-use super::differences::Comparison;
+use super::differences::{Comparison, Index};
 use super::resolve::{self, Wish};
 use super::right::{Held, Known, Right};
 use crate::connect::{Purpose, Session};
@@ -106,8 +106,8 @@ impl Task {
             wishes,
             held,
             recorded,
-            shared: &self.shared,
             authoritative: self.authoritative,
+            index: Index::of(wishes, held, recorded, &self.shared),
         };
         if let Some(wish) = comparison.contradiction() {
             return Err(Error::conflict(format!("{}: another resource gives {}", wish.path, wish.right)));

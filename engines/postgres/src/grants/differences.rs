@@ -29,8 +29,47 @@ pub(crate) struct Comparison<'known> {
     pub(crate) wishes: &'known [Wish],
     pub(crate) held: &'known [Held],
     pub(crate) recorded: &'known [Known],
-    pub(crate) shared: &'known [Known],
     pub(crate) authoritative: bool,
+    pub(crate) index: Index<'known>,
+}
+
+/// Columns by their table, receiver, privilege and grantor.
+type Columns<'known> = BTreeMap<(&'known [String], bool, &'known str, &'known str), Vec<&'known Held>>;
+
+/// Everything by its right: a star may be tens of thousands of them.
+#[derive(Default)]
+pub(crate) struct Index<'known> {
+    wishes: BTreeMap<&'known Right, &'known Wish>,
+    held: BTreeMap<&'known Right, Vec<&'known Held>>,
+    recorded: BTreeMap<&'known Right, Vec<&'known Known>>,
+    /// Whether it may be granted on.
+    shared: BTreeMap<&'known Right, bool>,
+    columns: Columns<'known>,
+}
+
+impl<'known> Index<'known> {
+    pub(crate) fn of(
+        wishes: &'known [Wish],
+        held: &'known [Held],
+        recorded: &'known [Known],
+        shared: &'known [Known],
+    ) -> Self {
+        let mut index = Self { wishes: wishes.iter().map(|wish| (&wish.right, wish)).collect(), ..Self::default() };
+        for one in held {
+            index.held.entry(&one.right).or_default().push(one);
+            if let (Level::Column, Some((_, table))) = (one.right.level, one.right.object.split_last()) {
+                let key = (table, one.right.everyone, one.right.privilege.as_str(), one.grantor.as_str());
+                index.columns.entry(key).or_default().push(one);
+            }
+        }
+        for known in recorded {
+            index.recorded.entry(&known.right).or_default().push(known);
+        }
+        for known in shared {
+            *index.shared.entry(&known.right).or_default() |= known.grantable;
+        }
+        index
+    }
 }
 
 /// One entry to take back.
@@ -57,7 +96,7 @@ impl Comparison<'_> {
     pub(crate) fn held_now(&self) -> Vec<Known> {
         let mut found = Vec::new();
         for wish in self.wishes.iter().filter(|wish| !wish.denied) {
-            let recorded = self.recorded.iter().find(|known| known.right == wish.right);
+            let recorded = self.records(&wish.right).next();
             let by = recorded.and_then(|known| known.grantor.as_deref());
             let mut there: Vec<&Held> = self.entries(&wish.right).filter(|held| self.was_given(held)).collect();
             there.sort_by_key(|held| (by != Some(held.grantor.as_str()), held.grantor != held.owner, !held.ours));
@@ -82,20 +121,24 @@ impl Comparison<'_> {
     }
 
     fn entries(&self, right: &Right) -> impl Iterator<Item = &Held> {
-        self.held.iter().filter(move |held| held.right == *right)
+        self.index.held.get(right).into_iter().flatten().copied()
     }
 
     fn wish(&self, right: &Right) -> Option<&Wish> {
-        self.wishes.iter().find(|wish| wish.right == *right)
+        self.index.wishes.get(right).copied()
     }
 
     fn is_shared(&self, right: &Right) -> bool {
-        self.shared.iter().any(|known| known.right == *right)
+        self.index.shared.contains_key(right)
+    }
+
+    fn records(&self, right: &Right) -> impl Iterator<Item = &Known> {
+        self.index.recorded.get(right).into_iter().flatten().copied()
     }
 
     /// Somebody gave it. What the server gives everyone is given where this resource has a record of it.
     fn was_given(&self, held: &Held) -> bool {
-        !held.implicit || (held.right.everyone && self.recorded.iter().any(|known| known.right == held.right))
+        !held.implicit || (held.right.everyone && self.records(&held.right).next().is_some())
     }
 
     /// What everyone is to be given and has not.
@@ -186,9 +229,8 @@ impl Comparison<'_> {
             if !self.was_given(held) {
                 continue;
             }
-            let recorded = self.recorded.iter().find(|known| {
-                known.right == held.right && self.of_record(known).is_some_and(|one| std::ptr::eq(one, held))
-            });
+            let mut records = self.records(&held.right);
+            let recorded = records.find(|known| self.of_record(known).is_some_and(|one| std::ptr::eq(one, held)));
             let engines_own = held.right.object.get(1).is_some_and(|schema| {
                 !held.right.level.is_shared() && held.right.level != Level::Default && names::is_engines_schema(schema)
             });
@@ -198,7 +240,7 @@ impl Comparison<'_> {
             }
             let stated = wish.is_some() || self.is_shared(&held.right);
             let keeps_option = wish.is_some_and(|wish| wish.grantable)
-                || self.shared.iter().any(|known| known.right == held.right && known.grantable);
+                || self.index.shared.get(&held.right).is_some_and(|grantable| *grantable);
             let gave_option = self.authoritative || recorded.is_some_and(|known| known.grantable);
             let only_option = stated && held.grantable && !keeps_option && gave_option;
             if only_option || !stated {
@@ -293,13 +335,8 @@ impl Comparison<'_> {
         let mut found = Vec::new();
         for loss in losses.iter().filter(|loss| loss.held.right.level == Level::Table) {
             let Held { right, grantor, .. } = loss.held;
-            let columns = self.held.iter().filter(|held| {
-                held.right.level == Level::Column
-                    && held.right.object.starts_with(&right.object)
-                    && held.right.everyone == right.everyone
-                    && held.right.privilege == right.privilege
-                    && held.grantor == *grantor
-            });
+            let key = (right.object.as_slice(), right.everyone, right.privilege.as_str(), grantor.as_str());
+            let columns = self.index.columns.get(&key).into_iter().flatten();
             found.extend(columns.map(|held| {
                 let target = Target::of(&held.right, None, self.grantee);
                 Statement::own(target.grant(&[held.right.privilege.as_str()], held.grantable))

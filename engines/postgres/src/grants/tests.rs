@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dbprovision_sdk::{Change, ErrorKind, ObjectKind, Privilege, Standing};
 use serde_json::{Value, json};
 
-use super::differences::Comparison;
+use super::differences::{Comparison, Index};
 use super::resolve::{self, Wish};
 use super::right::{Held, Level, Right};
 use super::*;
@@ -240,8 +240,8 @@ fn compare(
         wishes,
         held,
         recorded,
-        shared,
         authoritative,
+        index: Index::of(wishes, held, recorded, shared),
     };
     comparison.differences()
 }
@@ -340,4 +340,16 @@ fn options_of_a_membership_are_rights_of_their_own() {
     let recorded: Vec<Known> = there.iter().map(Held::known).collect();
     let found = compare(&[], &there, &recorded, &[], false);
     assert_eq!(sql(&found), ["REVOKE \"team\" FROM \"app\" GRANTED BY \"admin\""], "its options go with it");
+}
+
+#[test]
+fn many_objects_are_compared_in_good_time() {
+    let right = |at: usize| held(Level::Table, &["d", "s", &format!("t{at}")], "SELECT", "owner");
+    let there: Vec<Held> = (0..20_000).map(right).collect();
+    let recorded: Vec<Known> = there.iter().map(Held::known).collect();
+    let begun = std::time::Instant::now();
+    assert_eq!(compare(&[], &there, &recorded, &recorded, true).len(), 0);
+    assert_eq!(compare(&[], &there, &recorded, &[], false).len(), 20_000);
+    // Each with each would be some minutes.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
 }

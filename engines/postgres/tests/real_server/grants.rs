@@ -777,3 +777,54 @@ fn a_membership_by_a_grant_is_no_business_of_the_members_own_resource() {
         );
     });
 }
+
+#[test]
+fn one_grant_may_be_about_several_databases_and_the_authority_sees_all() {
+    everywhere(|server, adapter, tag| {
+        let one = world(server, adapter, "several_one", tag);
+        let two = world(server, adapter, "several_two", tag);
+        let unnamed = world(server, adapter, "several_more", tag);
+        let entry = |world: &World| json!({"database": world.database, "schema": "app", "tables": ["*"], "privileges": ["USAGE", "SELECT"]});
+        let stated = spec(&one.grantee, &json!({"grants": [entry(&one), entry(&two)]}));
+        let both = settle(adapter, &stated);
+        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'db-provision-operator'";
+        assert_eq!(server.sql(sessions), "1", "no session stays open in a database");
+        assert_eq!(both.held.iter().filter(|held| held.object[0] == two.database).count(), 4);
+        let narrowed = GrantSpec { recorded: both.held, ..spec(&one.grantee, &json!({"grants": [entry(&one)]})) };
+        let report = settle(adapter, &narrowed);
+        assert!(report.held.iter().all(|held| held.object[0] == one.database), "{:?}", report.held);
+        server.sql_in(
+            &unnamed.database,
+            &format!("SET ROLE {}; GRANT SELECT ON app.v TO {}", unnamed.owner, one.grantee),
+        );
+        let authority = GrantSpec { recorded: report.held, mode: Mode::Authoritative, ..narrowed };
+        let found = Grants::grant(adapter, &authority, &Selection::Detect).unwrap();
+        assert_eq!(found.update.changes.len(), 1, "{:?}", found.update.changes);
+        assert!(found.update.changes[0].destructive);
+        let report = settle(adapter, &authority);
+        // A database that is dropped takes its rights along, and nothing waits for it.
+        server.sql(&format!("DROP DATABASE {}", one.database));
+        let error = Grants::grant(adapter, &authority, &Selection::All).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
+        Grants::revoke(adapter, &GrantSpec { recorded: report.held, ..authority }).unwrap();
+        assert_eq!(Grants::get_grants(adapter, &grantee(&one.grantee)).unwrap(), []);
+    });
+}
+
+#[test]
+fn an_extensions_functions_are_not_given() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "extension", tag);
+        server.sql_in(
+            &world.database,
+            "CREATE EXTENSION hstore SCHEMA app; REVOKE EXECUTE ON FUNCTION app.akeys(app.hstore) FROM PUBLIC",
+        );
+        let all = settle(adapter, &world.spec(json!({"schema": "app", "functions": ["*"], "privileges": ["EXECUTE"]})));
+        assert_eq!(all.held.len(), 4, "{:?}", words(&all.held));
+        let named = world.spec(json!({"schema": "app", "functions": ["akeys"], "privileges": ["EXECUTE"]}));
+        let error = Grants::grant(adapter, &named, &Selection::All).unwrap_err();
+        let ErrorKind::InvalidOptions(problems) = error.kind else { panic!("{error:?}") };
+        assert_eq!(problems[0].path, "options.grants[0].functions[0]");
+        assert_eq!(world.asks(server, "function", "app.akeys(app.hstore)", "EXECUTE"), "f");
+    });
+}

@@ -59,25 +59,30 @@ impl Account {
     }
 }
 
-/// What other resources than the one with this uid gave the account.
+/// With this a level begins that is about everyone on the server; see `wit/grant.wit`.
+const EVERYONE: &str = "public ";
+
+/// What other resources than the one with this uid gave the account, or everyone on its server.
 pub(crate) fn shared(ctx: &Context, account: &Account, uid: &str) -> Vec<Granted> {
     let mut shared = Vec::new();
     let mut add = |other: Option<&String>, ownership: Option<&Ownership>, held: &[HeldRight]| {
-        if other.is_none_or(|other| other != uid) && account.is_recorded_by(ownership) {
-            shared.extend(of_status(held));
+        let is_other = other.is_none_or(|other| other != uid);
+        if !is_other || ownership.is_none_or(|owned| owned.server_identity != account.identity) {
+            return;
         }
+        let same_account = account.is_recorded_by(ownership);
+        let counts = |right: &&HeldRight| same_account || right.level.starts_with(EVERYONE);
+        shared.extend(held.iter().filter(counts).flat_map(|right| of_status(std::slice::from_ref(right))));
     };
     let stores = &ctx.stores;
-    if account.kind == ObjectKind::Role {
-        for role in stores.roles.state() {
-            if let Some(status) = &role.status {
-                add(role.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
-            }
+    for role in stores.roles.state() {
+        if let Some(status) = &role.status {
+            add(role.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
         }
-        for role in stores.cluster_roles.state() {
-            if let Some(status) = &role.status {
-                add(role.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
-            }
+    }
+    for role in stores.cluster_roles.state() {
+        if let Some(status) = &role.status {
+            add(role.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
         }
     }
     for grant in stores.access_grants.state() {

@@ -140,7 +140,7 @@ pub(crate) fn session_role(session: &mut Session, database_id: &str, user: &str)
 pub(crate) fn sessions(session: &mut Session, name: &str) -> Result<i64> {
     let row = session.row(
         "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity a
-          WHERE a.datname = $1::pg_catalog.name AND a.pid <> pg_catalog.pg_backend_pid()",
+          WHERE a.datname = $1::pg_catalog.name AND a.usename IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()",
         &[name],
     )?;
     row.map_or(Ok(0), |row| row.get(0))

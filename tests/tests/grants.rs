@@ -102,8 +102,19 @@ async fn rights_are_given_changed_shared_and_taken_back() -> Result<()> {
     stage.until(&operator, &one, ready()).await?;
     ensure!(privileges(server, &word, &app, "bill").await? == "UPDATE");
 
-    stage.annotate(&one, forced(None)).await?;
-    for subject in [&one, &Subject::user("app"), &Subject::database("orders")] {
+    // Of two that go at once, neither leaves to the other what both give.
+    stage.put(to_user("same", on_tables(&word, json!(["bill"]), json!(["UPDATE"])))).await?;
+    let same = Subject::access_grant("same");
+    stage.until(&operator, &same, ready()).await?;
+    for subject in [&one, &same] {
+        stage.annotate(subject, forced(None)).await?;
+        stage.delete(subject).await?;
+    }
+    for subject in [&one, &same] {
+        stage.until_gone(&operator, subject).await?;
+    }
+    ensure!(privileges(server, &word, &app, "bill").await?.is_empty());
+    for subject in [&Subject::user("app"), &Subject::database("orders")] {
         stage.delete(subject).await?;
         stage.until_gone(&operator, subject).await?;
     }

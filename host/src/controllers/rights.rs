@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use crds::{HeldRight, Ownership};
 use sandbox::contract::{Granted, ObjectKind};
 
+use super::cascade::is_forced;
+use super::database_grant::GrantResource;
 use crate::context::Context;
 
 /// One entry for each privilege, as the contract has it.
@@ -59,6 +61,11 @@ impl Account {
     }
 }
 
+/// Whether nothing keeps it from going: of two that go together, one would leave to the other what neither takes back.
+fn is_going<G: GrantResource>(grant: &G) -> bool {
+    grant.meta().deletion_timestamp.is_some() && (!grant.is_protected() || is_forced(grant.meta()))
+}
+
 /// With this a level begins that is about everyone on the server; see `wit/grant.wit`.
 const EVERYONE: &str = "public ";
 
@@ -86,12 +93,12 @@ pub(crate) fn shared(ctx: &Context, account: &Account, uid: &str) -> Vec<Granted
         }
     }
     for grant in stores.access_grants.state() {
-        if let Some(status) = &grant.status {
+        if let Some(status) = grant.status.as_ref().filter(|_| !is_going(grant.as_ref())) {
             add(grant.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
         }
     }
     for grant in stores.cluster_access_grants.state() {
-        if let Some(status) = &grant.status {
+        if let Some(status) = grant.status.as_ref().filter(|_| !is_going(grant.as_ref())) {
             add(grant.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
         }
     }

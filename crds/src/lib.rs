@@ -8,14 +8,17 @@ mod cluster_database_instance;
 mod connection;
 mod credentials;
 mod database;
+mod database_grant;
 mod database_instance;
 mod database_reference_grant;
+mod database_role;
 mod database_user;
 mod default_value;
 mod deletion;
 mod discovery;
 mod drift;
 mod health_check;
+mod held_right;
 mod init_sql;
 mod instance;
 mod instance_access;
@@ -35,15 +38,24 @@ pub use cluster_database_instance::{ClusterDatabaseInstance, ClusterDatabaseInst
 pub use connection::ConnectionConfig;
 pub use credentials::{ConfigMapKeySelector, CredentialKeys, CredentialSecretRef, SecretKeySelector};
 pub use database::{Database, DatabaseInfo, DatabaseSpec, DatabaseStatus};
+pub use database_grant::{
+    AppliedGrantsInfo, ClusterDatabaseGrant, ClusterDatabaseGrantSpec, DatabaseGrant, DatabaseGrantSpec,
+    DatabaseGrantStatus, DatabaseReference, GrantDetail, GrantMode, GrantTargetInfo, NamespacedRoleReference,
+    NamespacedUserReference, RoleKind, RoleReference, UserReference,
+};
 pub use database_instance::{DatabaseInstance, DatabaseInstanceSpec};
 pub use database_reference_grant::{
     DatabaseReferenceGrant, DatabaseReferenceGrantSpec, ReferenceGrantFrom, ReferenceGrantTo,
+};
+pub use database_role::{
+    ClusterDatabaseRole, ClusterDatabaseRoleSpec, DatabaseRole, DatabaseRoleSpec, DatabaseRoleStatus, RoleInfo,
 };
 pub use database_user::{DatabaseUser, DatabaseUserSpec, DatabaseUserStatus};
 pub use deletion::{DeletionConfirmation, DeletionPolicy, ReadDeletionPolicyError};
 pub use discovery::{DiscoveredResource, DiscoveredResourcesStatus, DiscoveryConfig};
 pub use drift::{DriftDiff, DriftMode, DriftPolicy, DriftStatus};
 pub use health_check::HealthCheckConfig;
+pub use held_right::HeldRight;
 pub use init_sql::{InitSqlConfig, InitSqlFailurePolicy, InitSqlStatus};
 pub use instance::{Instance, InstanceEngineStatus, InstanceSpec, InstanceStatus};
 pub use instance_access::{AllowedNamespaces, PrivilegeCeiling};

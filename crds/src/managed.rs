@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    AdoptionPolicy, Condition, Database, DatabaseUser, DeletionPolicy, DriftPolicy, InstanceId, Ownership,
-    ReadDeletionPolicyError, names,
+    AdoptionPolicy, ClusterDatabaseGrantSpec, ClusterDatabaseRole, Condition, Database, DatabaseGrantSpec,
+    DatabaseRole, DatabaseUser, DeletionPolicy, DriftPolicy, InstanceId, Ownership, ReadDeletionPolicyError, names,
 };
 
 /// The option blocks that a spec states, by their key in the spec. What is not stated is not in it.
@@ -107,18 +107,11 @@ impl Managed for DatabaseUser {
     }
 
     fn deletion_protection(&self) -> bool {
-        self.annotations().get(names::annotation::DELETION_PROTECTION).is_some_and(|value| value == "true")
+        annotated_protection(self.annotations())
     }
 
     fn deletion_policy(&self) -> Result<DeletionPolicy, ReadDeletionPolicyError> {
-        let Some(text) = self.annotations().get(names::annotation::DELETION_POLICY) else {
-            return Ok(DeletionPolicy::default());
-        };
-        match text.parse()? {
-            // There is nothing of a user that a backup could hold.
-            DeletionPolicy::Snapshot => Err(ReadDeletionPolicyError { text: text.clone() }),
-            policy @ (DeletionPolicy::Retain | DeletionPolicy::Delete) => Ok(policy),
-        }
+        annotated_policy(self.annotations())
     }
 
     fn adoption_policy(&self) -> AdoptionPolicy {
@@ -144,6 +137,112 @@ impl Managed for DatabaseUser {
 
     fn observed_generation(&self) -> Option<i64> {
         self.status.as_ref()?.observed_generation
+    }
+}
+
+macro_rules! managed_role {
+    ($kind:ty, $instance:expr, $blocks:expr) => {
+        impl Managed for $kind {
+            fn instance_id(&self) -> Option<InstanceId> {
+                $instance(self)
+            }
+
+            fn external_name(&self) -> &str {
+                &self.spec.role_name
+            }
+
+            fn drift_policy(&self) -> Option<&DriftPolicy> {
+                self.spec.drift_policy.as_ref()
+            }
+
+            fn deletion_protection(&self) -> bool {
+                annotated_protection(self.annotations())
+            }
+
+            fn deletion_policy(&self) -> Result<DeletionPolicy, ReadDeletionPolicyError> {
+                annotated_policy(self.annotations())
+            }
+
+            fn adoption_policy(&self) -> AdoptionPolicy {
+                self.spec.adoption_policy
+            }
+
+            fn option_blocks(&self) -> serde_json::Result<OptionBlocks> {
+                let mut blocks = OptionBlocks::new();
+                block(&mut blocks, "postgres", self.spec.postgres.as_ref())?;
+                block(&mut blocks, "mysql", self.spec.mysql.as_ref())?;
+                $blocks(self, &mut blocks)?;
+                block(&mut blocks, "parameters", self.spec.parameters.as_ref())?;
+                Ok(blocks)
+            }
+
+            fn ownership(&self) -> Option<&Ownership> {
+                self.status.as_ref()?.ownership.as_ref()
+            }
+
+            fn conditions(&self) -> &[Condition] {
+                self.status.as_ref().map_or(&[], |status| status.conditions.as_slice())
+            }
+
+            fn observed_generation(&self) -> Option<i64> {
+                self.status.as_ref()?.observed_generation
+            }
+        }
+    };
+}
+
+managed_role!(
+    DatabaseRole,
+    |role: &DatabaseRole| {
+        let namespace = role.namespace().unwrap_or_default();
+        InstanceId::named_by(role.spec.instance_ref.as_ref(), role.spec.cluster_instance_ref.as_ref(), &namespace)
+    },
+    |role: &DatabaseRole, blocks: &mut OptionBlocks| block(blocks, "clickhouse", role.spec.clickhouse.as_ref())
+);
+
+managed_role!(
+    ClusterDatabaseRole,
+    |role: &ClusterDatabaseRole| Some(InstanceId::cluster(&role.spec.cluster_instance_ref.name)),
+    |_: &ClusterDatabaseRole, _: &mut OptionBlocks| Ok::<(), serde_json::Error>(())
+);
+
+impl DatabaseGrantSpec {
+    /// The option blocks that it states, by their key in the spec.
+    pub fn option_blocks(&self) -> serde_json::Result<OptionBlocks> {
+        let mut blocks = OptionBlocks::new();
+        block(&mut blocks, "postgres", self.postgres.as_ref())?;
+        block(&mut blocks, "mysql", self.mysql.as_ref())?;
+        block(&mut blocks, "clickhouse", self.clickhouse.as_ref())?;
+        block(&mut blocks, "parameters", self.parameters.as_ref())?;
+        Ok(blocks)
+    }
+}
+
+impl ClusterDatabaseGrantSpec {
+    /// The option blocks that it states, by their key in the spec.
+    pub fn option_blocks(&self) -> serde_json::Result<OptionBlocks> {
+        let mut blocks = OptionBlocks::new();
+        block(&mut blocks, "postgres", self.postgres.as_ref())?;
+        block(&mut blocks, "mysql", self.mysql.as_ref())?;
+        block(&mut blocks, "parameters", self.parameters.as_ref())?;
+        Ok(blocks)
+    }
+}
+
+/// Whether an annotation protects the resource; its kind has no field for that.
+fn annotated_protection(annotations: &BTreeMap<String, String>) -> bool {
+    annotations.get(names::annotation::DELETION_PROTECTION).is_some_and(|value| value == "true")
+}
+
+/// The policy that an annotation states; the resource's kind has no field for that.
+fn annotated_policy(annotations: &BTreeMap<String, String>) -> Result<DeletionPolicy, ReadDeletionPolicyError> {
+    let Some(text) = annotations.get(names::annotation::DELETION_POLICY) else {
+        return Ok(DeletionPolicy::default());
+    };
+    match text.parse()? {
+        // There is nothing of a user or role that a backup could hold.
+        DeletionPolicy::Snapshot => Err(ReadDeletionPolicyError { text: text.clone() }),
+        policy @ (DeletionPolicy::Retain | DeletionPolicy::Delete) => Ok(policy),
     }
 }
 

@@ -7,7 +7,10 @@ use kube::CustomResourceExt as _;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::{ClusterDatabaseInstance, Database, DatabaseInstance, DatabaseReferenceGrant, DatabaseUser};
+use crate::{
+    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Database, DatabaseGrant, DatabaseInstance,
+    DatabaseReferenceGrant, DatabaseRole, DatabaseUser,
+};
 
 /// The CRDs to install, always in the same order.
 ///
@@ -22,6 +25,10 @@ pub fn all_crds() -> Vec<CustomResourceDefinition> {
         ClusterDatabaseInstance::crd(),
         Database::crd(),
         DatabaseUser::crd(),
+        DatabaseRole::crd(),
+        ClusterDatabaseRole::crd(),
+        DatabaseGrant::crd(),
+        ClusterDatabaseGrant::crd(),
         DatabaseReferenceGrant::crd(),
     ];
     let schemas = crds

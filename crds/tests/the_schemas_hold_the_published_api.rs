@@ -12,8 +12,15 @@ use dbprovision_crds::all_crds;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
-const KINDS: [&str; 5] =
-    ["databaseinstances", "clusterdatabaseinstances", "databases", "databaseusers", "databasereferencegrants"];
+const KINDS: [&str; 7] = [
+    "databaseinstances",
+    "clusterdatabaseinstances",
+    "databases",
+    "databaseusers",
+    "databaseroles",
+    "clusterdatabaseroles",
+    "databasereferencegrants",
+];
 
 fn crd(plural: &str) -> CustomResourceDefinition {
     all_crds().into_iter().find(|crd| crd.spec.names.plural == plural).unwrap()
@@ -31,6 +38,8 @@ fn table(plural: &str) -> Vec<String> {
         }
         "databases" => include_str!("fields/databases.txt"),
         "databaseusers" => include_str!("fields/databaseusers.txt"),
+        "databaseroles" => include_str!("fields/databaseroles.txt"),
+        "clusterdatabaseroles" => include_str!("fields/clusterdatabaseroles.txt"),
         _ => "",
     };
     let own =
@@ -202,6 +211,9 @@ fn the_rules_speak_the_published_words() {
         ("clusterdatabaseinstances", "/properties/spec/properties/engine", "engine is immutable"),
         ("databases", "/properties/spec/properties/name", "database name is immutable"),
         ("databaseusers", "/properties/spec/properties/username", "username is immutable"),
+        ("databaseroles", "/properties/spec/properties/roleName", "roleName is immutable"),
+        ("clusterdatabaseroles", "/properties/spec/properties/roleName", "roleName is immutable"),
+        ("databaseroles", "/properties/spec", "either instanceRef or clusterInstanceRef must be specified"),
         ("databases", "/properties/spec", "either instanceRef or clusterInstanceRef must be specified"),
         ("databases", "/properties/spec", "instanceRef and clusterInstanceRef are mutually exclusive"),
         ("databaseusers", "/properties/spec", "either instanceRef or clusterInstanceRef must be specified"),
@@ -260,11 +272,20 @@ fn names_columns_and_subresources_are_as_published() {
         age,
     ];
     assert_eq!(columns("databaseusers"), published);
+    let of_role = |instance: &str| {
+        let instance = format!("Instance(string {instance})");
+        let rest = ["Role(string .spec.roleName)", "Phase(string .status.phase)", ready, age];
+        std::iter::once(instance).chain(rest.map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(columns("databaseroles"), of_role(".spec.instanceRef.name"));
+    assert_eq!(columns("clusterdatabaseroles"), of_role(".spec.clusterInstanceRef.name"));
     for (plural, short, scope) in [
         ("databaseinstances", "dbi", "Namespaced"),
         ("clusterdatabaseinstances", "cdbi", "Cluster"),
         ("databases", "db", "Namespaced"),
         ("databaseusers", "dbu", "Namespaced"),
+        ("databaseroles", "dbr", "Namespaced"),
+        ("clusterdatabaseroles", "cdbr", "Cluster"),
         ("databasereferencegrants", "dbrefgrant", "Namespaced"),
     ] {
         let spec = crd(plural).spec;

@@ -4,9 +4,12 @@
 //! stopped a reconcile is a [`planning::Blocked`]: it is reported in the status and retried by its class.
 //! Deliberately absent: decisions (they are in `planning`) and anything an engine could tell us (it is asked).
 
+mod cascade;
 pub mod cluster_database_instance;
 pub mod database;
+pub mod database_grant;
 pub mod database_instance;
+pub mod database_role;
 pub mod database_user;
 mod failure;
 mod instance;
@@ -14,6 +17,7 @@ mod managed;
 pub mod memory;
 mod output;
 mod report;
+mod rights;
 mod run;
 mod status;
 mod translate;

@@ -30,7 +30,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let stop = operator::stop_on_signals().context("cannot listen for signals")?;
-        operator::run(config, stop).await?;
+        Box::pin(operator::run(config, stop)).await?;
         anyhow::Ok(())
     })
 }

@@ -259,7 +259,17 @@ impl Election {
 
 /// Starts the watches of our own kinds. They end when the set is dropped.
 fn watches(clients: &Clients, writers: Writers, relations: &Relations) -> JoinSet<()> {
-    let Writers { instances, cluster_instances, databases, users, grants } = writers;
+    let Writers {
+        instances,
+        cluster_instances,
+        databases,
+        users,
+        roles,
+        cluster_roles,
+        access_grants,
+        cluster_access_grants,
+        grants,
+    } = writers;
     let client = || clients.watches.clone();
     let config = watcher::Config::default;
     let mut set = JoinSet::new();
@@ -271,6 +281,16 @@ fn watches(clients: &Clients, writers: Writers, relations: &Relations) -> JoinSe
     set.spawn(pump(Api::all(client()), config(), databases, move |change| of.database(&change)));
     let of = relations.clone();
     set.spawn(pump(Api::all(client()), config(), users, move |change| of.user(&change)));
+    let of = relations.clone();
+    set.spawn(pump(Api::all(client()), config(), roles, move |change| of.role(&change)));
+    let of = relations.clone();
+    set.spawn(pump(Api::all(client()), config(), cluster_roles, move |change| of.cluster_role(&change)));
+    let of = relations.clone();
+    set.spawn(pump(Api::all(client()), config(), access_grants, move |change| of.access_grant(&change)));
+    let of = relations.clone();
+    set.spawn(pump(Api::all(client()), config(), cluster_access_grants, move |change| {
+        of.cluster_access_grant(&change);
+    }));
     let of = relations.clone();
     set.spawn(pump(Api::all(client()), config(), grants, move |change| of.grant(&change)));
     set

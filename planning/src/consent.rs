@@ -13,7 +13,7 @@ pub type Labels = BTreeMap<String, String>;
 
 /// Whether deciding needs the labels of the resource's namespace: they cost a request.
 pub fn needs_labels(instance: &InstanceId, allowed: Option<&AllowedNamespaces>, namespace: &str) -> bool {
-    instance.namespace.as_deref() != Some(namespace)
+    instance.namespace.as_deref().unwrap_or_default() != namespace
         && allowed
             .is_some_and(|allowed| allowed.selector.is_some() && !allowed.names.iter().any(|name| name == namespace))
 }
@@ -21,14 +21,14 @@ pub fn needs_labels(instance: &InstanceId, allowed: Option<&AllowedNamespaces>, 
 /// Whether the instance serves resources of `namespace`.
 ///
 /// A `DatabaseInstance` serves its own namespace, and others only where it names them. A `ClusterDatabaseInstance`
-/// serves all unless it names some.
+/// serves all unless it names some, and resources of no namespace (`""`) in any case.
 pub fn instance_serves(
     instance: &InstanceId,
     allowed: Option<&AllowedNamespaces>,
     namespace: &str,
     labels: &Labels,
 ) -> Result<(), Blocked> {
-    let own = instance.namespace.as_deref() == Some(namespace);
+    let own = instance.namespace.as_deref().unwrap_or_default() == namespace;
     let by_default = allowed.is_none() && instance.namespace.is_none();
     let named = allowed.is_some_and(|allowed| {
         allowed.names.iter().any(|name| name == namespace)

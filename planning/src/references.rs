@@ -98,13 +98,17 @@ pub fn may_name<'a>(
             ),
         ));
     }
-    let in_own_namespace = side.instance_namespace == Some(side.ours.namespace.as_str());
+    // Who may make a cluster-scoped resource is in the place of a cluster-scoped instance's owner.
+    let in_own_namespace = side.instance_namespace.unwrap_or_default() == side.ours.namespace;
     let listed = match standing {
         Standing::Predefined | Standing::Dangerous => side.ceiling.predefined_roles.contains(name),
         Standing::Ordinary | Standing::Protected => side.ceiling.unmanaged_names.contains(name),
     };
     let allowed = match known.holder {
-        Some(holder) => holder.namespace == side.ours.namespace || consents(holder, side.ours, grants),
+        Some(holder) if holder.namespace == side.ours.namespace => true,
+        // No namespace could consent: the instance lists what of the whole cluster may be named.
+        Some(holder) if holder.namespace.is_empty() => listed,
+        Some(holder) => consents(holder, side.ours, grants),
         None => in_own_namespace || listed || *standing == Standing::Dangerous,
     };
     if allowed {
@@ -114,11 +118,19 @@ pub fn may_name<'a>(
     Err(Blocked::refused(
         reason::CONSENT_MISSING,
         format!(
-            "{path} names {name:?}, which this namespace does not manage: either the namespace whose resource manages \
-             it allows that by a DatabaseReferenceGrant from kind {} in namespace {}, or, where no resource does, the \
-             instance lists it in spec.privilegeCeiling.{}",
-            side.ours.kind,
-            side.ours.namespace,
+            "{path} names {name:?}, which {}: either the namespace whose resource manages it allows \
+             that by a DatabaseReferenceGrant from {}, or, where no resource of a namespace does, the instance lists it \
+             in spec.privilegeCeiling.{}",
+            if side.ours.namespace.is_empty() {
+                "no cluster-scoped resource manages"
+            } else {
+                "this namespace does not manage"
+            },
+            if side.ours.namespace.is_empty() {
+                format!("kind {} without a namespace", side.ours.kind)
+            } else {
+                format!("kind {} in namespace {}", side.ours.kind, side.ours.namespace)
+            },
             match standing {
                 Standing::Predefined => "predefinedRoles",
                 Standing::Ordinary | Standing::Dangerous | Standing::Protected => "unmanagedNames",
@@ -134,7 +146,10 @@ fn consents<'a>(
 ) -> bool {
     granted(
         grants,
-        Referrer { kind: &ours.kind, namespace: Some(&ours.namespace) },
+        Referrer {
+            kind: &ours.kind,
+            namespace: Some(ours.namespace.as_str()).filter(|namespace| !namespace.is_empty()),
+        },
         Target { group: names::GROUP, kind: &holder.kind, namespace: &holder.namespace, name: &holder.name },
     )
 }

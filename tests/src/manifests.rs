@@ -56,6 +56,29 @@ pub fn user(name: &str, external: &str) -> Value {
     })
 }
 
+/// A `DatabaseRole` of the instance `main`.
+pub fn role(name: &str, external: &str) -> Value {
+    json!({
+        "kind": "DatabaseRole",
+        "metadata": { "name": name },
+        "spec": { "instanceRef": { "name": "main" }, "roleName": external },
+    })
+}
+
+/// A `DatabaseGrant` that names nobody yet.
+pub fn access_grant(name: &str) -> Value {
+    json!({ "kind": "DatabaseGrant", "metadata": { "name": name }, "spec": {} })
+}
+
+/// A `ClusterDatabaseRole` of the cluster-scoped instance of the same name.
+pub fn cluster_role(name: &str, external: &str) -> Value {
+    json!({
+        "kind": "ClusterDatabaseRole",
+        "metadata": { "name": name },
+        "spec": { "clusterInstanceRef": { "name": name }, "roleName": external },
+    })
+}
+
 /// The same manifest with parts of it changed; `null` removes.
 #[must_use]
 pub fn with(mut manifest: Value, change: Value) -> Value {

@@ -5,7 +5,9 @@ use dbprovision_sdk::ObjectKind;
 use dbprovision_sdk::adapter::{
     BlockOwner, Description, EngineName, FieldList, NameLimit, OperationGroup, OptionBlock, ServerVersion,
 };
-use postgres_options::{PostgresDatabaseConfig, PostgresInstanceConfig, PostgresUserConfig};
+use postgres_options::{
+    PostgresDatabaseConfig, PostgresGrantConfig, PostgresInstanceConfig, PostgresRoleConfig, PostgresUserConfig,
+};
 use schemars::JsonSchema;
 
 const ENGINE: &str = "postgres";
@@ -47,6 +49,22 @@ const USER_FIELDS: &[&str] = &[
     "options.configParameters",
 ];
 
+/// `grants` are read back by the grant operations, which serve them.
+const ROLE_FIELDS: &[&str] = &[
+    "comment",
+    "options.login",
+    "options.inherit",
+    "options.createDB",
+    "options.createRole",
+    "options.superuser",
+    "options.replication",
+    "options.bypassRLS",
+    "options.inRoles",
+];
+
+const GRANT_FIELDS: &[&str] =
+    &["roles", "options.roles", "options.memberships", "options.grants", "options.defaultPrivileges"];
+
 /// See `wit/describe.wit`.
 pub(crate) fn describe() -> Description {
     Description {
@@ -56,6 +74,8 @@ pub(crate) fn describe() -> Description {
         groups: vec![
             OperationGroup::Database,
             OperationGroup::User,
+            OperationGroup::Role,
+            OperationGroup::Grant,
             OperationGroup::Schema,
             OperationGroup::Script,
             OperationGroup::Discovery,
@@ -64,8 +84,15 @@ pub(crate) fn describe() -> Description {
             block::<PostgresInstanceConfig>(BlockOwner::Instance),
             block::<PostgresDatabaseConfig>(BlockOwner::Database),
             block::<PostgresUserConfig>(BlockOwner::User),
+            block::<PostgresRoleConfig>(BlockOwner::Role),
+            block::<PostgresGrantConfig>(BlockOwner::Grant),
         ],
-        fields: vec![fields(BlockOwner::Database, DATABASE_FIELDS), fields(BlockOwner::User, USER_FIELDS)],
+        fields: vec![
+            fields(BlockOwner::Database, DATABASE_FIELDS),
+            fields(BlockOwner::User, USER_FIELDS),
+            fields(BlockOwner::Role, ROLE_FIELDS),
+            fields(BlockOwner::Grant, GRANT_FIELDS),
+        ],
         tools: Vec::new(),
         name_limits: [ObjectKind::Database, ObjectKind::User, ObjectKind::Role]
             .map(|kind| NameLimit { kind, bytes: NAME_BYTES })
@@ -98,6 +125,8 @@ mod tests {
         for (schema, fields, unreadable) in [
             (schemars::schema_for!(PostgresDatabaseConfig), DATABASE_FIELDS, &["template"][..]),
             (schemars::schema_for!(PostgresUserConfig), USER_FIELDS, &[]),
+            (schemars::schema_for!(PostgresRoleConfig), ROLE_FIELDS, &["grants"]),
+            (schemars::schema_for!(PostgresGrantConfig), GRANT_FIELDS, &[]),
         ] {
             let properties = schema.as_value()["properties"].as_object().unwrap();
             for name in properties.keys() {

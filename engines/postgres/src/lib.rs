@@ -1,9 +1,9 @@
-//! The PostgreSQL adapter: databases and users of PostgreSQL 13 to 18, as a component of the operator.
+//! The PostgreSQL adapter: databases, users, roles and grants of PostgreSQL 13 to 18, as a component of the operator.
 //!
 //! `connect` opens sessions over the host's byte stream, `observe` reads the catalogue, `statements` writes SQL,
-//! `databases` and `users` compare and decide, `apply` executes. What is wanted and what is found meet in pure
+//! `databases`, `users`, `roles` and `grants` compare and decide, `apply` executes. What is wanted and what is found meet in pure
 //! functions; the same difference is what detection reports and what an update makes.
-//! Deliberately absent: roles, grants, backups and restores answer `unsupported` until they have rooms of their own.
+//! Deliberately absent: backups and restores answer `unsupported` until they have rooms of their own.
 
 mod apply;
 mod capabilities;
@@ -11,9 +11,12 @@ mod connect;
 mod databases;
 mod difference;
 mod errors;
+mod grants;
 mod names;
+mod note;
 mod observe;
 mod quote;
+mod roles;
 mod schemas;
 mod scram;
 mod server;
@@ -21,7 +24,7 @@ mod statements;
 mod users;
 
 use dbprovision_sdk::adapter::{Description, InstanceExamination, Server, Settings};
-use dbprovision_sdk::{Adapter, Backups, Error, ErrorKind, Grants, Restores, Result, Roles};
+use dbprovision_sdk::{Adapter, Backups, Error, ErrorKind, Restores, Result};
 
 use server::Connected;
 
@@ -79,7 +82,5 @@ impl Adapter for Postgres {
     }
 }
 
-impl Roles for Postgres {}
-impl Grants for Postgres {}
 impl Backups for Postgres {}
 impl Restores for Postgres {}

@@ -55,6 +55,11 @@ pub(crate) fn database_standing(name: &str) -> Standing {
     if PROTECTED_DATABASES.contains(&name) { Standing::Protected } else { Standing::Ordinary }
 }
 
+/// A schema of the engine's own; sessions' own are among them.
+pub(crate) fn is_engines_schema(name: &str) -> bool {
+    name.starts_with("pg_") || name == "information_schema"
+}
+
 /// Notes what is wrong with a name that the server must take as it is.
 pub(crate) fn check(name: &str, path: &str, problems: &mut Problems) {
     if let Some(problem) = fault(name) {

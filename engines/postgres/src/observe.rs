@@ -6,7 +6,9 @@
 pub(crate) mod database;
 pub(crate) mod inside;
 pub(crate) mod membership;
+pub(crate) mod objects;
 pub(crate) mod owned;
+pub(crate) mod rights;
 pub(crate) mod role;
 pub(crate) mod server;
 

@@ -2,9 +2,9 @@
 //!
 //! Names and values pass through `quote`, always. Only what changes is named in a statement: an administrator
 //! who is no superuser may not even repeat an attribute that it may not grant.
-//! Deliberately absent: roles and grants beyond what databases and users need; they have files of their own later.
 
 pub(crate) mod database;
+pub(crate) mod grant;
 pub(crate) mod inside;
 pub(crate) mod membership;
 pub(crate) mod ownership;

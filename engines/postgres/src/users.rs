@@ -1,4 +1,4 @@
-//! Users: login roles with their attributes, settings and memberships.
+//! Users: login roles with their attributes, settings and memberships; and what roles share with them.
 //!
 //! Everything that changes a role happens in one transaction that holds the role's lock: it reads, compares,
 //! changes and commits, so what is reported is what was changed.
@@ -35,7 +35,7 @@ pub(crate) fn lock(name: &str) -> String {
     format!("role:{name}")
 }
 
-fn info(role: Role) -> UserInfo {
+pub(crate) fn info(role: Role) -> UserInfo {
     UserInfo {
         name: role.name,
         object_id: Some(role.id),
@@ -47,7 +47,7 @@ fn info(role: Role) -> UserInfo {
 }
 
 fn absent(name: &str) -> Error {
-    Error::not_found(format!("the user {name} is not there"))
+    Error::not_found(format!("the role {name} is not there"))
 }
 
 impl Users for Postgres {
@@ -62,36 +62,11 @@ impl Users for Postgres {
 
     fn update(&mut self, spec: &UserSpec, password: Option<&Secret>, selection: &Selection) -> Result<UpdateReport> {
         let wanted = Wanted::read(spec)?;
-        self.connected()?.locked(&lock(&wanted.name), |session, facts| {
-            let verifier = password.map(|password| session.verifier(password)).transpose()?;
-            let observed = observe(session, facts, &wanted)?.ok_or_else(|| absent(&wanted.name))?;
-            names::untouchable(observed.role.standing)?;
-            let found = differences(&wanted, &observed, verifier.as_deref(), facts);
-            let chosen = select(&found, selection)?;
-            apply::make(session, facts, &chosen)?;
-            let sets_role = chosen.iter().any(|one| one.change.id == "defaultRole");
-            if let Some(role) = wanted.block.default_role.as_deref().filter(|_| sets_role)
-                && role != "none"
-                && !role::is_member(session, &wanted.name, role)?
-            {
-                // The server would take it, and ignore it with a warning at each login.
-                return Err(Error::dependency_missing(format!(
-                    "{} is not a member of its default role {role}",
-                    wanted.name
-                )));
-            }
-            Ok(report(&found, chosen))
-        })
+        update(self.connected()?, &wanted, password, selection)
     }
 
     fn claim(&mut self, name: &str, proof: &Proof, comment: Option<&str>, mark: &Mark) -> Result<()> {
-        names::usable(name)?;
-        self.connected()?.locked(&lock(name), |session, _| {
-            let role = role::find(session, name)?.ok_or_else(|| absent(name))?;
-            names::untouchable(role.standing)?;
-            prove(proof, &role.id, role.comment.mark.as_ref())?;
-            session.run(&user::comment(name, comment, Some(mark)))
-        })
+        claim(self.connected()?, name, proof, comment, mark)
     }
 
     fn drop(&mut self, spec: &UserSpec, proof: &Proof) -> Result<()> {
@@ -110,21 +85,11 @@ impl Users for Postgres {
     }
 
     fn list(&mut self, page: &Page) -> Result<Listing> {
-        let roles = role::list_logins(self.connected()?.main()?, page)?;
-        let full = roles.len() >= usize::try_from(page.limit.clamp(1, 500)).unwrap_or(usize::MAX);
-        let next = roles.last().map(|last| last.name.clone()).filter(|_| full);
-        let items = roles
-            .into_iter()
-            .map(|role| Listed { name: role.name, mark: role.comment.mark, standing: role.standing })
-            .collect();
-        Ok(Listing { items, next })
+        role::list(self.connected()?.main()?, page, true).map(|roles| listing(roles, page))
     }
 
     fn owned_objects(&mut self, name: &str, limit: u32) -> Result<Vec<OwnedObject>> {
-        names::usable(name)?;
-        let connected = self.connected()?;
-        let role = role::find(connected.main()?, name)?.ok_or_else(|| absent(name))?;
-        observe::owned::objects(connected, &role.id, limit)
+        owned_objects(self.connected()?, name, limit)
     }
 
     fn reassign_owned(&mut self, name: &str, proof: &Proof, to: Option<&str>) -> Result<()> {
@@ -150,8 +115,94 @@ impl Users for Postgres {
     }
 }
 
+/// One page of roles.
+pub(crate) fn listing(roles: Vec<Role>, page: &Page) -> Listing {
+    let full = roles.len() >= usize::try_from(page.limit.clamp(1, 500)).unwrap_or(usize::MAX);
+    let next = roles.last().map(|last| last.name.clone()).filter(|_| full);
+    let items = roles
+        .into_iter()
+        .map(|role| Listed { name: role.name, mark: role.comment.mark, standing: role.standing })
+        .collect();
+    Listing { items, next }
+}
+
+/// What a role owns, in every database.
+pub(crate) fn owned_objects(connected: &mut Connected, name: &str, limit: u32) -> Result<Vec<OwnedObject>> {
+    names::usable(name)?;
+    let role = role::find(connected.main()?, name)?.ok_or_else(|| absent(name))?;
+    observe::owned::objects(connected, &role.id, limit)
+}
+
+/// Writes the mark on a role that matches the proof.
+pub(crate) fn claim(
+    connected: &mut Connected,
+    name: &str,
+    proof: &Proof,
+    comment: Option<&str>,
+    mark: &Mark,
+) -> Result<()> {
+    names::usable(name)?;
+    connected.locked(&lock(name), |session, _| {
+        let role = role::find(session, name)?.ok_or_else(|| absent(name))?;
+        names::untouchable(role.standing)?;
+        prove(proof, &role.id, role.comment.mark.as_ref())?;
+        session.run(&user::comment(name, comment, &role.given, Some(mark)))
+    })
+}
+
+/// Brings a role to what is wanted.
+pub(crate) fn update(
+    connected: &mut Connected,
+    wanted: &Wanted,
+    password: Option<&Secret>,
+    selection: &Selection,
+) -> Result<UpdateReport> {
+    connected.locked(&lock(&wanted.name), |session, facts| {
+        let verifier = password.map(|password| session.verifier(password)).transpose()?;
+        let observed = observe(session, facts, wanted)?.ok_or_else(|| absent(&wanted.name))?;
+        names::untouchable(observed.role.standing)?;
+        let found = differences(wanted, &observed, verifier.as_deref(), facts);
+        let chosen = select(&found, selection)?;
+        apply::make(session, facts, &chosen)?;
+        let sets_role = chosen.iter().any(|one| one.change.id == "defaultRole");
+        if let Some(role) = wanted.block.default_role.as_deref().filter(|_| sets_role)
+            && role != "none"
+            && !role::is_member(session, &wanted.name, role)?
+        {
+            // The server would take it, and ignore it with a warning at each login.
+            return Err(Error::dependency_missing(format!(
+                "{} is not a member of its default role {role}",
+                wanted.name
+            )));
+        }
+        if *selection != Selection::Detect {
+            note_given(session, facts, wanted)?;
+        }
+        Ok(report(&found, chosen))
+    })
+}
+
+/// Notes which memberships are the resource's own: those that it states, and those that it gave and still has to
+/// take back.
+fn note_given(session: &mut Session, facts: &Facts, wanted: &Wanted) -> Result<()> {
+    let role = role::find(session, &wanted.name)?.ok_or_else(|| absent(&wanted.name))?;
+    let held = role::memberships(session, facts, &role.id)?;
+    let ours = held.into_iter().filter(|held| held.ours).map(|held| held.role);
+    let stated = |name: &String| wanted.memberships.iter().any(|(role, _)| role == name);
+    let given: BTreeSet<String> = ours.filter(|name| stated(name) || role.given.contains(name)).collect();
+    if given == role.given {
+        return Ok(());
+    }
+    session.run(&user::comment(&role.name, role.comment.words.as_deref(), &given, role.comment.mark.as_ref()))
+}
+
 /// Creates the role and its mark. One that carries the same mark was created by a call whose answer was lost.
-fn create(session: &mut Session, wanted: &Wanted, password: Option<&Secret>, mark: &Mark) -> Result<UserInfo> {
+pub(crate) fn create(
+    session: &mut Session,
+    wanted: &Wanted,
+    password: Option<&Secret>,
+    mark: &Mark,
+) -> Result<UserInfo> {
     let verifier = password.map(|password| session.verifier(password)).transpose()?;
     if let Some(existing) = role::find(session, &wanted.name)? {
         if existing.comment.mark.as_ref() != Some(mark) {
@@ -166,7 +217,7 @@ fn create(session: &mut Session, wanted: &Wanted, password: Option<&Secret>, mar
     if let Some(time) = &wanted.block.valid_until {
         session.simple(&user::alter(&wanted.name, &user::valid_until(Some(time))), "options.validUntil")?;
     }
-    session.run(&user::comment(&wanted.name, wanted.comment.as_deref(), Some(mark)))?;
+    session.run(&user::comment(&wanted.name, wanted.comment.as_deref(), &BTreeSet::new(), Some(mark)))?;
     role::find(session, &wanted.name)?.map(info).ok_or_else(|| absent(&wanted.name))
 }
 

@@ -59,6 +59,30 @@ impl Ours for crds::DatabaseUser {
     }
 }
 
+impl Ours for crds::DatabaseRole {
+    fn api(&self, client: &Client) -> Api<Self> {
+        namespaced(self, client)
+    }
+}
+
+impl Ours for crds::DatabaseGrant {
+    fn api(&self, client: &Client) -> Api<Self> {
+        namespaced(self, client)
+    }
+}
+
+impl Ours for crds::ClusterDatabaseGrant {
+    fn api(&self, client: &Client) -> Api<Self> {
+        Api::all(client.clone())
+    }
+}
+
+impl Ours for crds::ClusterDatabaseRole {
+    fn api(&self, client: &Client) -> Api<Self> {
+        Api::all(client.clone())
+    }
+}
+
 impl Ours for crds::ClusterDatabaseInstance {
     fn api(&self, client: &Client) -> Api<Self> {
         Api::all(client.clone())

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use crds::{
-    ClusterDatabaseInstance, ClusterInstanceReference, Database, DatabaseInstance, DatabaseReferenceGrant,
-    DatabaseSpec, DatabaseUser, DatabaseUserSpec, Instance, InstanceId, InstanceKind, InstanceReference, InstanceSpec,
+    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, ClusterInstanceReference, Database,
+    DatabaseGrant, DatabaseInstance, DatabaseReferenceGrant, DatabaseRole, DatabaseRoleSpec, DatabaseSpec,
+    DatabaseUser, DatabaseUserSpec, Instance, InstanceId, InstanceKind, InstanceReference, InstanceSpec,
     InstanceStatus, Managed,
 };
 use kube::runtime::reflector::store::{Writer, WriterDropped};
@@ -66,6 +67,14 @@ pub struct Stores {
     pub databases: Store<Database>,
     /// All `DatabaseUser`s.
     pub users: Store<DatabaseUser>,
+    /// All `DatabaseRole`s.
+    pub roles: Store<DatabaseRole>,
+    /// All `ClusterDatabaseRole`s.
+    pub cluster_roles: Store<ClusterDatabaseRole>,
+    /// All `DatabaseGrant`s.
+    pub access_grants: Store<DatabaseGrant>,
+    /// All `ClusterDatabaseGrant`s.
+    pub cluster_access_grants: Store<ClusterDatabaseGrant>,
     /// All `DatabaseReferenceGrant`s.
     pub grants: Store<DatabaseReferenceGrant>,
 }
@@ -81,6 +90,14 @@ pub struct Writers {
     pub databases: Writer<Database>,
     /// Of [`Stores::users`].
     pub users: Writer<DatabaseUser>,
+    /// Of [`Stores::roles`].
+    pub roles: Writer<DatabaseRole>,
+    /// Of [`Stores::cluster_roles`].
+    pub cluster_roles: Writer<ClusterDatabaseRole>,
+    /// Of [`Stores::access_grants`].
+    pub access_grants: Writer<DatabaseGrant>,
+    /// Of [`Stores::cluster_access_grants`].
+    pub cluster_access_grants: Writer<ClusterDatabaseGrant>,
     /// Of [`Stores::grants`].
     pub grants: Writer<DatabaseReferenceGrant>,
 }
@@ -92,14 +109,32 @@ impl Stores {
         let (cluster_instances, cluster_instances_writer) = store();
         let (databases, databases_writer) = store();
         let (users, users_writer) = store();
+        let (roles, roles_writer) = store();
+        let (cluster_roles, cluster_roles_writer) = store();
+        let (access_grants, access_grants_writer) = store();
+        let (cluster_access_grants, cluster_access_grants_writer) = store();
         let (grants, grants_writer) = store();
         (
-            Self { instances, cluster_instances, databases, users, grants },
+            Self {
+                instances,
+                cluster_instances,
+                databases,
+                users,
+                roles,
+                cluster_roles,
+                access_grants,
+                cluster_access_grants,
+                grants,
+            },
             Writers {
                 instances: instances_writer,
                 cluster_instances: cluster_instances_writer,
                 databases: databases_writer,
                 users: users_writer,
+                roles: roles_writer,
+                cluster_roles: cluster_roles_writer,
+                access_grants: access_grants_writer,
+                cluster_access_grants: cluster_access_grants_writer,
                 grants: grants_writer,
             },
         )
@@ -111,6 +146,10 @@ impl Stores {
         self.cluster_instances.wait_until_ready().await?;
         self.databases.wait_until_ready().await?;
         self.users.wait_until_ready().await?;
+        self.roles.wait_until_ready().await?;
+        self.cluster_roles.wait_until_ready().await?;
+        self.access_grants.wait_until_ready().await?;
+        self.cluster_access_grants.wait_until_ready().await?;
         self.grants.wait_until_ready().await
     }
 
@@ -157,6 +196,21 @@ impl Stores {
         self.users.state_filter(is_of)
     }
 
+    /// All roles of namespaces that name this instance.
+    pub fn roles_of(&self, id: &InstanceId) -> Vec<Arc<DatabaseRole>> {
+        let is_of = |role: &DatabaseRole| {
+            let DatabaseRoleSpec { instance_ref, cluster_instance_ref, .. } = &role.spec;
+            may_name(instance_ref.as_ref(), cluster_instance_ref.as_ref(), id)
+                && role.instance_id().as_ref() == Some(id)
+        };
+        self.roles.state_filter(is_of)
+    }
+
+    /// All cluster-scoped roles that name this instance.
+    pub fn cluster_roles_of(&self, id: &InstanceId) -> Vec<Arc<ClusterDatabaseRole>> {
+        self.cluster_roles.state_filter(|role| role.instance_id().as_ref() == Some(id))
+    }
+
     /// The consents that this namespace gives.
     pub fn grants_in(&self, namespace: &str) -> Vec<Arc<DatabaseReferenceGrant>> {
         self.grants.state_filter(|grant| grant.metadata.namespace.as_deref() == Some(namespace))
@@ -169,6 +223,10 @@ impl Stores {
             ("ClusterDatabaseInstance", self.cluster_instances.len()),
             ("Database", self.databases.len()),
             ("DatabaseUser", self.users.len()),
+            ("DatabaseRole", self.roles.len()),
+            ("ClusterDatabaseRole", self.cluster_roles.len()),
+            ("DatabaseGrant", self.access_grants.len()),
+            ("ClusterDatabaseGrant", self.cluster_access_grants.len()),
             ("DatabaseReferenceGrant", self.grants.len()),
         ]
     }

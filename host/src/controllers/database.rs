@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crds::names::{finalizer, reason};
-use crds::{Database, DatabaseInfo, DatabaseStatus, DeletionPolicy, InstanceId, Managed as _, Ownership};
+use crds::{
+    Database, DatabaseGrant, DatabaseInfo, DatabaseStatus, DeletionPolicy, InstanceId, Managed as _, Ownership,
+};
+use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use planning::{Blocked, Class};
 use sandbox::contract::{
@@ -17,8 +20,9 @@ use sandbox::{Adapter, CallError, Session};
 
 use self::companions::Companions;
 use self::script::Prepared;
+use super::cascade::take_along;
 use super::failure::Failure;
-use super::managed::{self, Bound, Provisioned, Seen, Wanted};
+use super::managed::{self, Bound, Provisioned, Reported, Seen, Wanted};
 use super::run::Run;
 use super::translate;
 use super::trouble::Stop;
@@ -48,21 +52,41 @@ pub(crate) struct Info {
     details: Option<String>,
 }
 
-impl Provisioned for Database {
+/// The grants that name this database as what they are about. Another namespace's cannot hold it up.
+fn grants_about(run: &Run<Database>) -> Vec<Arc<DatabaseGrant>> {
+    let (own, name) = (run.key.namespace.as_str(), run.key.name.as_str());
+    run.ctx.stores.access_grants.state_filter(|grant| {
+        let is_ours = grant.metadata.namespace.as_deref() == Some(own);
+        let named = grant.spec.database_ref.as_ref();
+        is_ours
+            && named
+                .is_some_and(|named| named.name == name && named.namespace.as_deref().is_none_or(|other| other == own))
+    })
+}
+
+impl Reported for Database {
     type Status = DatabaseStatus;
-    type Spec = DatabaseSpec;
-    type Info = Info;
-    type Inputs = DatabaseInputs;
 
     const KIND: &'static str = "Database";
     const FINALIZER: &'static str = finalizer::DATABASE;
-    const OPTIONS: BlockOwner = BlockOwner::Database;
-    const OBJECT: ObjectKind = ObjectKind::Database;
-    const NAME_FIELD: &'static str = "name";
 
     fn status(&self) -> Option<&DatabaseStatus> {
         self.status.as_ref()
     }
+
+    fn names_what_nobody_watches(&self) -> bool {
+        self.spec.init_sql.as_ref().is_some_and(|script| script.config_map_ref.is_some() || script.secret_ref.is_some())
+    }
+}
+
+impl Provisioned for Database {
+    type Spec = DatabaseSpec;
+    type Info = Info;
+    type Inputs = DatabaseInputs;
+
+    const OPTIONS: BlockOwner = BlockOwner::Database;
+    const OBJECT: ObjectKind = ObjectKind::Database;
+    const NAME_FIELD: &'static str = "name";
 
     fn check(&self) -> Result<(), Blocked> {
         match self.spec.deletion_policy {
@@ -104,6 +128,7 @@ impl Provisioned for Database {
     async fn secure(
         run: &Run<Self>,
         bound: &Bound,
+        _: &mut Session,
         _: &Wanted<Self>,
         inputs: &mut DatabaseInputs,
         draft: &mut DatabaseStatus,
@@ -174,6 +199,17 @@ impl Provisioned for Database {
         script::run(run, bound, session, script, owner.as_deref(), draft).await
     }
 
+    fn children(run: &Run<Self>) -> Vec<String> {
+        grants_about(run).iter().map(|grant| format!("DatabaseGrant/{}", grant.name_any())).collect()
+    }
+
+    async fn take_children_along(run: &Run<Self>) -> Result<(), Stop> {
+        for grant in grants_about(run) {
+            take_along(run, grant.as_ref()).await?;
+        }
+        Ok(())
+    }
+
     fn waits_its_turn(_run: &Run<Self>, _recorded: &Ownership) -> bool {
         false
     }
@@ -201,10 +237,6 @@ impl Provisioned for Database {
     async fn let_go(_: &Run<Self>, _: &DatabaseStatus) -> Result<(), Stop> {
         // The Secrets of its companions are its own, in its own namespace, and go with it.
         Ok(())
-    }
-
-    fn names_what_nobody_watches(&self) -> bool {
-        self.spec.init_sql.as_ref().is_some_and(|script| script.config_map_ref.is_some() || script.secret_ref.is_some())
     }
 
     fn count(

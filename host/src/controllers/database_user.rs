@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crds::names::{finalizer, reason};
 use crds::{
-    DatabaseUser, DatabaseUserStatus, InstanceId, Managed as _, Ownership, OwnershipBlockStatus, ResourcePhase,
-    SecretInfo, Time, UserInfo,
+    DatabaseUser, DatabaseUserStatus, InstanceId, Managed as _, Ownership, OwnershipBlockStatus, SecretInfo, Time,
+    UserInfo,
 };
 use kube::runtime::controller::Action;
 use planning::output_secret::OutputSecret;
@@ -22,7 +22,7 @@ use sandbox::contract::{
 use sandbox::{Adapter, CallError, SecretValue, Session};
 
 use super::failure::Failure;
-use super::managed::{self, Bound, Provisioned, Seen, Wanted};
+use super::managed::{self, Bound, Provisioned, Reported, Seen, Wanted};
 use super::output::{self, Found};
 use super::run::Run;
 use super::translate;
@@ -57,21 +57,30 @@ pub(crate) struct Info {
     details: Option<String>,
 }
 
-impl Provisioned for DatabaseUser {
+impl Reported for DatabaseUser {
     type Status = DatabaseUserStatus;
-    type Spec = UserSpec;
-    type Info = Info;
-    type Inputs = UserInputs;
 
     const KIND: &'static str = "DatabaseUser";
     const FINALIZER: &'static str = finalizer::DATABASE_USER;
-    const OPTIONS: BlockOwner = BlockOwner::User;
-    const OBJECT: ObjectKind = ObjectKind::User;
-    const NAME_FIELD: &'static str = "username";
 
     fn status(&self) -> Option<&DatabaseUserStatus> {
         self.status.as_ref()
     }
+
+    fn names_what_nobody_watches(&self) -> bool {
+        self.spec.existing_password_secret.is_some()
+            || self.spec.password_secret.as_ref().is_some_and(|secret| !secret.generate)
+    }
+}
+
+impl Provisioned for DatabaseUser {
+    type Spec = UserSpec;
+    type Info = Info;
+    type Inputs = UserInputs;
+
+    const OPTIONS: BlockOwner = BlockOwner::User;
+    const OBJECT: ObjectKind = ObjectKind::User;
+    const NAME_FIELD: &'static str = "username";
 
     fn check(&self) -> Result<(), Blocked> {
         if self.spec.password_rotation.as_ref().is_some_and(|rotation| rotation.enabled != Some(false)) {
@@ -141,6 +150,7 @@ impl Provisioned for DatabaseUser {
     async fn secure(
         run: &Run<Self>,
         bound: &Bound,
+        _: &mut Session,
         _: &Wanted<Self>,
         inputs: &mut UserInputs,
         draft: &mut DatabaseUserStatus,
@@ -240,15 +250,8 @@ impl Provisioned for DatabaseUser {
         Ok(())
     }
 
-    /// A database that this user owns; one whose deletion waits for a person is not on its way.
     fn waits_its_turn(run: &Run<Self>, recorded: &Ownership) -> bool {
-        run.ctx.stores.databases_of(&recorded.instance).iter().any(|database| {
-            let waits_for_a_person =
-                database.status.as_ref().is_some_and(|status| status.phase == Some(ResourcePhase::PendingDeletion));
-            database.metadata.deletion_timestamp.is_some()
-                && !waits_for_a_person
-                && database.spec.owner.as_ref() == Some(&recorded.name)
-        })
+        managed::owns_what_goes(run, recorded)
     }
 
     async fn release(
@@ -274,7 +277,7 @@ impl Provisioned for DatabaseUser {
             blocked: Some(true),
             last_checked_at: Some(Time::from(run.now)),
             owned_objects: owned.into_iter().map(owned_object).collect(),
-            resolution: Some(RESOLUTION.to_owned()),
+            resolution: Some(managed::HAND_OVER.to_owned()),
             message: Some(blocked.message.clone()),
         });
         Err(blocked.into())
@@ -303,11 +306,6 @@ impl Provisioned for DatabaseUser {
         output::remove(run, &wanted).await
     }
 
-    fn names_what_nobody_watches(&self) -> bool {
-        self.spec.existing_password_secret.is_some()
-            || self.spec.password_secret.as_ref().is_some_and(|secret| !secret.generate)
-    }
-
     fn count(
         metrics: &Metrics,
         instance: &InstanceId,
@@ -320,13 +318,10 @@ impl Provisioned for DatabaseUser {
     }
 }
 
-const RESOLUTION: &str = "give the objects to another role (REASSIGN OWNED) or drop them, then deletion goes on by \
-     itself; or set the annotation dbops.dbprovision.io/force-delete=\"true\" to give them to the owners of their databases";
-
 fn owns_objects(name: &str, owned: &[OwnedObject]) -> Blocked {
     let first: Vec<_> = owned.iter().take(3).map(|object| format!("{} {}", object.kind, object.name)).collect();
     let more = if owned.len() > first.len() { " and more" } else { "" };
-    let message = format!("{name:?} owns {}{more}: {RESOLUTION}", first.join(", "));
+    let message = format!("{name:?} owns {}{more}: {}", first.join(", "), managed::HAND_OVER);
     Blocked::failed(reason::OWNERSHIP_BLOCKS, message, Class::Refused)
 }
 

@@ -1,10 +1,10 @@
-//! The reconcile of every kind that stands for an object on a server: databases and users now, roles next.
+//! The reconcile of every kind that stands for an object on a server: databases, users and roles.
 //!
 //! load → validate → authority → gather → observe → claim → secure → apply → finish → report. What is particular to a
 //! kind is behind [`Provisioned`]; what is particular to an engine is behind the sandbox.
 
 mod apply;
-mod authority;
+pub(crate) mod authority;
 mod delete;
 mod drift;
 mod load;
@@ -19,9 +19,12 @@ use kube::runtime::controller::Action;
 use planning::{Blocked, Class};
 use tracing::Instrument as _;
 
-pub(crate) use load::Bound;
-pub(crate) use provisioned::{Provisioned, Seen};
-pub(crate) use validate::Wanted;
+pub(crate) use apply::{in_order as conclude_in_order, look, same_server, seen_lately};
+pub(crate) use delete::{HAND_OVER, is_hopeless, owns_what_goes};
+pub(crate) use drift::policy as drift_policy;
+pub(crate) use load::{Bound, bound_to, live};
+pub(crate) use provisioned::{Provisioned, Reported, Seen, is_conflict};
+pub(crate) use validate::{Wanted, options};
 
 use super::failure::Failure;
 use super::report;
@@ -42,8 +45,27 @@ pub(crate) enum Done {
     Released,
 }
 
+/// What is particular to a kind's reconcile: all else is common to all.
+pub(crate) trait Reconciled: Reported {
+    /// Brings the server to what the spec says.
+    fn apply(run: &Run<Self>, draft: &mut Self::Status) -> impl Future<Output = Result<Done, Stop>> + Send;
+
+    /// Lets go of what is recorded, as far as policy and protection allow.
+    fn delete(run: &Run<Self>, draft: &mut Self::Status) -> impl Future<Output = Result<Done, Stop>> + Send;
+}
+
+impl<K: Provisioned> Reconciled for K {
+    async fn apply(run: &Run<Self>, draft: &mut K::Status) -> Result<Done, Stop> {
+        apply::run(run, draft).await
+    }
+
+    async fn delete(run: &Run<Self>, draft: &mut K::Status) -> Result<Done, Stop> {
+        delete::run(run, draft).await
+    }
+}
+
 /// One reconcile.
-pub(crate) async fn reconcile<K: Provisioned>(object: Arc<K>, ctx: Arc<Context>) -> Result<Action, Failure> {
+pub(crate) async fn reconcile<K: Reconciled>(object: Arc<K>, ctx: Arc<Context>) -> Result<Action, Failure> {
     let run = Run::new(object, ctx);
     if run.leaves_alone() {
         return Ok(Action::await_change());
@@ -52,8 +74,7 @@ pub(crate) async fn reconcile<K: Provisioned>(object: Arc<K>, ctx: Arc<Context>)
     let work = async {
         let mut draft = run.object.status().cloned().unwrap_or_default();
         remember_ownership(&run, &mut draft);
-        let outcome =
-            if run.deleting() { delete::run(&run, &mut draft).await } else { apply::run(&run, &mut draft).await };
+        let outcome = if run.deleting() { K::delete(&run, &mut draft).await } else { K::apply(&run, &mut draft).await };
         conclude(&run, &mut draft, outcome).await
     };
     let started = Instant::now();
@@ -64,7 +85,7 @@ pub(crate) async fn reconcile<K: Provisioned>(object: Arc<K>, ctx: Arc<Context>)
 }
 
 /// The watch cache may not have seen our own last write: its ownership must not be forgotten.
-fn remember_ownership<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) {
+fn remember_ownership<K: Reported>(run: &Run<K>, draft: &mut K::Status) {
     use super::status::StatusFields as _;
     if draft.ownership().is_none()
         && let Some(remembered) = run.ctx.memory.recall(&run.key, &run.uid)
@@ -74,7 +95,7 @@ fn remember_ownership<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) {
 }
 
 /// Reports, and says when to come back: the class of what stopped it, and the action.
-async fn conclude<K: Provisioned>(
+async fn conclude<K: Reported>(
     run: &Run<K>,
     draft: &mut K::Status,
     outcome: Result<Done, Stop>,
@@ -89,7 +110,7 @@ async fn conclude<K: Provisioned>(
     }
 }
 
-async fn in_order<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, done: Done) -> Result<Action, Failure> {
+async fn in_order<K: Reported>(run: &Run<K>, draft: &mut K::Status, done: Done) -> Result<Action, Failure> {
     let action = match done {
         Done::Released => {
             let removed = run.ctx.patches.remove_finalizer(run.object.as_ref(), K::FINALIZER).await;
@@ -107,7 +128,7 @@ async fn in_order<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, done: Don
     Ok(action)
 }
 
-async fn stopped<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, blocked: &Blocked) -> Result<Action, Failure> {
+async fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked: &Blocked) -> Result<Action, Failure> {
     tracing::info!(reason = blocked.reason, class = blocked.class.as_str(), "{}", blocked.message);
     if !report::is_told_by_the_instance(run, blocked) {
         report::stopped(run, draft, blocked);

@@ -7,12 +7,12 @@ use planning::conditions::{self, Verdict};
 use planning::{Blocked, Class, Gate};
 
 use super::failure::Failure;
-use super::managed::Provisioned;
+use super::managed::Reported;
 use super::run::Run;
 use super::status::StatusFields;
 
 /// How a resource that is as it should be is described.
-pub(crate) fn ready<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, verdicts: &[Verdict], message: String) {
+pub(crate) fn ready<K: Reported>(run: &Run<K>, draft: &mut K::Status, verdicts: &[Verdict], message: String) {
     *draft.phase() = Some(ResourcePhase::Ready);
     *draft.message() = Some(message);
     *draft.deletion_confirmation() = None;
@@ -20,7 +20,7 @@ pub(crate) fn ready<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, verdict
 }
 
 /// How a resource that stopped is described.
-pub(crate) fn stopped<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, blocked: &Blocked) {
+pub(crate) fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked: &Blocked) {
     let phase = if run.deleting() {
         match blocked.class {
             Class::Refused => ResourcePhase::PendingDeletion,
@@ -38,7 +38,7 @@ pub(crate) fn stopped<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, block
 }
 
 /// How a resource is described while its intent is recorded.
-pub(crate) fn creating<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) {
+pub(crate) fn creating<K: Reported>(run: &Run<K>, draft: &mut K::Status) {
     use crds::names::reason::{ACCEPTED, CREATING};
     *draft.phase() = Some(ResourcePhase::Creating);
     *draft.message() = Some("being created".to_owned());
@@ -50,7 +50,7 @@ pub(crate) fn creating<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) {
     set_conditions(run, draft, &verdicts);
 }
 
-fn set_conditions<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, verdicts: &[Verdict]) {
+fn set_conditions<K: Reported>(run: &Run<K>, draft: &mut K::Status, verdicts: &[Verdict]) {
     let merged = conditions::merge(draft.conditions(), verdicts, run.generation(), &Time::from(run.now));
     *draft.conditions() = merged;
     *draft.observed_generation() = run.generation();
@@ -58,17 +58,18 @@ fn set_conditions<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, verdicts:
 
 /// Whether the failure is the instance's, told by its own conditions: a resource that was in order keeps its status,
 /// so that an outage of one server does not rewrite the status of everything on it.
-pub(crate) fn is_told_by_the_instance<K: Provisioned>(run: &Run<K>, blocked: &Blocked) -> bool {
+pub(crate) fn is_told_by_the_instance<K: Reported>(run: &Run<K>, blocked: &Blocked) -> bool {
+    let mut stored = run.object.status().cloned().unwrap_or_default();
     !run.deleting()
         && blocked.gate == Gate::Synced
         && matches!(blocked.class, Class::Transient | Class::Waiting)
         && blocked.about_the_instance
-        && run.object.observed_generation() == run.generation()
-        && conditions::holds(run.object.conditions(), condition::READY)
+        && *stored.observed_generation() == run.generation()
+        && conditions::holds(stored.conditions(), condition::READY)
 }
 
 /// Writes the status if it differs from what is stored; says whether it did.
-pub(crate) async fn write<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> Result<bool, Failure> {
+pub(crate) async fn write<K: Reported>(run: &Run<K>, draft: &mut K::Status) -> Result<bool, Failure> {
     let stored = run.object.status().cloned().unwrap_or_default();
     if same_but_for_times(draft, &stored) {
         return Ok(false);

@@ -1,7 +1,8 @@
 //! The fields that the status of every managed kind has, so that one report serves them all.
 
 use crds::{
-    Condition, DatabaseStatus, DatabaseUserStatus, DeletionConfirmation, DriftStatus, Ownership, ResourcePhase, Time,
+    Condition, DatabaseGrantStatus, DatabaseRoleStatus, DatabaseStatus, DatabaseUserStatus, DeletionConfirmation,
+    DriftStatus, Ownership, ResourcePhase, Time,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -65,3 +66,5 @@ macro_rules! status_fields {
 
 status_fields!(DatabaseStatus);
 status_fields!(DatabaseUserStatus);
+status_fields!(DatabaseRoleStatus);
+status_fields!(DatabaseGrantStatus);

@@ -1,4 +1,4 @@
-//! The four controllers at work: queues, reconcilers, and how many at a time.
+//! The controllers at work: queues, reconcilers, and how many at a time.
 //!
 //! Each reconcile is a task of its own, so that a panic ends that reconcile and nothing else, and so that all
 //! cores are used. Dropping a controller ends its running reconciles at once.
@@ -17,7 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::context::Context;
-use crate::controllers::{Failure, cluster_database_instance, database, database_instance, database_user, on_failure};
+use crate::controllers::{
+    Failure, cluster_database_instance, database, database_grant, database_instance, database_role, database_user,
+    on_failure,
+};
 use crate::errors::{Class, Classified};
 use crate::object_key::ObjectKey;
 use crate::operator::triggers::{Queues, until};
@@ -35,7 +38,16 @@ impl Classified for Panicked {
 
 /// Works until told to stop, then until what runs has ended.
 pub(super) async fn work(ctx: Arc<Context>, queues: Queues, stop: CancellationToken) {
-    let Queues { instances, cluster_instances, databases, users } = queues;
+    let Queues {
+        instances,
+        cluster_instances,
+        databases,
+        users,
+        roles,
+        cluster_roles,
+        access_grants,
+        cluster_access_grants,
+    } = queues;
     let stores = &ctx.stores;
     let shared = || Shared { ctx: Arc::clone(&ctx), stop: stop.clone() };
     tokio::join!(
@@ -53,6 +65,21 @@ pub(super) async fn work(ctx: Arc<Context>, queues: Queues, stop: CancellationTo
             object, ctx
         )
         .boxed()),
+        control(stores.roles.clone(), until(roles, stop.clone()), shared(), |object, ctx| {
+            database_role::reconcile(object, ctx).boxed()
+        }),
+        control(stores.cluster_roles.clone(), until(cluster_roles, stop.clone()), shared(), |object, ctx| {
+            database_role::reconcile(object, ctx).boxed()
+        }),
+        control(stores.access_grants.clone(), until(access_grants, stop.clone()), shared(), |object, ctx| {
+            database_grant::reconcile(object, ctx).boxed()
+        }),
+        control(
+            stores.cluster_access_grants.clone(),
+            until(cluster_access_grants, stop.clone()),
+            shared(),
+            |object, ctx| database_grant::reconcile(object, ctx).boxed(),
+        ),
     );
 }
 

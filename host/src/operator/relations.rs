@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use crds::names::reason;
 use crds::{
-    ClusterDatabaseInstance, Condition, Database, DatabaseInstance, DatabaseReferenceGrant, DatabaseUser, Instance,
-    InstanceId, Managed, ReferenceGrantFrom,
+    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Condition, Database, DatabaseGrant,
+    DatabaseInstance, DatabaseReferenceGrant, DatabaseRole, DatabaseUser, Instance, InstanceId, Managed,
+    ReferenceGrantFrom, ResourcePhase,
 };
 use kube::{Resource, ResourceExt};
 
 use crate::cluster::cache::Wish;
 use crate::cluster::pump::Change;
 use crate::cluster::stores::{AnyInstance, Stores};
+use crate::controllers::database_grant::{GrantResource as _, Named};
 use crate::object_key::ObjectKey;
 use crate::operator::output_secrets::OutputSecret;
 use crate::operator::triggers::Triggers;
@@ -47,6 +49,9 @@ impl Relations {
             .for_each(|object| triggers.queue(&triggers.cluster_instances, object.as_ref()));
         stores.databases.state().iter().for_each(|object| triggers.queue(&triggers.databases, object.as_ref()));
         stores.users.state().iter().for_each(|object| triggers.queue(&triggers.users, object.as_ref()));
+        stores.roles.state().iter().for_each(|object| triggers.queue(&triggers.roles, object.as_ref()));
+        stores.cluster_roles.state().iter().for_each(|object| triggers.queue(&triggers.cluster_roles, object.as_ref()));
+        self.access_grants_where(|_| true, |_| true);
     }
 
     /// A `DatabaseInstance` changed.
@@ -62,27 +67,57 @@ impl Relations {
     /// A `Database` changed.
     pub(crate) fn database(&self, change: &Change<Database>) {
         self.own(change, &self.triggers.databases, |_| {});
-        let moved = match change {
-            Change::Present { before, now } => {
-                let phase = |database: &Database| database.status.as_ref().and_then(|status| status.phase);
-                before.as_ref().is_none_or(|before| phase(before) != phase(now)).then(|| now.instance_id())
-            }
-            Change::Gone(last) => Some(last.instance_id()),
-        };
-        self.sibling(matches!(change, Change::Gone(_)), moved.flatten().as_ref());
+        self.moved(change, |database| database.status.as_ref().and_then(|status| status.phase));
     }
 
     /// A `DatabaseUser` changed.
     pub(crate) fn user(&self, change: &Change<DatabaseUser>) {
         self.own(change, &self.triggers.users, |_| {});
-        let moved = match change {
-            Change::Present { before, now } => {
-                let phase = |user: &DatabaseUser| user.status.as_ref().and_then(|status| status.phase);
-                before.as_ref().is_none_or(|before| phase(before) != phase(now)).then(|| now.instance_id())
+        self.moved(change, |user| user.status.as_ref().and_then(|status| status.phase));
+    }
+
+    /// A `DatabaseRole` changed.
+    pub(crate) fn role(&self, change: &Change<DatabaseRole>) {
+        self.own(change, &self.triggers.roles, |_| {});
+        self.moved(change, |role| role.status.as_ref().and_then(|status| status.phase));
+    }
+
+    /// A `ClusterDatabaseRole` changed.
+    pub(crate) fn cluster_role(&self, change: &Change<ClusterDatabaseRole>) {
+        self.own(change, &self.triggers.cluster_roles, |_| {});
+        self.moved(change, |role| role.status.as_ref().and_then(|status| status.phase));
+    }
+
+    /// A `DatabaseGrant` changed.
+    pub(crate) fn access_grant(&self, change: &Change<DatabaseGrant>) {
+        self.own(change, &self.triggers.access_grants, |_| {});
+        if let Change::Gone(last) = change {
+            let database = last.spec.database_ref.as_ref();
+            let namespace = database.and_then(|database| database.namespace.clone()).or_else(|| last.namespace());
+            let found = database.and_then(|database| self.stores.database(&namespace?, &database.name));
+            if let Some(database) = found {
+                self.triggers.queue(&self.triggers.databases, database.as_ref());
             }
-            Change::Gone(last) => Some(last.instance_id()),
-        };
-        self.sibling(matches!(change, Change::Gone(_)), moved.flatten().as_ref());
+        }
+    }
+
+    /// A `ClusterDatabaseGrant` changed.
+    pub(crate) fn cluster_access_grant(&self, change: &Change<ClusterDatabaseGrant>) {
+        self.own(change, &self.triggers.cluster_access_grants, |_| {});
+    }
+
+    /// Queues the grants of both scopes that are meant.
+    fn access_grants_where(
+        &self,
+        of_namespaces: impl Fn(&DatabaseGrant) -> bool,
+        of_the_cluster: impl Fn(&ClusterDatabaseGrant) -> bool,
+    ) {
+        for grant in self.stores.access_grants.state_filter(of_namespaces) {
+            self.triggers.queue(&self.triggers.access_grants, grant.as_ref());
+        }
+        for grant in self.stores.cluster_access_grants.state_filter(of_the_cluster) {
+            self.triggers.queue(&self.triggers.cluster_access_grants, grant.as_ref());
+        }
     }
 
     /// A namespace's consent changed: whom it names, and whom it named.
@@ -129,6 +164,17 @@ impl Relations {
         for user in self.stores.users_of(id) {
             self.triggers.queue(&self.triggers.users, user.as_ref());
         }
+        for role in self.stores.roles_of(id) {
+            self.triggers.queue(&self.triggers.roles, role.as_ref());
+        }
+        for role in self.stores.cluster_roles_of(id) {
+            self.triggers.queue(&self.triggers.cluster_roles, role.as_ref());
+        }
+        let stores = &self.stores;
+        self.access_grants_where(
+            |grant| grant.instance(stores).as_ref() == Some(id),
+            |grant| grant.instance(stores).as_ref() == Some(id),
+        );
     }
 
     /// What all own kinds have in common: the object itself, and `others` where its wish changed or it is gone.
@@ -156,6 +202,28 @@ impl Relations {
         }
     }
 
+    /// What all kinds that stand for an object on a server have in common: others may wait for this one.
+    fn moved<K>(&self, change: &Change<K>, phase: impl Fn(&K) -> Option<ResourcePhase>)
+    where
+        K: Managed + Resource<DynamicType = ()>,
+    {
+        let (now, is_gone) = match change {
+            Change::Present { before, now } => {
+                if before.as_ref().is_some_and(|before| phase(before) == phase(now)) {
+                    return;
+                }
+                (now, false)
+            }
+            Change::Gone(last) => (last, true),
+        };
+        self.sibling(is_gone, now.instance_id().as_ref());
+        // Whoever was made again has none of the rights that it was given.
+        let (kind, meta) = (K::kind(&()), now.meta());
+        let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default());
+        let is_target = |named: Option<Named>| named.is_some_and(|named| named.is(&kind, namespace, name));
+        self.access_grants_where(|grant| is_target(grant.named()), |grant| is_target(grant.named()));
+    }
+
     /// A resource moved or went: its instance may wait for the last one to go, its siblings for what it brought.
     fn sibling(&self, gone: bool, instance: Option<&InstanceId>) {
         let Some(id) = instance else { return };
@@ -180,6 +248,22 @@ impl Relations {
         for user in self.stores.users.state_filter(is_waiting_user) {
             self.triggers.queue(&self.triggers.users, user.as_ref());
         }
+        let is_waiting_role = |role: &DatabaseRole| waits(role.conditions()) && role.instance_id().as_ref() == Some(id);
+        for role in self.stores.roles.state_filter(is_waiting_role) {
+            self.triggers.queue(&self.triggers.roles, role.as_ref());
+        }
+        let is_waiting_role =
+            |role: &ClusterDatabaseRole| waits(role.conditions()) && role.instance_id().as_ref() == Some(id);
+        for role in self.stores.cluster_roles.state_filter(is_waiting_role) {
+            self.triggers.queue(&self.triggers.cluster_roles, role.as_ref());
+        }
+        // One that is new has no instance yet; whose target is gone, none any more.
+        let concerned = |instance: Option<InstanceId>| instance.is_none_or(|instance| instance == *id);
+        let stores = &self.stores;
+        self.access_grants_where(
+            |grant| waits(grant.conditions()) && concerned(grant.instance(stores)),
+            |grant| waits(grant.conditions()) && concerned(grant.instance(stores)),
+        );
     }
 
     fn named_by_grant(&self, from: &ReferenceGrantFrom) {
@@ -206,6 +290,20 @@ impl Relations {
                 .state_filter(|object| is_there(object.metadata.namespace.as_ref()))
                 .iter()
                 .for_each(|object| triggers.queue(&triggers.users, object.as_ref())),
+            "DatabaseRole" => stores
+                .roles
+                .state_filter(|object| is_there(object.metadata.namespace.as_ref()))
+                .iter()
+                .for_each(|object| triggers.queue(&triggers.roles, object.as_ref())),
+            "ClusterDatabaseRole" => stores
+                .cluster_roles
+                .state()
+                .iter()
+                .for_each(|object| triggers.queue(&triggers.cluster_roles, object.as_ref())),
+            "DatabaseGrant" => {
+                self.access_grants_where(|object| is_there(object.metadata.namespace.as_ref()), |_| false);
+            }
+            "ClusterDatabaseGrant" => self.access_grants_where(|_| false, |_| true),
             _ => {}
         }
     }

@@ -1,6 +1,6 @@
 //! The queues of the controllers: what is to be looked at, and by whose wish.
 //!
-//! Four queues, one a kind. Nothing is queued before this replica leads; what changed until then is seen when
+//! One queue for each kind. Nothing is queued before this replica leads; what changed until then is seen when
 //! everything is queued once at the beginning. Resources of another operator of the cluster are left out.
 
 use std::convert::Infallible;
@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crds::names::label;
-use crds::{ClusterDatabaseInstance, Database, DatabaseInstance, DatabaseUser};
+use crds::{
+    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Database, DatabaseGrant, DatabaseInstance,
+    DatabaseRole, DatabaseUser,
+};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::{Stream, StreamExt as _};
 use kube::ResourceExt;
@@ -24,6 +27,10 @@ pub(crate) struct Triggers {
     pub(super) cluster_instances: UnboundedSender<ObjectRef<ClusterDatabaseInstance>>,
     pub(super) databases: UnboundedSender<ObjectRef<Database>>,
     pub(super) users: UnboundedSender<ObjectRef<DatabaseUser>>,
+    pub(super) roles: UnboundedSender<ObjectRef<DatabaseRole>>,
+    pub(super) cluster_roles: UnboundedSender<ObjectRef<ClusterDatabaseRole>>,
+    pub(super) access_grants: UnboundedSender<ObjectRef<DatabaseGrant>>,
+    pub(super) cluster_access_grants: UnboundedSender<ObjectRef<ClusterDatabaseGrant>>,
 }
 
 /// The receiving sides.
@@ -33,6 +40,10 @@ pub(crate) struct Queues {
     pub(super) cluster_instances: UnboundedReceiver<ObjectRef<ClusterDatabaseInstance>>,
     pub(super) databases: UnboundedReceiver<ObjectRef<Database>>,
     pub(super) users: UnboundedReceiver<ObjectRef<DatabaseUser>>,
+    pub(super) roles: UnboundedReceiver<ObjectRef<DatabaseRole>>,
+    pub(super) cluster_roles: UnboundedReceiver<ObjectRef<ClusterDatabaseRole>>,
+    pub(super) access_grants: UnboundedReceiver<ObjectRef<DatabaseGrant>>,
+    pub(super) cluster_access_grants: UnboundedReceiver<ObjectRef<ClusterDatabaseGrant>>,
 }
 
 impl Triggers {
@@ -42,14 +53,33 @@ impl Triggers {
         let (cluster_instances, cluster_instances_queue) = unbounded();
         let (databases, databases_queue) = unbounded();
         let (users, users_queue) = unbounded();
+        let (roles, roles_queue) = unbounded();
+        let (cluster_roles, cluster_roles_queue) = unbounded();
+        let (access_grants, access_grants_queue) = unbounded();
+        let (cluster_access_grants, cluster_access_grants_queue) = unbounded();
         let open = Arc::default();
         (
-            Self { operator, open, instances, cluster_instances, databases, users },
+            Self {
+                operator,
+                open,
+                instances,
+                cluster_instances,
+                databases,
+                users,
+                roles,
+                cluster_roles,
+                access_grants,
+                cluster_access_grants,
+            },
             Queues {
                 instances: instances_queue,
                 cluster_instances: cluster_instances_queue,
                 databases: databases_queue,
                 users: users_queue,
+                roles: roles_queue,
+                cluster_roles: cluster_roles_queue,
+                access_grants: access_grants_queue,
+                cluster_access_grants: cluster_access_grants_queue,
             },
         )
     }

@@ -41,6 +41,9 @@ pub struct Metrics {
     user_operations: Tracked<OperationLabels, Counter>,
     user_operation_duration: Family<OperationDurationLabels, Histogram, fn() -> Histogram>,
     user_info: Tracked<UserInfoLabels, Gauge>,
+    role_operations: Tracked<OperationLabels, Counter>,
+    grant_operations: Tracked<OperationLabels, Counter>,
+    role_operation_duration: Family<OperationDurationLabels, Histogram, fn() -> Histogram>,
     drift_detected: Tracked<ObjectLabels, Gauge>,
     drift_detections: Tracked<ObjectLabels, Counter>,
     drift_corrections: Tracked<CorrectionLabels, Counter>,
@@ -94,6 +97,11 @@ impl Metrics {
             Tracked::register(of, "user_operations", "Operations on users", Counter::default as fn() -> _);
         let user_operation_duration = family(of, "user_operation_duration_seconds", "Time of operations on users");
         let user_info = Tracked::register(of, "user_info", "Users", Gauge::default as fn() -> _);
+        let role_operations =
+            Tracked::register(of, "role_operations", "Operations on roles", Counter::default as fn() -> _);
+        let role_operation_duration = family(of, "role_operation_duration_seconds", "Time of operations on roles");
+        let grant_operations =
+            Tracked::register(of, "grant_operations", "Operations on grants", Counter::default as fn() -> _);
         let drift_detected =
             Tracked::register(of, "drift_detected", "Whether the last look found drift", Gauge::default as fn() -> _);
         let drift_detections =
@@ -118,6 +126,9 @@ impl Metrics {
             user_operations,
             user_operation_duration,
             user_info,
+            role_operations,
+            grant_operations,
+            role_operation_duration,
             drift_detected,
             drift_detections,
             drift_corrections,
@@ -212,6 +223,30 @@ impl Metrics {
         self.user_info.only(&key, labels).set(1);
     }
 
+    /// An operation on a role ended.
+    pub fn role_operation(
+        &self,
+        instance: &InstanceId,
+        engine: &str,
+        operation: Operation,
+        status: Ending,
+        duration: Duration,
+    ) {
+        self.role_operations
+            .of(&ObjectKey::from(instance), &operation_labels(instance, engine, operation, status))
+            .inc();
+        self.role_operation_duration
+            .get_or_create(&OperationDurationLabels { operation, engine: engine.to_owned() })
+            .observe(duration.as_secs_f64());
+    }
+
+    /// An operation on a grant ended.
+    pub fn grant_operation(&self, instance: &InstanceId, engine: &str, operation: Operation, status: Ending) {
+        self.grant_operations
+            .of(&ObjectKey::from(instance), &operation_labels(instance, engine, operation, status))
+            .inc();
+    }
+
     /// A look for drift ended.
     pub fn drift_looked(&self, key: &ObjectKey, found: bool) {
         let labels = object_labels(key);
@@ -245,6 +280,8 @@ impl Metrics {
         self.database_info.forget(key);
         self.user_operations.forget(key);
         self.user_info.forget(key);
+        self.role_operations.forget(key);
+        self.grant_operations.forget(key);
         self.drift_detected.forget(key);
         self.drift_detections.forget(key);
         self.drift_corrections.forget(key);

@@ -4,7 +4,7 @@ use super::Held;
 use crate::bindings::exports::dbprovision::adapter::grant_operations as wit;
 use crate::{Error, Examination, Result, Selection};
 
-pub use wit::{GrantReport, GrantSpec, Granted, Grantee};
+pub use wit::{GrantReport, GrantSpec, Granted, Grantee, Mode};
 
 /// Rights and memberships. Every function answers `unsupported` until it is written.
 #[expect(unused_variables, reason = "the names are documentation")]

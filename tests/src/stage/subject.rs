@@ -7,7 +7,7 @@ use crds::names;
 use kube::api::{ApiResource, GroupVersionKind};
 
 /// Kinds, their plural, whether they are this project's, and whether they live in a namespace.
-const KINDS: [(&str, &str, bool, bool); 8] = [
+const KINDS: [(&str, &str, bool, bool); 12] = [
     ("DatabaseInstance", "databaseinstances", true, true),
     ("ClusterDatabaseInstance", "clusterdatabaseinstances", true, false),
     ("Database", "databases", true, true),
@@ -16,6 +16,10 @@ const KINDS: [(&str, &str, bool, bool); 8] = [
     ("Secret", "secrets", false, true),
     ("ConfigMap", "configmaps", false, true),
     ("Namespace", "namespaces", false, false),
+    ("DatabaseRole", "databaseroles", true, true),
+    ("ClusterDatabaseRole", "clusterdatabaseroles", true, false),
+    ("DatabaseGrant", "databasegrants", true, true),
+    ("ClusterDatabaseGrant", "clusterdatabasegrants", true, false),
 ];
 
 /// An object, there or not.
@@ -76,6 +80,26 @@ impl Subject {
     /// A Namespace.
     pub fn namespace(name: &str) -> Self {
         Self::of(7, name)
+    }
+
+    /// A `DatabaseRole`.
+    pub fn role(name: &str) -> Self {
+        Self::of(8, name)
+    }
+
+    /// A `ClusterDatabaseRole`.
+    pub fn cluster_role(name: &str) -> Self {
+        Self::of(9, name)
+    }
+
+    /// A `DatabaseGrant`.
+    pub fn access_grant(name: &str) -> Self {
+        Self::of(10, name)
+    }
+
+    /// A `ClusterDatabaseGrant`.
+    pub fn cluster_access_grant(name: &str) -> Self {
+        Self::of(11, name)
     }
 
     /// The same in another namespace.

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crds::{ClusterDatabaseInstance, Database, DatabaseInstance, DatabaseReferenceGrant, DatabaseUser};
+use crds::{
+    ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Database, DatabaseGrant, DatabaseInstance,
+    DatabaseReferenceGrant, DatabaseRole, DatabaseUser,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -150,6 +153,10 @@ fn taken(object: &kube::api::DynamicObject) -> Result<(), String> {
         "ClusterDatabaseInstance" => read_as::<ClusterDatabaseInstance>(&value),
         "Database" => read_as::<Database>(&value),
         "DatabaseUser" => read_as::<DatabaseUser>(&value),
+        "DatabaseRole" => read_as::<DatabaseRole>(&value),
+        "ClusterDatabaseRole" => read_as::<ClusterDatabaseRole>(&value),
+        "DatabaseGrant" => read_as::<DatabaseGrant>(&value),
+        "ClusterDatabaseGrant" => read_as::<ClusterDatabaseGrant>(&value),
         "DatabaseReferenceGrant" => read_as::<DatabaseReferenceGrant>(&value),
         // Secrets and namespaces are Kubernetes' own.
         _ if object.types.as_ref().is_some_and(|types| !types.api_version.contains("dbprovision")) => Ok(()),

@@ -1,9 +1,12 @@
-//! The option blocks of ClickHouse: what `spec.clickhouse` of an instance, a database and a user may say.
+//! The option blocks of ClickHouse: what `spec.clickhouse` of an instance, a database, a user, a role and a grant
+//! may say.
 //!
 //! One definition serves the CRD schema and an adapter, so both accept the same fields.
 //! Every optional field is an `Option`: the defaults named in the comments are the adapter's,
 //! because only a value that somebody stated may be refused.
 //! Deliberately absent: validation beyond shape, and anything that needs a server or Kubernetes.
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +43,59 @@ pub struct ClickHouseUserConfig {
     /// Database a session starts in. Default: the server's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_database: Option<String>,
+}
+
+/// ClickHouse settings of a role.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClickHouseRoleConfig {
+    /// Settings that sessions of the role's members start with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<BTreeMap<String, String>>,
+}
+
+/// What a user or role is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClickHouseGrantConfig {
+    /// Roles to be a member of; each name is a reference and needs consent like any other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
+    /// Rights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Vec<ClickHouseGrant>>,
+}
+
+/// Rights on one level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClickHouseGrant {
+    /// Level of the rights.
+    pub level: ClickHouseGrantLevel,
+    /// The database, for the levels database and table; the name is a reference and needs consent like any other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// The table, for the level table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// Privileges, in capitals, for example SELECT; 1 to 20 of them.
+    #[schemars(length(min = 1, max = 20), inner(regex(pattern = r"^[A-Z][A-Z ]*$")))]
+    pub privileges: Vec<String>,
+    /// Whether the privileges may be granted on to others. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with_grant_option: Option<bool>,
+}
+
+/// Levels at which ClickHouse grants rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClickHouseGrantLevel {
+    /// The server.
+    Global,
+    /// All of a database.
+    Database,
+    /// A table.
+    Table,
 }
 
 #[cfg(test)]

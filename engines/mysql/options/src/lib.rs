@@ -7,11 +7,15 @@
 //! Deliberately absent: validation beyond shape, and anything that needs a server or Kubernetes.
 
 mod database;
+mod grant;
 mod instance;
+mod role;
 mod user;
 
 pub use database::{MySqlDatabaseConfig, MySqlDatabaseStatus};
+pub use grant::{MySqlGrant, MySqlGrantConfig, MySqlGrantLevel};
 pub use instance::{MySqlInstanceConfig, MySqlResourceTrackingConfig, MySqlTlsMode};
+pub use role::MySqlRoleConfig;
 pub use user::{MySqlAuthPlugin, MySqlRotationConfig, MySqlUserConfig};
 
 #[cfg(test)]

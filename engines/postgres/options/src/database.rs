@@ -94,7 +94,7 @@ pub struct PostgresDefaultPrivilege {
 }
 
 /// Kinds of objects that have default privileges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PostgresObjectType {
     /// Tables, views and the like.

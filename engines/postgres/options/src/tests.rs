@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::{PostgresDatabaseConfig, PostgresInstanceConfig, PostgresUserConfig};
+use crate::{
+    PostgresDatabaseConfig, PostgresGrantConfig, PostgresInstanceConfig, PostgresRoleConfig, PostgresUserConfig,
+};
 
 #[test]
 fn false_zero_and_empty_survive_a_round_trip() {
@@ -18,6 +20,26 @@ fn false_zero_and_empty_survive_a_round_trip() {
     });
     let parsed: PostgresDatabaseConfig = serde_json::from_value(stated.clone()).unwrap();
     assert_eq!(serde_json::to_value(parsed).unwrap(), stated);
+    let stated = json!({
+        "login": false, "inherit": false, "createDB": false, "createRole": false, "superuser": false,
+        "replication": false, "bypassRLS": false, "inRoles": [], "grants": []
+    });
+    let parsed: PostgresRoleConfig = serde_json::from_value(stated.clone()).unwrap();
+    assert_eq!(serde_json::to_value(parsed).unwrap(), stated);
+    let stated = json!({
+        "roles": [], "memberships": [{"role": "r", "admin": false, "inherit": false, "set": false}],
+        "grants": [{
+            "database": "d", "schema": "s", "tables": [], "columns": {"t": []}, "sequences": [], "functions": [],
+            "procedures": [], "types": [], "privileges": ["ALL"], "withGrantOption": false, "future": false,
+            "public": "Revoked"
+        }],
+        "defaultPrivileges": [{
+            "database": "d", "schema": "s", "grantedBy": "o", "objectType": "tables", "privileges": ["SELECT"],
+            "withGrantOption": false
+        }]
+    });
+    let parsed: PostgresGrantConfig = serde_json::from_value(stated.clone()).unwrap();
+    assert_eq!(serde_json::to_value(parsed).unwrap(), stated);
 }
 
 #[test]
@@ -25,6 +47,8 @@ fn an_empty_block_states_nothing() {
     assert_eq!(serde_json::to_value(PostgresInstanceConfig::default()).unwrap(), json!({}));
     assert_eq!(serde_json::to_value(PostgresDatabaseConfig::default()).unwrap(), json!({}));
     assert_eq!(serde_json::to_value(PostgresUserConfig::default()).unwrap(), json!({}));
+    assert_eq!(serde_json::to_value(PostgresRoleConfig::default()).unwrap(), json!({}));
+    assert_eq!(serde_json::to_value(PostgresGrantConfig::default()).unwrap(), json!({}));
 }
 
 #[test]
@@ -38,6 +62,14 @@ fn an_unknown_field_is_refused_at_every_level() {
     ] {
         assert!(serde_json::from_value::<PostgresDatabaseConfig>(unknown.clone()).is_err(), "{unknown}");
     }
+    for unknown in [
+        json!({"role": ["x"]}),
+        json!({"memberships": [{"role": "x", "option": true}]}),
+        json!({"grants": [{"database": "d", "privileges": ["SELECT"], "table": ["x"]}]}),
+        json!({"defaultPrivileges": [{"database": "d", "grantedBy": "o", "objectType": "tables", "privileges": [], "to": "x"}]}),
+    ] {
+        assert!(serde_json::from_value::<PostgresGrantConfig>(unknown.clone()).is_err(), "{unknown}");
+    }
 }
 
 #[test]
@@ -46,6 +78,8 @@ fn no_field_has_a_schema_default() {
         schemars::schema_for!(PostgresInstanceConfig),
         schemars::schema_for!(PostgresDatabaseConfig),
         schemars::schema_for!(PostgresUserConfig),
+        schemars::schema_for!(PostgresRoleConfig),
+        schemars::schema_for!(PostgresGrantConfig),
     ] {
         assert_no_default(schema.as_value());
     }

@@ -4,7 +4,7 @@
 //! are unstated. Encoding, locale, tablespace and owner are compared only where they are stated: an adopted
 //! database keeps its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::Mark;
 
@@ -161,7 +161,7 @@ fn owner_role(companions: &Companions, observed: &Observed, mark: &Mark) -> Opti
     let role = companions.role.as_str();
     observed.companions.role.is_none().then(|| {
         Difference::new(format!("ownership-role:{role}"), ROLE_PATH, "there", "absent")
-            .by_all([ownership::create_role(role), user::comment(role, None, Some(mark))])
+            .by_all([ownership::create_role(role), user::comment(role, None, &BTreeSet::new(), Some(mark))])
     })
 }
 
@@ -177,10 +177,12 @@ fn application_user(
     let verifier = verifiers.get(name).map(String::as_str);
     let mut found = Vec::new();
     match &now.user {
-        None => found.push(
-            Difference::new(format!("ownership-user:{name}"), USER_PATH, "there", "absent")
-                .by_all([ownership::create_user(name, verifier), user::comment(name, None, Some(mark))]),
-        ),
+        None => {
+            found.push(Difference::new(format!("ownership-user:{name}"), USER_PATH, "there", "absent").by_all([
+                ownership::create_user(name, verifier),
+                user::comment(name, None, &BTreeSet::new(), Some(mark)),
+            ]));
+        }
         Some(there) => {
             if !there.login {
                 let id = format!("ownership-login:{name}");

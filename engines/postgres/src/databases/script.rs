@@ -82,7 +82,7 @@ fn fenced(
             None => return Err(Error::protocol("the server does not tell the time", "")),
         };
         session.run(&statements::create_role(fence, &verifier, &until))?;
-        session.run(&user::comment(fence, None, Some(mark)))?;
+        session.run(&user::comment(fence, None, &BTreeSet::new(), Some(mark)))?;
         session.run(&membership::lend(owner, fence, facts.has_membership_options()))
     })?;
     let account = Account { name: fence, password: &password };

@@ -1,5 +1,7 @@
 //! Databases, as the whole server sees them.
 
+use std::collections::BTreeMap;
+
 use dbprovision_sdk::{Error, Page, Result, Standing};
 
 use super::Comment;
@@ -22,6 +24,13 @@ pub(crate) struct Database {
     pub(crate) allows_connections: bool,
     pub(crate) comment: Comment,
     pub(crate) standing: Standing,
+}
+
+/// A database of the server, as far as rights need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reachable {
+    pub(crate) owner: String,
+    pub(crate) accepts_sessions: bool,
 }
 
 impl Database {
@@ -85,6 +94,16 @@ pub(crate) fn owner(session: &mut Session, name: &str) -> Result<String> {
     Ok(find(session, name)?.ok_or_else(|| Error::not_found(format!("the database {name} is not there")))?.owner)
 }
 
+/// Every database, with its owner and whether it can be entered.
+pub(crate) fn owners(session: &mut Session) -> Result<BTreeMap<String, Reachable>> {
+    let rows = session.rows(
+        "SELECT d.datname::pg_catalog.text, pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text, d.datallowconn
+           FROM pg_catalog.pg_database d",
+        &[],
+    )?;
+    rows.iter().map(|row| Ok((row.get(0)?, Reachable { owner: row.get(1)?, accepts_sessions: row.get(2)? }))).collect()
+}
+
 /// Its size on disk; none where the administrator may not see it.
 pub(crate) fn size(session: &mut Session, id: &str) -> Result<Option<u64>> {
     let row = session.row(
@@ -121,7 +140,7 @@ pub(crate) fn session_role(session: &mut Session, database_id: &str, user: &str)
 pub(crate) fn sessions(session: &mut Session, name: &str) -> Result<i64> {
     let row = session.row(
         "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity a
-          WHERE a.datname = $1::pg_catalog.name AND a.pid <> pg_catalog.pg_backend_pid()",
+          WHERE a.datname = $1::pg_catalog.name AND a.usename IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()",
         &[name],
     )?;
     row.map_or(Ok(0), |row| row.get(0))

@@ -6,8 +6,8 @@ use dbprovision_sdk::{Error, Page, Result, Standing};
 
 use super::Comment;
 use crate::connect::Session;
-use crate::names;
 use crate::server::Facts;
+use crate::{names, note};
 
 /// A role as it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,8 @@ pub(crate) struct Role {
     /// `name=value`, for every database.
     pub(crate) settings: Vec<String>,
     pub(crate) comment: Comment,
+    /// Memberships that its own resource gave it, as its comment notes.
+    pub(crate) given: BTreeSet<String>,
     /// The administrator, its equal, or one who can become either.
     pub(crate) privileged: bool,
     pub(crate) standing: Standing,
@@ -51,15 +53,16 @@ pub(crate) fn find(session: &mut Session, name: &str) -> Result<Option<Role>> {
     row.as_ref().map(read).transpose()
 }
 
-/// Accounts that log in, by name.
-pub(crate) fn list_logins(session: &mut Session, page: &Page) -> Result<Vec<Role>> {
+/// By name: the accounts that log in, or the roles that do not.
+pub(crate) fn list(session: &mut Session, page: &Page, log_in: bool) -> Result<Vec<Role>> {
     let after = page.after.as_deref().unwrap_or_default();
     let limit = page.limit.clamp(1, 500).to_string();
     let query = format!(
-        "{COLUMNS} WHERE r.rolcanlogin AND r.rolname::pg_catalog.text COLLATE \"C\" > $1
+        "{COLUMNS} WHERE r.rolcanlogin = ($3 = 'users') AND r.rolname::pg_catalog.text COLLATE \"C\" > $1
          ORDER BY r.rolname::pg_catalog.text COLLATE \"C\" LIMIT $2::pg_catalog.int8"
     );
-    session.rows(&query, &[after, &limit])?.iter().map(read).collect()
+    let which = if log_in { "users" } else { "roles" };
+    session.rows(&query, &[after, &limit, which])?.iter().map(read).collect()
 }
 
 fn read(row: &crate::connect::Row) -> Result<Role> {
@@ -70,6 +73,9 @@ fn read(row: &crate::connect::Row) -> Result<Role> {
         Standing::Ordinary if own => Standing::Protected,
         by_name @ (Standing::Ordinary | Standing::Predefined | Standing::Dangerous | Standing::Protected) => by_name,
     };
+    let mut comment = Comment::parse(row.text(12)?.as_deref());
+    let (words, given) = note::read(comment.words.as_deref());
+    comment.words = words;
     Ok(Role {
         id: row.get(0)?,
         superuser: row.get(2)?,
@@ -82,7 +88,8 @@ fn read(row: &crate::connect::Row) -> Result<Role> {
         connection_limit: row.get(9)?,
         valid_until: row.text(10)?,
         settings: row.get::<Option<Vec<String>>>(11)?.unwrap_or_default(),
-        comment: Comment::parse(row.text(12)?.as_deref()),
+        comment,
+        given,
         privileged: row.get(13)?,
         standing,
         name,

@@ -58,10 +58,11 @@ pub(crate) const USERS: &str = "\
 SELECT DISTINCT a.usename::pg_catalog.text FROM pg_catalog.pg_stat_activity a
  WHERE a.datname = $1::pg_catalog.name AND a.usename IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()";
 
-/// Ends the sessions in a database but this one.
+/// Ends the sessions in a database but this one. Autovacuum has no user, may be ended by superusers only, and gives way
+/// to DROP DATABASE by itself.
 pub(crate) const TERMINATE: &str = "\
 SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a
- WHERE a.datname = $1::pg_catalog.name AND a.pid <> pg_catalog.pg_backend_pid()";
+ WHERE a.datname = $1::pg_catalog.name AND a.usename IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()";
 
 /// Ends the administrator's own other sessions in a database: another instance of the adapter may have left one.
 pub(crate) const TERMINATE_OWN: &str = "\

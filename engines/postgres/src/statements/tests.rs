@@ -1,9 +1,14 @@
 //! Statements as text.
 
+use std::collections::BTreeSet;
+
 use dbprovision_sdk::Mark;
 use postgres_options::{PostgresDatabaseConfig, PostgresObjectType};
 
+use super::grant::{self, Options, Target};
 use super::membership::OwnGrant;
+use crate::grants::right::Level;
+
 use super::{database, inside, membership, ownership, script, user};
 
 fn mark() -> Mark {
@@ -47,8 +52,16 @@ fn a_comment_holds_the_words_and_the_mark() {
         database::comment("a", Some("it's mine"), &mark()).sql,
         format!("COMMENT ON DATABASE \"a\" IS 'it''s mine {MARK}'")
     );
-    assert_eq!(user::comment("a", None, Some(&mark())).sql, format!("COMMENT ON ROLE \"a\" IS '{MARK}'"));
-    assert_eq!(user::comment("a", None, None).sql, "COMMENT ON ROLE \"a\" IS NULL");
+    assert_eq!(
+        user::comment("a", None, &BTreeSet::new(), Some(&mark())).sql,
+        format!("COMMENT ON ROLE \"a\" IS '{MARK}'")
+    );
+    let given = BTreeSet::from(["a b".to_owned()]);
+    assert_eq!(
+        user::comment("a", Some("mine"), &given, Some(&mark())).sql,
+        format!("COMMENT ON ROLE \"a\" IS 'mine [dbops-roles:a%20b,] {MARK}'")
+    );
+    assert_eq!(user::comment("a", None, &BTreeSet::new(), None).sql, "COMMENT ON ROLE \"a\" IS NULL");
 }
 
 #[test]
@@ -110,5 +123,57 @@ fn what_is_inside_is_created_where_it_is_missing() {
     assert_eq!(
         script::create_role("dbops_script_1", "SCRAM", "2030-01-01").sql,
         "CREATE ROLE \"dbops_script_1\" LOGIN CONNECTION LIMIT 1 PASSWORD 'SCRAM' VALID UNTIL '2030-01-01'"
+    );
+}
+
+#[test]
+fn rights_name_their_objects_in_full() {
+    let object = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let all = [
+        (Level::Database, object(&["d\"x"]), "DATABASE \"d\"\"x\""),
+        (Level::Schema, object(&["d", "s"]), "SCHEMA \"s\""),
+        (Level::Table, object(&["d", "s", "t; --"]), "TABLE \"s\".\"t; --\""),
+        (Level::Sequence, object(&["d", "s", "q"]), "SEQUENCE \"s\".\"q\""),
+        (
+            Level::Function,
+            object(&["d", "s", "f(x)(s.\"a b\", integer)"]),
+            "FUNCTION \"s\".\"f(x)\"(s.\"a b\", integer)",
+        ),
+        (Level::Procedure, object(&["d", "s", "p()"]), "PROCEDURE \"s\".\"p\"()"),
+        (Level::Type, object(&["d", "s", "y"]), "TYPE \"s\".\"y\""),
+    ];
+    for (level, object, place) in &all {
+        let function = (*level == Level::Function).then_some("s.\"a b\", integer");
+        let arguments = function.or((*level == Level::Procedure).then_some(""));
+        let target = Target { level: *level, object, arguments, receiver: Some("PUBLIC") };
+        assert_eq!(target.grant(&["A", "B"], true), format!("GRANT A, B ON {place} TO \"PUBLIC\" WITH GRANT OPTION"));
+        let everyone = Target { receiver: None, ..target };
+        assert_eq!(everyone.revoke(&["A"], false), format!("REVOKE A ON {place} FROM PUBLIC"));
+    }
+    let column = object(&["d", "s", "t", "c\"c"]);
+    let column = Target { level: Level::Column, object: &column, arguments: None, receiver: Some("r") };
+    assert_eq!(
+        column.revoke(&["SELECT", "UPDATE"], true),
+        "REVOKE GRANT OPTION FOR SELECT (\"c\"\"c\"), UPDATE (\"c\"\"c\") ON TABLE \"s\".\"t\" FROM \"r\""
+    );
+    let default = object(&["d", "o'o", "functions", "s"]);
+    let default = Target { level: Level::Default, object: &default, arguments: None, receiver: Some("r") };
+    assert_eq!(
+        default.grant(&["EXECUTE"], false),
+        "ALTER DEFAULT PRIVILEGES FOR ROLE \"o'o\" IN SCHEMA \"s\" GRANT EXECUTE ON FUNCTIONS TO \"r\""
+    );
+    let everywhere = object(&["d", "o", "types"]);
+    let everywhere = Target { object: &everywhere, ..default };
+    assert_eq!(
+        everywhere.revoke(&["USAGE"], false),
+        "ALTER DEFAULT PRIVILEGES FOR ROLE \"o\" REVOKE USAGE ON TYPES FROM \"r\""
+    );
+    let options = Options { admin: true, inherit: false, set: true };
+    assert_eq!(grant::admit("r", "m", options, false), "GRANT \"r\" TO \"m\" WITH ADMIN OPTION");
+    assert_eq!(grant::admit("r", "m", Options::default(), false), "GRANT \"r\" TO \"m\"");
+    assert_eq!(grant::dismiss("r", "m", "MEMBER", true, None), "REVOKE ADMIN OPTION FOR \"r\" FROM \"m\"");
+    assert_eq!(
+        grant::dismiss("r", "m", "SET", false, Some("g")),
+        "REVOKE SET OPTION FOR \"r\" FROM \"m\" GRANTED BY \"g\""
     );
 }

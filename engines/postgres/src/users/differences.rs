@@ -3,8 +3,10 @@
 //! What the API documents as a default is enforced where the field is unstated: attributes, the connection limit,
 //! the time of validity, the default role. Settings are compared only where `configParameters` is stated, and
 //! then it is the whole list: there is no record of former values to take back otherwise.
-//! Memberships that the administrator granted and the spec does not state are changes, and destructive ones;
-//! memberships that somebody else granted are left alone.
+//! Memberships that an earlier spec stated and this one does not are changes, and destructive ones. All others are
+//! left alone: a grant resource may have given them, or a person.
+
+use dbprovision_sdk::ObjectKind;
 
 use crate::difference::Difference;
 use crate::observe::role::{Membership, Role};
@@ -32,16 +34,22 @@ pub(crate) fn differences(
     verifier: Option<&str>,
     facts: &Facts,
 ) -> Vec<Difference> {
-    let mut found = attributes(wanted, observed);
+    let mut found = flags(wanted, &observed.role);
+    if wanted.kind == ObjectKind::User {
+        found.extend(limits(wanted, observed));
+    }
     found.extend(memberships(wanted, observed, facts));
-    found.extend(settings(wanted, &observed.role));
-    found.extend(default_role(wanted, observed));
+    if wanted.kind == ObjectKind::User {
+        found.extend(settings(wanted, &observed.role));
+        found.extend(default_role(wanted, observed));
+    }
     let role = &observed.role;
     if wanted.comment != role.comment.words {
         let shown = |words: &Option<String>| words.clone().unwrap_or_default();
         found.push(
-            Difference::new("comment", "comment", shown(&wanted.comment), shown(&role.comment.words))
-                .by_all([user::comment(&wanted.name, wanted.comment.as_deref(), role.comment.mark.as_ref())]),
+            Difference::new("comment", "comment", shown(&wanted.comment), shown(&role.comment.words)).by_all([
+                user::comment(&wanted.name, wanted.comment.as_deref(), &role.given, role.comment.mark.as_ref()),
+            ]),
         );
     }
     if let Some(verifier) = verifier {
@@ -53,9 +61,7 @@ pub(crate) fn differences(
     found
 }
 
-fn attributes(wanted: &Wanted, observed: &Observed) -> Vec<Difference> {
-    let role = &observed.role;
-    let alter = |attribute: &str| user::alter(&wanted.name, attribute);
+fn flags(wanted: &Wanted, role: &Role) -> Vec<Difference> {
     let mut found = Vec::new();
     for flag in &FLAGS {
         let (expected, actual) = (flag.wanted(&wanted.block), (flag.observed)(role));
@@ -67,11 +73,18 @@ fn attributes(wanted: &Wanted, observed: &Observed) -> Vec<Difference> {
                     expected.to_string(),
                     actual.to_string(),
                 )
-                .by(alter(flag.word(expected)))
+                .by(user::alter(&wanted.name, flag.word(expected)))
                 .destructive_if(actual),
             );
         }
     }
+    found
+}
+
+fn limits(wanted: &Wanted, observed: &Observed) -> Vec<Difference> {
+    let role = &observed.role;
+    let alter = |attribute: &str| user::alter(&wanted.name, attribute);
+    let mut found = Vec::new();
     let limit = wanted.connection_limit();
     if limit != role.connection_limit {
         found.push(
@@ -110,7 +123,8 @@ fn memberships(wanted: &Wanted, observed: &Observed, facts: &Facts) -> Vec<Diffe
             );
         }
     }
-    let mut extra: Vec<&Membership> = observed.memberships.iter().filter(|held| held.ours).collect();
+    let mut extra: Vec<&Membership> = observed.memberships.iter().collect();
+    extra.retain(|held| held.ours && observed.role.given.contains(&held.role));
     extra.retain(|held| !wanted.memberships.iter().any(|(role, _)| *role == held.role));
     for held in extra {
         let grantor = facts.has_membership_options().then_some(held.grantor.as_str());

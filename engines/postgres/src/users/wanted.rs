@@ -1,19 +1,24 @@
-//! A user's spec, read and checked. Pure.
+//! The spec of a user or a role, read and checked. Pure.
+//!
+//! Both are roles of the server and differ in what is stated of them: a role has fewer attributes.
 
 use std::collections::BTreeSet;
 
+use dbprovision_sdk::adapter::roles::RoleSpec;
 use dbprovision_sdk::adapter::users::UserSpec;
 use dbprovision_sdk::error::Problems;
 use dbprovision_sdk::types::{PrivilegeRequest, Reference};
 use dbprovision_sdk::{Examination, ObjectKind, Privilege, Result, options};
-use postgres_options::PostgresUserConfig;
+use postgres_options::{PostgresRoleConfig, PostgresUserConfig};
 
 use crate::names;
 use crate::observe::role::Role;
 
-/// What a user should be.
+/// What a user or role should be.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Wanted {
+    /// A role has neither a password nor anything else that is about its own logins.
+    pub(crate) kind: ObjectKind,
     pub(crate) name: String,
     pub(crate) comment: Option<String>,
     pub(crate) block: PostgresUserConfig,
@@ -74,20 +79,58 @@ pub(crate) const FLAGS: [Flag; 7] = [
 const MOVING_TIMES: &[&str] = &["now", "today", "tomorrow", "yesterday", "allballs"];
 
 impl Wanted {
-    /// Reads the spec; every problem is named at once.
+    /// Reads a user's spec; every problem is named at once.
     pub(crate) fn read(spec: &UserSpec) -> Result<Self> {
         let block: PostgresUserConfig = options::parse(spec.options.as_deref())?;
+        Self::of(ObjectKind::User, &spec.name, &spec.roles, spec.comment.as_ref(), block)
+    }
+
+    /// Reads a role's spec. Its `grants` are no part of it: they are rights like any other, and the grant operations
+    /// serve them, with the role as the grantee.
+    pub(crate) fn read_role(spec: &RoleSpec) -> Result<Self> {
+        let PostgresRoleConfig {
+            login,
+            inherit,
+            create_db,
+            create_role,
+            superuser,
+            replication,
+            bypass_rls,
+            in_roles,
+            grants: _,
+        } = options::parse(spec.options.as_deref())?;
+        let block = PostgresUserConfig {
+            login: Some(login.unwrap_or(false)),
+            inherit,
+            create_db,
+            create_role,
+            superuser,
+            replication,
+            bypass_rls,
+            in_roles,
+            ..PostgresUserConfig::default()
+        };
+        Self::of(ObjectKind::Role, &spec.name, &[], spec.comment.as_ref(), block)
+    }
+
+    fn of(
+        kind: ObjectKind,
+        name: &str,
+        roles: &[String],
+        comment: Option<&String>,
+        block: PostgresUserConfig,
+    ) -> Result<Self> {
         let mut problems = Problems::default();
-        names::check_role(&spec.name, "name", &mut problems);
+        names::check_role(name, "name", &mut problems);
         check_block(&block, &mut problems);
         let mut memberships: Vec<(String, String)> = Vec::new();
         let mut seen = BTreeSet::new();
         let in_roles = block.in_roles.iter().flatten().enumerate();
-        let stated = (spec.roles.iter().enumerate().map(|(at, role)| (role, format!("roles[{at}]"))))
+        let stated = (roles.iter().enumerate().map(|(at, role)| (role, format!("roles[{at}]"))))
             .chain(in_roles.map(|(at, role)| (role, format!("options.inRoles[{at}]"))));
         for (role, path) in stated {
             names::check(role, &path, &mut problems);
-            if *role == spec.name {
+            if role == name {
                 problems.add(path.clone(), "a role cannot be a member of itself");
             }
             if role == "pg_database_owner" {
@@ -97,13 +140,14 @@ impl Wanted {
                 memberships.push((role.clone(), path));
             }
         }
-        if spec.comment.as_deref().is_some_and(|comment| comment.contains('\0')) {
+        if comment.is_some_and(|comment| comment.contains('\0')) {
             problems.add("comment", "a comment must not contain a NUL byte");
         }
         problems.finish()?;
         Ok(Self {
-            name: spec.name.clone(),
-            comment: spec.comment.clone().filter(|text| !text.is_empty()),
+            kind,
+            name: name.to_owned(),
+            comment: comment.cloned().filter(|text| !text.is_empty()),
             block,
             memberships,
         })

@@ -6,6 +6,10 @@ mod databases;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod scripts;
 #[cfg(test)]
 mod support;

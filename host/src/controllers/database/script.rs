@@ -11,7 +11,7 @@ use planning::{Blocked, Class, consent, init_sql};
 use sandbox::Session;
 use sandbox::contract::{Script, ScriptReport};
 
-use super::super::managed::{Bound, Provisioned as _};
+use super::super::managed::{Bound, Provisioned as _, Reported as _};
 use super::super::run::Run;
 use super::super::translate;
 use super::super::trouble::{self, Stop, asking, stop};

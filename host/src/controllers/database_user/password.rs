@@ -8,7 +8,7 @@ use planning::{Blocked, consent, names, output_secret};
 use sandbox::SecretValue;
 
 use super::UserInputs;
-use crate::controllers::managed::Provisioned as _;
+use crate::controllers::managed::Reported as _;
 use crate::controllers::output;
 use crate::controllers::run::Run;
 use crate::controllers::trouble::{Stop, asking};

@@ -3,21 +3,22 @@
 use crds::names::annotation;
 use crds::{DeletionPolicy, InstanceStatus};
 use kube::ResourceExt as _;
-use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::api::ObjectMeta;
 use planning::deletion::{self, Deletion, Request};
 use planning::{Blocked, Class};
-use serde_json::json;
 
 use super::{Connected, Done, forced};
-use crate::cluster::patches::Ours;
+use crate::controllers::cascade::{is_forced, take_along};
 use crate::controllers::run::Run;
-use crate::controllers::trouble::{Stop, asking};
+use crate::controllers::trouble::Stop;
 
 /// Waits for, or takes along, what depends on the instance.
 pub(super) async fn run<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result<Done, Stop> {
     let id = run.object.id();
     let databases = run.ctx.stores.databases_of(&id);
     let users = run.ctx.stores.users_of(&id);
+    let roles = run.ctx.stores.roles_of(&id);
+    let cluster_roles = run.ctx.stores.cluster_roles_of(&id);
     let own = run.object.namespace();
     let child = |kind: &str, namespace: Option<String>, name: String| match namespace {
         Some(namespace) if own.as_ref() != Some(&namespace) => format!("{kind}/{namespace}/{name}"),
@@ -36,8 +37,20 @@ pub(super) async fn run<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) 
                 .filter(|user| counts(&user.metadata))
                 .map(|user| child("DatabaseUser", user.namespace(), user.name_any())),
         )
+        .chain(
+            roles
+                .iter()
+                .filter(|role| counts(&role.metadata))
+                .map(|role| child("DatabaseRole", role.namespace(), role.name_any())),
+        )
+        .chain(
+            cluster_roles
+                .iter()
+                .filter(|role| counts(&role.metadata))
+                .map(|role| format!("ClusterDatabaseRole/{}", role.name_any())),
+        )
         .collect();
-    let remaining = databases.len() + users.len();
+    let remaining = databases.len() + users.len() + roles.len() + cluster_roles.len();
     if children.is_empty() && remaining > 0 {
         draft.deletion_confirmation = None;
         return Err(cascading(remaining).into());
@@ -63,6 +76,12 @@ pub(super) async fn run<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) 
             for user in &users {
                 take_along(run, user.as_ref()).await?;
             }
+            for role in &roles {
+                take_along(run, role.as_ref()).await?;
+            }
+            for role in &cluster_roles {
+                take_along(run, role.as_ref()).await?;
+            }
             draft.deletion_confirmation = None;
             Err(cascading(remaining).into())
         }
@@ -76,31 +95,4 @@ fn cascading(remaining: usize) -> Blocked {
         format!("{remaining} resources of the instance are being deleted first"),
         Class::Waiting,
     )
-}
-
-fn is_forced(meta: &ObjectMeta) -> bool {
-    let annotations = meta.annotations.as_ref();
-    annotations.and_then(|all| all.get(annotation::FORCE_DELETE)).is_some_and(|value| value == annotation::TRUE)
-}
-
-/// Deletes one resource for good: whoever confirmed the cascade saw its name.
-async fn take_along<I: Connected, K: Ours>(run: &Run<I>, child: &K) -> Result<(), Stop> {
-    if !is_forced(child.meta()) {
-        let body = json!({ "metadata": {
-            "uid": child.uid(),
-            "annotations": { annotation::FORCE_DELETE: annotation::TRUE },
-        } });
-        let patched =
-            child.api(&run.ctx.client).patch(&child.name_any(), &PatchParams::default(), &Patch::Merge(&body)).await;
-        match patched {
-            Ok(_) => {}
-            // It went by itself.
-            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => return Ok(()),
-            Err(error) => return Err(asking("marking a resource of the instance for deletion")(error)),
-        }
-    }
-    if child.meta().deletion_timestamp.is_none() {
-        run.ctx.patches.delete(child).await.map_err(asking("deleting a resource of the instance"))?;
-    }
-    Ok(())
 }

@@ -18,7 +18,9 @@ use super::super::run::Run;
 use super::super::status::StatusFields as _;
 use super::super::translate;
 use super::super::trouble::{self, Stop, asking, stop};
-use super::{Bound, Done, Provisioned, Seen, Wanted, authority, drift, load, ownership, provisioned, validate};
+use super::{
+    Bound, Done, Provisioned, Reported, Seen, Wanted, authority, drift, load, ownership, provisioned, validate,
+};
 use crate::servers::Live;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
@@ -30,12 +32,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> Result<Done, Stop> {
     let bound = load::bound(run).await?;
     let wanted = validate::wanted(run, &bound).await?;
-    authority::ceiling(&bound, &wanted)?;
+    authority::ceiling(&bound, &wanted.examination)?;
     let mut inputs = K::gather(run, &bound, &wanted).await?;
     let live = load::live(run, &bound)?;
     same_server(draft.ownership().as_ref(), &bound, &live)?;
     let before = look(run, &bound, &live, &K::fingerprint(&inputs));
-    if let Some(next) = seen_lately(run, &bound, &before) {
+    let (_, interval) = drift::policy(run, &bound, run.object.drift_policy());
+    if let Some(next) = seen_lately(run, &bound, &before, interval) {
         return Ok(Done::InOrder { next });
     }
     if !run.object.finalizers().iter().any(|finalizer| finalizer == K::FINALIZER) {
@@ -43,11 +46,11 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
         added.map_err(asking("adding the finalizer"))?;
     }
     let mut session = live.server.lane(Lane::Work, PATIENCE).await.map_err(stop(bound.paths()))?;
-    authority::names(run, &bound, &live, &wanted, &mut session).await?;
+    authority::names(run, &bound, &live, &wanted.examination, &mut session).await?;
     let owned = own(run, &bound, &live, &wanted, &mut inputs, &mut session, draft).await?;
     let applied_before = owned.applied_generation.is_some() && owned.applied_generation == run.generation();
     let mark = translate::mark(&run.identity(), &owned.nonce);
-    K::secure(run, &bound, &wanted, &mut inputs, draft).await?;
+    K::secure(run, &bound, &mut session, &wanted, &mut inputs, draft).await?;
     run.may_write()?;
     let updated =
         drift::update(run, &bound, &mut session, &wanted, &inputs, &mark, applied_before && !owned.fresh).await?;
@@ -64,7 +67,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
 }
 
 /// A resource that was recorded on one server is never applied to another.
-fn same_server(recorded: Option<&Ownership>, bound: &Bound, live: &Live) -> Result<(), Blocked> {
+pub(crate) fn same_server(recorded: Option<&Ownership>, bound: &Bound, live: &Live) -> Result<(), Blocked> {
     match recorded {
         Some(recorded) if recorded.server_identity != live.facts.identity => Err(Blocked::conflict(
             reason::SERVER_CHANGED,
@@ -79,7 +82,7 @@ fn same_server(recorded: Option<&Ownership>, bound: &Bound, live: &Live) -> Resu
 }
 
 /// Everything that the outcome depends on.
-fn look<K: Provisioned>(run: &Run<K>, bound: &Bound, live: &Live, fingerprint: &str) -> Look {
+pub(crate) fn look<K: Reported>(run: &Run<K>, bound: &Bound, live: &Live, fingerprint: &str) -> Look {
     let annotations = run.object.meta().annotations.clone().unwrap_or_default();
     let ceiling = serde_json::to_string(&bound.spec().privilege_ceiling).unwrap_or_default();
     let consents = consents(run);
@@ -90,7 +93,7 @@ fn look<K: Provisioned>(run: &Run<K>, bound: &Bound, live: &Live, fingerprint: &
 }
 
 /// The grants that name this resource's kind and namespace: one that is withdrawn is noticed.
-fn consents<K: Provisioned>(run: &Run<K>) -> String {
+fn consents<K: Reported>(run: &Run<K>) -> String {
     let names_us = |grant: &crds::DatabaseReferenceGrant| {
         grant.spec.from.iter().any(|from| from.kind == K::KIND && from.namespace.as_ref() == Some(&run.key.namespace))
     };
@@ -101,12 +104,16 @@ fn consents<K: Provisioned>(run: &Run<K>) -> String {
 }
 
 /// The pause until the next look, where the last one was about the same and is not due again.
-fn seen_lately<K: Provisioned>(run: &Run<K>, bound: &Bound, look: &Look) -> Option<Duration> {
+pub(crate) fn seen_lately<K: Reported>(
+    run: &Run<K>,
+    bound: &Bound,
+    look: &Look,
+    interval: Duration,
+) -> Option<Duration> {
     let last = run.ctx.memory.recall(&run.key, &run.uid)?.looked?;
     if last.inputs != look.inputs {
         return None;
     }
-    let (_, interval) = drift::policy(run, bound);
     let age = Duration::try_from(look.at.duration_since(last.at)).ok()?;
     let left = interval.checked_sub(age).filter(|left| !left.is_zero())?;
     Some(until_next(run, bound, left))
@@ -114,7 +121,7 @@ fn seen_lately<K: Provisioned>(run: &Run<K>, bound: &Bound, look: &Look) -> Opti
 
 /// Until the next look at the server, or at what nobody watches: Secrets that a resource names and labels that admit
 /// its namespace are read again at the instance's health interval; so are output Secrets where they are not watched.
-fn until_next<K: Provisioned>(run: &Run<K>, bound: &Bound, look: Duration) -> Duration {
+fn until_next<K: Reported>(run: &Run<K>, bound: &Bound, look: Duration) -> Duration {
     if run.object.names_what_nobody_watches() || bound.by_label || !run.ctx.config.watch_output_secrets {
         let interval = bound.spec().health_check_in_effect().interval_seconds;
         return look.min(Duration::from_secs(u64::from(interval)));
@@ -202,7 +209,7 @@ async fn own<K: Provisioned>(
                 let text = format!("{name:?} vanished from the server and is created again");
                 run.ctx.events.warning(run.object.as_ref(), "DriftDetected", &text).await;
             }
-            K::secure(run, bound, wanted, inputs, draft).await?;
+            K::secure(run, bound, session, wanted, inputs, draft).await?;
             let mark = translate::mark(&run.identity(), &nonce);
             run.may_write()?;
             let started = Instant::now();
@@ -296,7 +303,7 @@ fn conclude<K: Provisioned>(
     look: Look,
     updated: &drift::Updated,
 ) -> Result<Done, Stop> {
-    let (mode, interval) = drift::policy(run, bound);
+    let (mode, interval) = drift::policy(run, bound, run.object.drift_policy());
     *draft.drift() = drift::status(run, mode, &updated.remain);
     if updated.impossible {
         let fields = translate::fields(&updated.remain);
@@ -309,15 +316,28 @@ fn conclude<K: Provisioned>(
     if let Some(ownership) = draft.ownership() {
         ownership.applied_generation = run.generation();
     }
-    if updated.remain.is_empty() || mode == crds::DriftMode::Ignore {
+    Ok(in_order(run, bound, draft, look, &updated.remain, (mode, interval)))
+}
+
+/// In order, but for what the policy lets differ.
+pub(crate) fn in_order<K: Reported>(
+    run: &Run<K>,
+    bound: &Bound,
+    draft: &mut K::Status,
+    look: Look,
+    remain: &[crds::DriftDiff],
+    (mode, interval): (crds::DriftMode, Duration),
+) -> Done {
+    *draft.drift() = drift::status(run, mode, remain);
+    if remain.is_empty() || mode == crds::DriftMode::Ignore {
         let message = "as the spec says";
         report::ready(run, draft, &conditions::all_well(message), message.to_owned());
     } else {
-        let message = format!("the server differs in {}: see status.drift", translate::fields(&updated.remain));
+        let message = format!("the server differs in {}: see status.drift", translate::fields(remain));
         report::ready(run, draft, &conditions::drifted(&message), message.clone());
     }
     run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = Some(look));
     // Spread, so that everything that started together is not looked at together for ever.
     let spread = interval.mul_f64(1.0 - 0.1 * rand::rng().random::<f64>());
-    Ok(Done::InOrder { next: until_next(run, bound, spread) })
+    Done::InOrder { next: until_next(run, bound, spread) }
 }

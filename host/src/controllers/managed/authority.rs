@@ -3,34 +3,35 @@
 use planning::Blocked;
 use planning::references::{self, Known, NameReference, NamedKind, Side, Standing};
 use sandbox::Session;
+use sandbox::contract::Examination;
 
 use super::super::run::Run;
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
-use super::{Bound, Provisioned, Wanted, ownership};
+use super::{Bound, Reported, ownership};
 use crate::servers::Live;
 
 /// Privileges: needs no server.
-pub(super) fn ceiling<K: Provisioned>(bound: &Bound, wanted: &Wanted<K>) -> Result<(), Blocked> {
+pub(crate) fn ceiling(bound: &Bound, examination: &Examination) -> Result<(), Blocked> {
     let ceiling = bound.ceiling();
-    wanted.examination.privileges.iter().try_for_each(|request| {
+    examination.privileges.iter().try_for_each(|request| {
         let path = bound.paths().resolve(&request.path);
         references::within_ceiling(&path, translate::privilege(request.privilege), &ceiling)
     })
 }
 
 /// Names: whose they are is known to the cluster, how powerful they are to the server.
-pub(super) async fn names<K: Provisioned>(
+pub(crate) async fn names<K: Reported>(
     run: &Run<K>,
     bound: &Bound,
     live: &Live,
-    wanted: &Wanted<K>,
+    examination: &Examination,
     session: &mut Session,
 ) -> Result<(), Stop> {
     let ours = run.identity();
     let ceiling = bound.ceiling();
     let side = Side { ours: &ours, instance_namespace: bound.id.namespace.as_deref(), ceiling: &ceiling };
-    for reference in &wanted.examination.references {
+    for reference in &examination.references {
         let reference = translate::reference(reference.clone(), bound.paths());
         let holder = ownership::holder(&run.ctx, &live.facts.identity, reference.kind, &reference.name);
         let privileged = is_privileged(bound, live, &reference, session).await?;

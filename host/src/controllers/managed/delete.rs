@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crds::names::{annotation, reason};
-use crds::{DeletionPolicy, Ownership};
+use crds::{DeletionPolicy, Ownership, ResourcePhase};
 use jiff::SignedDuration;
 use kube::ResourceExt as _;
 use planning::claim::{self, Claim};
@@ -16,7 +16,7 @@ use super::super::run::Run;
 use super::super::status::StatusFields as _;
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
-use super::{Done, Provisioned, ownership, paths_of_recorded};
+use super::{Done, Provisioned, Reported, ownership, paths_of_recorded};
 use crate::servers::Live;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
@@ -44,7 +44,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
         force,
         confirmation: run.annotation(annotation::CONFIRM_FORCE_DELETE).map(ToOwned::to_owned),
         policy,
-        children: Vec::new(),
+        children: K::children(run),
         owns: recorded.is_some(),
     };
     match (deletion::plan(&request), recorded) {
@@ -52,10 +52,20 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
             *draft.deletion_confirmation() = confirmation;
             Err(blocked.into())
         }
-        (Deletion::Cascade | Deletion::Release, _) | (Deletion::Drop, None) => released(run, draft).await,
+        (Deletion::Cascade, _) => {
+            *draft.deletion_confirmation() = None;
+            K::take_children_along(run).await?;
+            Err(Blocked::failed(
+                reason::CASCADE_DELETING,
+                "the resources that depend on it are being deleted first",
+                Class::Waiting,
+            )
+            .into())
+        }
+        (Deletion::Release, _) | (Deletion::Drop, None) => released(run, draft).await,
         (Deletion::Drop, Some(recorded)) => match remove(run, draft, &recorded, force).await {
             Ok(()) => released(run, draft).await,
-            Err(Stop::Blocked(blocked)) if is_hopeless(run, &blocked, &recorded) && force => {
+            Err(Stop::Blocked(blocked)) if is_hopeless(run, &blocked, K::waits_its_turn(run, &recorded)) && force => {
                 let text = format!("left behind on the server, because deletion was forced: {}", blocked.message);
                 run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text).await;
                 released(run, draft).await
@@ -69,15 +79,33 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
 /// not connected yet, a database that is dropped a moment before its owner can be.
 const FORCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-fn is_hopeless<K: Provisioned>(run: &Run<K>, blocked: &Blocked, recorded: &Ownership) -> bool {
+/// Whether trying again is of no use; noted with its time, so it is asked whenever a deletion failed.
+pub(crate) fn is_hopeless<K: Reported>(run: &Run<K>, blocked: &Blocked, waits_its_turn: bool) -> bool {
     let mut since = run.now;
     run.ctx.memory.note(&run.key, &run.uid, |remembered| since = *remembered.undeletable.get_or_insert(run.now));
     match blocked.class {
         Class::Transient | Class::Guest | Class::Waiting => {
-            run.now.duration_since(since) >= FORCED_AFTER && !K::waits_its_turn(run, recorded)
+            run.now.duration_since(since) >= FORCED_AFTER && !waits_its_turn
         }
         Class::Invalid | Class::Refused | Class::Bug => true,
     }
+}
+
+/// What to do about a user or role that owns something.
+pub(crate) const HAND_OVER: &str = "give the objects to another role (REASSIGN OWNED) or drop them, then deletion goes \
+     on by itself; or set the annotation dbops.dbprovision.io/force-delete=\"true\" to give them to the owners of their \
+     databases";
+
+/// Whether a database that this user or role owns is being deleted. One whose deletion waits for a person is not on its
+/// way.
+pub(crate) fn owns_what_goes<K: Provisioned>(run: &Run<K>, recorded: &Ownership) -> bool {
+    run.ctx.stores.databases_of(&recorded.instance).iter().any(|database| {
+        let waits_for_a_person =
+            database.status.as_ref().is_some_and(|status| status.phase == Some(ResourcePhase::PendingDeletion));
+        database.metadata.deletion_timestamp.is_some()
+            && !waits_for_a_person
+            && database.spec.owner.as_ref() == Some(&recorded.name)
+    })
 }
 
 async fn released<K: Provisioned>(run: &Run<K>, draft: &K::Status) -> Result<Done, Stop> {

@@ -11,7 +11,7 @@ use sandbox::contract::{Mark, Selection};
 use super::super::run::Run;
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
-use super::{Bound, Provisioned, Wanted};
+use super::{Bound, Provisioned, Reported, Wanted};
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
 
@@ -24,9 +24,9 @@ pub(super) struct Updated {
 }
 
 /// The policy in effect: the resource's, otherwise the instance's, otherwise the operator's.
-pub(super) fn policy<K: Provisioned>(run: &Run<K>, bound: &Bound) -> (DriftMode, Duration) {
+pub(crate) fn policy<K: Reported>(run: &Run<K>, bound: &Bound, stated: Option<&DriftPolicy>) -> (DriftMode, Duration) {
     let default = run.ctx.config.default_drift_interval;
-    match run.object.drift_policy().or(bound.spec().drift_policy.as_ref()) {
+    match stated.or(bound.spec().drift_policy.as_ref()) {
         Some(DriftPolicy { mode, interval }) => (*mode, planning::duration::parse(interval).unwrap_or(default)),
         None => (DriftMode::default(), default),
     }
@@ -67,7 +67,7 @@ pub(super) async fn update<K: Provisioned>(
         found.extend(K::probe(session, run.object.external_name(), inputs).await.map_err(&call)?);
     }
     let changes: Vec<_> = found.into_iter().map(|change| translate::change(change, bound.paths())).collect();
-    let (mode, _) = policy(run, bound);
+    let (mode, _) = policy(run, bound, run.object.drift_policy());
     let allow_destructive = run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT);
     let correction = drift::correct(mode, allow_destructive, &changes);
     run.ctx.metrics.drift_looked(&run.key, !changes.is_empty());
@@ -101,7 +101,7 @@ pub(super) async fn update<K: Provisioned>(
 }
 
 /// The drift for the status. Under the mode ignore nothing is said.
-pub(super) fn status<K: Provisioned>(run: &Run<K>, mode: DriftMode, remain: &[DriftDiff]) -> Option<DriftStatus> {
+pub(crate) fn status<K: Reported>(run: &Run<K>, mode: DriftMode, remain: &[DriftDiff]) -> Option<DriftStatus> {
     (mode != DriftMode::Ignore).then(|| DriftStatus {
         detected: !remain.is_empty(),
         last_checked: Some(Time::from(run.now)),

@@ -4,11 +4,12 @@ use crds::names::reason;
 use crds::{Instance as _, InstanceId, InstanceSpec, PrivilegeCeiling};
 use planning::adoption::InstanceSide;
 use planning::{Blocked, consent};
+use sandbox::contract::BlockOwner;
 
 use super::super::run::Run;
 use super::super::translate::Paths;
 use super::super::trouble::{Stop, asking};
-use super::Provisioned;
+use super::{Provisioned, Reported};
 use crate::cluster::stores::AnyInstance;
 use crate::engines::Engine;
 use crate::servers::Live;
@@ -54,7 +55,7 @@ impl Bound {
     }
 }
 
-/// Finds the instance and asks for its consent.
+/// Finds the instance that the resource names and asks for its consent.
 pub(super) async fn bound<K: Provisioned>(run: &Run<K>) -> Result<Bound, Stop> {
     let id = run.object.instance_id().ok_or_else(|| {
         Blocked::invalid(
@@ -62,6 +63,16 @@ pub(super) async fn bound<K: Provisioned>(run: &Run<K>) -> Result<Bound, Stop> {
             "exactly one of spec.instanceRef and spec.clusterInstanceRef must be set",
         )
     })?;
+    bound_to(run, id, K::OPTIONS, K::NAME_FIELD).await
+}
+
+/// Finds an instance and asks for its consent to the resource.
+pub(crate) async fn bound_to<K: Reported>(
+    run: &Run<K>,
+    id: InstanceId,
+    options: BlockOwner,
+    name_field: &'static str,
+) -> Result<Bound, Stop> {
     let namespace = run.key.namespace.as_str();
     let found = run.ctx.stores.instance(&id);
     let allowed = found.as_ref().and_then(|instance| instance.instance_spec().allowed_namespaces.clone());
@@ -80,21 +91,21 @@ pub(super) async fn bound<K: Provisioned>(run: &Run<K>) -> Result<Bound, Stop> {
         .registry
         .find(&instance.instance_spec().engine)
         .map_err(|error| Blocked::waiting(error.reason(), error.to_string()).of_the_instance())?;
-    let block = engine.block_key(K::OPTIONS).unwrap_or("parameters").to_owned();
+    let block = engine.block_key(options).unwrap_or("parameters").to_owned();
     let list = planning::adoption::annotation_for(K::KIND);
     Ok(Bound {
         adoptable: instance.metadata().annotations.as_ref().and_then(|all| all.get(list)).cloned(),
         instance,
         engine,
         block,
-        name_field: K::NAME_FIELD,
+        name_field,
         by_label,
         id,
     })
 }
 
 /// The instance's sessions, if it is connected.
-pub(super) fn live<K: Provisioned>(run: &Run<K>, bound: &Bound) -> Result<Live, Blocked> {
+pub(crate) fn live<K: Reported>(run: &Run<K>, bound: &Bound) -> Result<Live, Blocked> {
     run.ctx.servers.get(&bound.id).ok_or_else(|| {
         Blocked::waiting(reason::INSTANCE_NOT_READY, format!("{} is not connected; see its conditions", bound.id))
             .of_the_instance()

@@ -1,6 +1,6 @@
 //! Who else in the cluster names the same object on the same server.
 
-use crds::{Database, DatabaseUser, InstanceId, Managed, Ownership};
+use crds::{ClusterDatabaseRole, Database, DatabaseRole, DatabaseUser, InstanceId, Managed, Ownership};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt as _};
 use planning::claim::Rival;
@@ -32,6 +32,12 @@ pub(super) fn rivals<K: Provisioned>(run: &Run<K>, identity: &str) -> Vec<Rival>
         for user in run.ctx.stores.users.state() {
             consider(user.as_ref());
         }
+        for role in run.ctx.stores.roles.state() {
+            consider(role.as_ref());
+        }
+        for role in run.ctx.stores.cluster_roles.state() {
+            consider(role.as_ref());
+        }
     }
     rivals
 }
@@ -61,6 +67,15 @@ pub(super) fn holder(ctx: &Context, identity: &str, kind: NamedKind, name: &str)
             .iter()
             .find(|user| user.may_claim(ctx, identity, name))
             .map(|user| holder("DatabaseUser", user.namespace(), user.name_any()))
+            .or_else(|| {
+                let role = ctx.stores.roles.state().into_iter().find(|role| role.may_claim(ctx, identity, name))?;
+                Some(holder("DatabaseRole", role.namespace(), role.name_any()))
+            })
+            .or_else(|| {
+                let roles = ctx.stores.cluster_roles.state();
+                let role = roles.into_iter().find(|role| role.may_claim(ctx, identity, name))?;
+                Some(holder("ClusterDatabaseRole", None, role.name_any()))
+            })
             .or_else(|| {
                 databases
                     .iter()
@@ -120,6 +135,8 @@ macro_rules! claimant {
 
 claimant!(Database);
 claimant!(DatabaseUser);
+claimant!(DatabaseRole);
+claimant!(ClusterDatabaseRole);
 
 /// A database, as the holder of the roles and users that were created with it.
 struct CompanionsOf<'a>(&'a Database);

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use crds::{InstanceId, Managed, Ownership};
 use kube::Resource;
-use kube::core::NamespaceResourceScope;
 use planning::Blocked;
 use planning::claim::Observed;
 use sandbox::contract::{BlockOwner, Change, Error, Examination, Mark, ObjectKind, Proof, Selection, UpdateReport};
@@ -27,12 +26,25 @@ pub(crate) struct Seen<I> {
     pub(crate) info: I,
 }
 
-/// A kind that stands for an object on a server.
-pub(crate) trait Provisioned:
-    Managed + Ours + Resource<DynamicType = (), Scope = NamespaceResourceScope>
-{
+/// A kind of ours that has a status and a finalizer.
+pub(crate) trait Reported: Ours + Resource<DynamicType = ()> {
     /// The status of the kind.
     type Status: StatusFields;
+
+    /// The kind's name.
+    const KIND: &'static str;
+    /// The kind's finalizer.
+    const FINALIZER: &'static str;
+
+    /// The status, if there is one.
+    fn status(&self) -> Option<&Self::Status>;
+
+    /// Whether it names Secrets or `ConfigMap`s of others, which are never watched: they are read again in time.
+    fn names_what_nobody_watches(&self) -> bool;
+}
+
+/// A kind that stands for an object on a server.
+pub(crate) trait Provisioned: Managed + Reported {
     /// The spec in the adapter's words.
     type Spec: Clone + Send + Sync;
     /// What the engine shows, for the status.
@@ -40,10 +52,6 @@ pub(crate) trait Provisioned:
     /// What was read from the cluster: passwords, scripts.
     type Inputs: Send + Sync;
 
-    /// The kind's name.
-    const KIND: &'static str;
-    /// The kind's finalizer.
-    const FINALIZER: &'static str;
     /// Whose option block it has.
     const OPTIONS: BlockOwner;
     /// What its objects are.
@@ -51,14 +59,16 @@ pub(crate) trait Provisioned:
     /// The field of the spec that holds the object's name.
     const NAME_FIELD: &'static str;
 
-    /// The status, if there is one.
-    fn status(&self) -> Option<&Self::Status>;
-
     /// Refuses what this operator does not serve, and what contradicts itself. Asks nobody.
     fn check(&self) -> Result<(), Blocked>;
 
     /// The spec in the adapter's words.
     fn spec(&self, comment: Option<String>, options: Option<String>) -> Self::Spec;
+
+    /// The text for people that the resource itself states; otherwise the instance's format is filled in.
+    fn own_comment(&self) -> Option<&str> {
+        None
+    }
 
     /// Reads what the resource names in the cluster. Writes nothing.
     fn gather(
@@ -82,10 +92,12 @@ pub(crate) trait Provisioned:
         name: &str,
     ) -> impl Future<Output = Result<Option<Seen<Self::Info>>, CallError>> + Send;
 
-    /// Writes what must be in the cluster before the server is changed: the Secret before the password.
+    /// Writes what must be in the cluster before the server is changed: the Secret before the password, the record
+    /// of rights before they are given. Before the object is created, and again before it is updated.
     fn secure(
         run: &Run<Self>,
         bound: &Bound,
+        session: &mut Session,
         wanted: &Wanted<Self>,
         inputs: &mut Self::Inputs,
         draft: &mut Self::Status,
@@ -155,14 +167,21 @@ pub(crate) trait Provisioned:
     /// After the object is gone: leftovers on the server.
     fn clean_up(session: &mut Session, mark: Mark) -> impl Future<Output = Result<(), CallError>> + Send;
 
+    /// Resources that depend on this one, as `Kind/Name` or `Kind/Namespace/Name`.
+    fn children(_run: &Run<Self>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Deletes what depends on this one, as a person confirmed.
+    fn take_children_along(_run: &Run<Self>) -> impl Future<Output = Result<(), Stop>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Whether other resources that are being deleted have to go before this one can, and are still on their way.
     fn waits_its_turn(run: &Run<Self>, recorded: &Ownership) -> bool;
 
     /// Before the resource is gone, whatever became of its object: leftovers in the cluster.
     fn let_go(run: &Run<Self>, draft: &Self::Status) -> impl Future<Output = Result<(), Stop>> + Send;
-
-    /// Whether it names Secrets or `ConfigMap`s of others, which are never watched: they are read again in time.
-    fn names_what_nobody_watches(&self) -> bool;
 
     /// Counts an operation that began at `since`.
     fn count(
@@ -176,7 +195,7 @@ pub(crate) trait Provisioned:
 }
 
 /// Whether the adapter says that the object moved under our hands.
-pub(super) fn is_conflict(error: &CallError) -> bool {
+pub(crate) fn is_conflict(error: &CallError) -> bool {
     use sandbox::contract::ErrorKind;
     matches!(
         error,

@@ -1,9 +1,10 @@
 //! Whether the spec can be served by this engine at all. Asks no server: a spec that is wrong is told so even while
 //! the server is down.
 
+use crds::OptionBlocks;
 use crds::names::reason;
 use planning::{Blocked, tracking};
-use sandbox::contract::{Examination, ObjectKind};
+use sandbox::contract::{BlockOwner, Examination, ObjectKind};
 
 use super::super::run::Run;
 use super::super::trouble::{Stop, stop};
@@ -24,8 +25,11 @@ pub(super) async fn wanted<K: Provisioned>(run: &Run<K>, bound: &Bound) -> Resul
     let object = run.object.as_ref();
     object.check()?;
     check_name(bound, K::OBJECT, object.external_name(), K::NAME_FIELD)?;
-    let options = options(run, bound)?;
-    let comment = tracking::comment(bound.spec().resource_tracking.as_ref(), &run.identity())?;
+    let options = options(object.option_blocks(), K::OPTIONS, bound)?;
+    let comment = match object.own_comment() {
+        Some(stated) => Some(stated.to_owned()),
+        None => tracking::comment(bound.spec().resource_tracking.as_ref(), &run.identity())?,
+    };
     let spec = object.spec(comment.clone(), options);
     let examination = K::examine(bound.engine.adapter(), spec.clone()).await.map_err(stop(bound.paths()))?;
     for companion in &examination.companions {
@@ -35,8 +39,12 @@ pub(super) async fn wanted<K: Provisioned>(run: &Run<K>, bound: &Bound) -> Resul
 }
 
 /// The text of the engine's own block, after every stated block was looked at.
-fn options<K: Provisioned>(run: &Run<K>, bound: &Bound) -> Result<Option<String>, Stop> {
-    let blocks = run.object.option_blocks().map_err(|error| {
+pub(crate) fn options(
+    blocks: serde_json::Result<OptionBlocks>,
+    owner: BlockOwner,
+    bound: &Bound,
+) -> Result<Option<String>, Blocked> {
+    let blocks = blocks.map_err(|error| {
         Blocked::invalid(reason::INVALID_SPEC, format!("the option blocks cannot be read: {error}"))
     })?;
     let mut options = None;
@@ -45,14 +53,13 @@ fn options<K: Provisioned>(run: &Run<K>, bound: &Bound) -> Result<Option<String>
             return Err(Blocked::invalid(
                 reason::UNSUPPORTED,
                 format!("spec.{key} is not understood by engine {:?}; remove it", bound.spec().engine),
-            )
-            .into());
+            ));
         }
-        let problems = bound.engine.validate(K::OPTIONS, key, &value);
+        let problems = bound.engine.validate(owner, key, &value);
         if !problems.is_empty() {
             let text: Vec<String> =
                 problems.iter().map(|problem| format!("spec.{key}{}: {}", problem.path, problem.problem)).collect();
-            return Err(Blocked::invalid(reason::INVALID_OPTIONS, text.join("; ")).into());
+            return Err(Blocked::invalid(reason::INVALID_OPTIONS, text.join("; ")));
         }
         options = Some(value.to_string());
     }

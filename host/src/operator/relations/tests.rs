@@ -39,11 +39,24 @@ impl Story {
     }
 
     fn queued(&mut self) -> Vec<String> {
-        let Queues { instances, cluster_instances, databases, users } = &mut self.queues;
+        let Queues {
+            instances,
+            cluster_instances,
+            databases,
+            users,
+            roles,
+            cluster_roles,
+            access_grants,
+            cluster_access_grants,
+        } = &mut self.queues;
         let mut all = drained(instances, "instance");
         all.extend(drained(cluster_instances, "cluster instance"));
         all.extend(drained(databases, "database"));
         all.extend(drained(users, "user"));
+        all.extend(drained(roles, "role"));
+        all.extend(drained(cluster_roles, "cluster role"));
+        all.extend(drained(access_grants, "access grant"));
+        all.extend(drained(cluster_access_grants, "cluster access grant"));
         all.sort();
         all.dedup();
         all

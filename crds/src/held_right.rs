@@ -1,0 +1,22 @@
+//! What a resource gave to a role or user, as its status records it: what is to be taken back one day.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Rights on one object, in the engine's canonical form.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldRight {
+    /// What kind of object, in the engine's word: database, schema, table, membership.
+    pub level: String,
+    /// The object's path, outermost name first.
+    pub object: Vec<String>,
+    /// The privileges.
+    pub privileges: Vec<String>,
+    /// Whether they may be granted on to others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub grantable: bool,
+    /// Who granted them, where the engine keeps that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grantor: Option<String>,
+}

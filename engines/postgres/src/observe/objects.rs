@@ -1,0 +1,247 @@
+//! What is in a database that rights can be about: the objects of the schemas that a grant names, with their owners.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dbprovision_sdk::error::Problems;
+use dbprovision_sdk::{Error, Result};
+
+use crate::connect::Session;
+use crate::errors;
+use crate::grants::right::Level;
+use crate::server::Facts;
+
+mod types;
+
+/// An object that rights can be about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Object {
+    pub(crate) level: Level,
+    pub(crate) schema: String,
+    /// A routine's with the types of its arguments.
+    pub(crate) name: String,
+    pub(crate) arguments: Option<String>,
+    /// Where it is a column of the table `name`.
+    pub(crate) column: Option<String>,
+    pub(crate) owner: String,
+    /// An extension's, and a superuser owns it: who may call it is the extension's to say, and rights on anything
+    /// else that is so are only a superuser's to give. A database's owner could not give them either.
+    pub(crate) beyond: bool,
+    pub(crate) of_extension: bool,
+}
+
+impl Object {
+    /// A routine's name without its arguments.
+    pub(crate) fn bare(&self) -> &str {
+        let Some(arguments) = &self.arguments else { return &self.name };
+        self.name.strip_suffix(&format!("({arguments})")).unwrap_or(&self.name)
+    }
+}
+
+/// The owner of a schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SchemaOwner {
+    pub(crate) name: String,
+    pub(crate) superuser: bool,
+}
+
+/// The objects of a database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Catalogue {
+    pub(crate) database: String,
+    pub(crate) owner: String,
+    pub(crate) schemas: BTreeMap<String, SchemaOwner>,
+    pub(crate) objects: Vec<Object>,
+    /// For a schema and a routine as it was stated with arguments: the types as the server writes them.
+    pub(crate) signatures: BTreeMap<(String, String), String>,
+    /// Those of the roles that were asked for that are there.
+    pub(crate) roles: BTreeSet<String>,
+}
+
+/// A routine as a spec names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct StatedRoutine {
+    pub(crate) schema: String,
+    pub(crate) text: String,
+    pub(crate) path: String,
+}
+
+const SCHEMAS: &str = "\
+SELECT n.nspname::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper
+  FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+ WHERE n.nspname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb))";
+
+const RELATIONS: &str = "\
+SELECT CASE WHEN c.relkind = 'S' THEN 'sequence' ELSE 'table' END, n.nspname::pg_catalog.text,
+       c.relname::pg_catalog.text, NULL::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper,
+       EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND x.objid = c.oid AND x.deptype = 'e'), NULL::pg_catalog.text
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+ WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
+   AND n.nspname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb))
+ ORDER BY 2, 3";
+
+const ROUTINES: &str = "\
+SELECT CASE WHEN p.prokind = 'p' THEN 'procedure' ELSE 'function' END, n.nspname::pg_catalog.text,
+       p.proname::pg_catalog.text || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')',
+       pg_catalog.oidvectortypes(p.proargtypes), r.rolname::pg_catalog.text, r.rolsuper,
+       EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                  AND x.objid = p.oid AND x.deptype = 'e'), NULL::pg_catalog.text
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
+ WHERE n.nspname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb))
+ ORDER BY 2, 3";
+
+const TYPES: &str = "\
+SELECT 'type', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, NULL::pg_catalog.text,
+       r.rolname::pg_catalog.text, r.rolsuper,
+       EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+                  AND x.objid = t.oid AND x.deptype = 'e'), NULL::pg_catalog.text
+  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+  JOIN pg_catalog.pg_roles r ON r.oid = t.typowner
+ WHERE n.nspname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb))
+   AND t.typtype IN ('b', 'c', 'd', 'e', 'r')
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
+   AND (t.typtype <> 'c' OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+ ORDER BY 2, 3";
+
+/// `$2` are the tables whose columns are named.
+const COLUMNS: &str = "\
+SELECT 'column', n.nspname::pg_catalog.text, c.relname::pg_catalog.text, NULL::pg_catalog.text,
+       r.rolname::pg_catalog.text, r.rolsuper, false, a.attname::pg_catalog.text
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+ WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT a.attisdropped
+   AND n.nspname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb))
+   AND c.relname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($2::pg_catalog.jsonb))";
+
+/// Which of a database's objects are read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Interest {
+    pub(crate) schemas: BTreeSet<String>,
+    pub(crate) levels: BTreeSet<Level>,
+    pub(crate) tables_of_columns: BTreeSet<String>,
+    pub(crate) routines: BTreeSet<StatedRoutine>,
+    pub(crate) roles: BTreeSet<String>,
+}
+
+/// Reads the objects of the session's database that matter.
+pub(crate) fn read(session: &mut Session, facts: &Facts, interest: &Interest) -> Result<Catalogue> {
+    let here = "SELECT d.datname::pg_catalog.text, pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text
+                  FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()";
+    let row = session.row(here, &[])?.ok_or_else(|| Error::conflict("the database is gone"))?;
+    let mut found = Catalogue { database: row.get(0)?, owner: row.get(1)?, ..Catalogue::default() };
+    let schemas = list(&interest.schemas);
+    for row in session.rows(SCHEMAS, &[&schemas])? {
+        found.schemas.insert(row.get(0)?, SchemaOwner { name: row.get(1)?, superuser: row.get(2)? });
+    }
+    let named = |levels: &[Level]| levels.iter().any(|level| interest.levels.contains(level));
+    if named(&[Level::Table, Level::Sequence]) {
+        objects(session, facts, RELATIONS, &[&schemas], &mut found.objects)?;
+    }
+    if named(&[Level::Function, Level::Procedure]) {
+        objects(session, facts, ROUTINES, &[&schemas], &mut found.objects)?;
+    }
+    if named(&[Level::Type]) {
+        objects(session, facts, TYPES, &[&schemas], &mut found.objects)?;
+    }
+    if named(&[Level::Column]) {
+        objects(session, facts, COLUMNS, &[&schemas, &list(&interest.tables_of_columns)], &mut found.objects)?;
+    }
+    for stated in &interest.routines {
+        if let Some(types) = signature(session, &found.objects, stated)? {
+            found.signatures.insert((stated.schema.clone(), stated.text.clone()), types);
+        }
+    }
+    found.roles = super::role::existing(session, &interest.roles)?;
+    Ok(found)
+}
+
+/// Names as a JSON array: the one form of a list that takes every name as it is.
+fn list(names: &BTreeSet<String>) -> String {
+    serde_json::json!(names).to_string()
+}
+
+fn objects(
+    session: &mut Session,
+    facts: &Facts,
+    query: &str,
+    parameters: &[&str],
+    found: &mut Vec<Object>,
+) -> Result<()> {
+    for row in session.rows(query, parameters)? {
+        let level = match row.get::<&str>(0)? {
+            "sequence" => Level::Sequence,
+            "function" => Level::Function,
+            "procedure" => Level::Procedure,
+            "type" => Level::Type,
+            "column" => Level::Column,
+            _ => Level::Table,
+        };
+        let routine = matches!(level, Level::Function | Level::Procedure);
+        let (superuser, of_extension): (bool, bool) = (row.get(5)?, row.get(6)?);
+        found.push(Object {
+            level,
+            schema: row.get(1)?,
+            name: row.get(2)?,
+            arguments: row.text(3)?,
+            column: row.text(7)?,
+            owner: row.get(4)?,
+            beyond: of_extension && superuser && (routine || !facts.superuser),
+            of_extension,
+        });
+    }
+    Ok(())
+}
+
+/// The routine that is stated with its arguments, as the server writes it. None where it is stated without, or there
+/// is no such routine.
+///
+/// The server's own reading of a signature is open only to those who may use the schema. So its types of its own are
+/// read by the server, where the words are many and mean the same, and those of a schema are compared by name.
+fn signature(session: &mut Session, objects: &[Object], stated: &StatedRoutine) -> Result<Option<String>> {
+    let text = stated.text.as_str();
+    let routines: Vec<&Object> =
+        objects.iter().filter(|one| one.arguments.is_some() && one.schema == stated.schema).collect();
+    let is_name = |name: &str| routines.iter().any(|one| one.bare() == name);
+    if is_name(text) {
+        return Ok(None);
+    }
+    // A name may have parentheses of its own: the longest beginning that is a name decides.
+    let starts = text.char_indices().rev().filter(|(_, one)| *one == '(').map(|(at, _)| at);
+    let split = starts.filter_map(|at| text.split_at_checked(at)).find(|(name, _)| is_name(name));
+    let Some((name, rest)) = split else { return Ok(None) };
+    let Some(arguments) = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return Ok(None) };
+    let mut wanted = Vec::new();
+    // An aggregate over rows is written with a star and has no arguments.
+    for one in types::split(if arguments.trim() == "*" { "" } else { arguments }) {
+        let read = match types::qualified(one) {
+            Some(key) => Some(key),
+            None => builtin(session, one, &stated.path)?,
+        };
+        let Some(read) = read else { return Ok(None) };
+        wanted.push(read);
+    }
+    let same = |one: &&&Object| {
+        let arguments = one.arguments.as_deref().unwrap_or_default();
+        let found =
+            types::split(arguments).into_iter().map(|one| types::qualified(one).unwrap_or_else(|| one.to_owned()));
+        one.bare() == name && found.eq(wanted.iter().cloned())
+    };
+    Ok(routines.iter().find(same).map(|one| one.name.clone()))
+}
+
+/// A type of the server's own in the server's words; none where there is none.
+fn builtin(session: &mut Session, text: &str, path: &str) -> Result<Option<String>> {
+    let query = "SELECT pg_catalog.format_type(t.type::pg_catalog.oid, NULL)
+                   FROM (SELECT pg_catalog.to_regtype($1) AS type) t WHERE t.type IS NOT NULL";
+    match session.row(query, &[text]) {
+        Ok(row) => row.map(|row| row.get(0)).transpose(),
+        Err(error) if errors::code(&error).is_some_and(|code| matches!(code, "42601" | "22P02" | "42602")) => {
+            let mut problems = Problems::default();
+            problems.add(path, "the server cannot read these as types of arguments: f(integer, text)");
+            Err(problems.finish().err().map_or(error.clone(), |refused| Error { detail: error.detail, ..refused }))
+        }
+        Err(error) => Err(error),
+    }
+}

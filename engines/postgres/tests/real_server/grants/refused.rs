@@ -1,0 +1,166 @@
+//! What is waited for, what is refused, and names that hurt.
+
+use super::*;
+
+#[test]
+fn what_is_missing_is_waited_for_by_its_name() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "missing", tag);
+        let refused = |adapter: &mut Postgres, spec: &GrantSpec| {
+            // Looking is no error: it tells what would be made.
+            if spec.grantee.name == world.grantee {
+                assert!(!detect(adapter, spec).is_empty(), "{spec:?}");
+            }
+            let error = Grants::grant(adapter, spec, &Selection::All).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
+            error.message
+        };
+        let entry = |adapter: &mut Postgres, entry: Value| refused(adapter, &world.spec(entry));
+        assert!(
+            entry(adapter, json!({"schema": "app", "tables": ["a", "nothing"], "privileges": ["SELECT"]}))
+                .contains("table app.nothing")
+        );
+        assert!(entry(adapter, json!({"schema": "nowhere", "privileges": ["SELECT"]})).contains("schema nowhere"));
+        assert!(
+            entry(adapter, json!({"schema": "app", "columns": {"a": ["z"]}, "privileges": ["SELECT"]}))
+                .contains("app.a.z")
+        );
+        for (field, name) in
+            [("sequences", "a"), ("functions", "f(boolean)"), ("functions", "p"), ("procedures", "g"), ("types", "a")]
+        {
+            let mut entry_of = json!({"schema": "app", "privileges": ["ALL"]});
+            entry_of[field] = json!([name]);
+            assert!(entry(adapter, entry_of).contains(name), "{field} {name}");
+        }
+        let grants = json!({"grants": [{"database": "no such place", "schema": "app", "privileges": ["SELECT"]}]});
+        assert!(refused(adapter, &spec(&world.grantee, &grants)).contains("database no such place"));
+        assert!(
+            refused(adapter, &spec(&world.grantee, &json!({"roles": ["no such role"]}))).contains("role no such role")
+        );
+        assert!(refused(adapter, &spec("nobody here", &json!({"roles": [world.owner]}))).contains("role nobody here"));
+        let default = json!({"defaultPrivileges": [{"database": world.database, "schema": "app", "grantedBy": "no such owner", "objectType": "tables", "privileges": ["SELECT"]}]});
+        assert!(refused(adapter, &spec(&world.grantee, &default)).contains("role no such owner"));
+        // What was applied where something is gone now is simply gone.
+        let gone = Granted {
+            level: "table".to_owned(),
+            object: ["gone", "app", "a"].map(str::to_owned).to_vec(),
+            privilege: "SELECT".to_owned(),
+            grantable: false,
+            grantor: Some(world.owner.clone()),
+        };
+        Grants::revoke(adapter, &GrantSpec { recorded: vec![gone.clone()], ..spec(&world.grantee, &json!({})) })
+            .unwrap();
+        Grants::revoke(adapter, &GrantSpec { recorded: vec![gone], ..spec("nobody here", &json!({})) }).unwrap();
+        let error = Grants::get_grants(adapter, &grantee("nobody here")).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NotFound);
+        server.sql(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", world.database));
+        assert!(entry(adapter, json!({"schema": "app", "privileges": ["SELECT"]})).contains("accepts no connections"));
+    });
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_its_path() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "refused", tag);
+        let problem = |adapter: &mut Postgres, options: &Value| {
+            let error = Grants::grant(adapter, &spec(&world.grantee, options), &Selection::Detect).unwrap_err();
+            let ErrorKind::InvalidOptions(problems) = error.kind else { panic!("{options}: {error:?}") };
+            (problems[0].path.clone(), problems[0].problem.clone())
+        };
+        let (path, text) = problem(
+            adapter,
+            &world.options(json!({"schema": "app", "functions": ["g", "f"], "privileges": ["EXECUTE"]})),
+        );
+        assert_eq!(path, "options.grants[0].functions[1]");
+        assert!(text.contains("f(integer), f(text, integer[])"), "{text}");
+        let unreadable = world.spec(json!({"schema": "app", "functions": ["f(in'te]ger)"], "privileges": ["EXECUTE"]}));
+        let error = Grants::grant(adapter, &unreadable, &Selection::All).unwrap_err();
+        // Before 16 the server says that this is no type, and from then on that there is none.
+        assert!(matches!(error.kind, ErrorKind::InvalidOptions(_) | ErrorKind::DependencyMissing), "{error:?}");
+        let maintain = world.options(json!({"schema": "app", "tables": ["a"], "privileges": ["SELECT", "MAINTAIN"]}));
+        if server.sql("SHOW server_version_num").parse::<i32>().unwrap() >= 170_000 {
+            let report = settle(adapter, &spec(&world.grantee, &maintain));
+            assert_eq!(words(&report.held), ["table app.a MAINTAIN", "table app.a SELECT"]);
+            let all = world.spec(json!({"schema": "app", "tables": ["b"], "privileges": ["ALL PRIVILEGES"]}));
+            assert_eq!(settle(adapter, &all).held.len(), 8);
+        } else {
+            assert_eq!(problem(adapter, &maintain).0, "options.grants[0].privileges[1]");
+            let all = world.spec(json!({"schema": "app", "tables": ["b"], "privileges": ["ALL PRIVILEGES"]}));
+            assert_eq!(settle(adapter, &all).held.len(), 7);
+        }
+        let opposite = json!({"grants": [
+            {"database": world.database, "privileges": ["CONNECT"], "public": "Granted"},
+            {"database": world.database, "privileges": ["CONNECT"], "public": "Revoked"},
+        ]});
+        assert_eq!(problem(adapter, &opposite).0, "options.grants[1].privileges[0]");
+        let own = if tag == "s" { "root_of_all" } else { "administrator" };
+        let error = Grants::grant(adapter, &spec(own, &json!({"roles": [world.owner]})), &Selection::All).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::PermissionDenied);
+    });
+}
+
+#[test]
+fn hostile_names_are_taken_literally() {
+    everywhere(|server, adapter, tag| {
+        for (at, name) in hostile_names(tag).into_iter().enumerate() {
+            let database = format!("hostile_{at}_{tag}");
+            let owner = format!("{database}_owner");
+            role(adapter, &owner);
+            role(adapter, &name);
+            server.sql(&format!("CREATE DATABASE {database} OWNER {owner}"));
+            let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+            server.sql_in(
+                &database,
+                &format!(
+                    "SET ROLE {owner}; CREATE SCHEMA {quoted}; CREATE TABLE {quoted}.{quoted} ({quoted} int);
+                     CREATE SEQUENCE {quoted}.\"s{}\"; CREATE TYPE {quoted}.\"t{0}\" AS ENUM ('x');
+                     CREATE FUNCTION {quoted}.{quoted}({quoted}.\"t{0}\", int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+                     CREATE FUNCTION {quoted}.{quoted}({quoted}.\"t{0}\"[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
+                     REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA {quoted} FROM PUBLIC",
+                    name.replace('"', "\"\"").chars().take(20).collect::<String>().replace('"', "")
+                ),
+            );
+            let stated = spec(
+                &name,
+                &json!({
+                    "roles": [owner],
+                    "grants": [
+                        {"database": database, "privileges": ["CONNECT"]},
+                        {"database": database, "schema": name, "privileges": ["USAGE"]},
+                        {"database": database, "schema": name, "tables": [name], "columns": {name.as_str(): [name]}, "privileges": ["SELECT"]},
+                        {"database": database, "schema": name, "sequences": ["*"], "functions": ["*"], "types": ["*"], "privileges": ["ALL"], "future": true},
+                    ],
+                    "defaultPrivileges": [{"database": database, "schema": name, "grantedBy": owner, "objectType": "tables", "privileges": ["SELECT"]}],
+                }),
+            );
+            let report = settle(adapter, &stated);
+            let signed: Vec<&Granted> = report.held.iter().filter(|one| one.level == "function").collect();
+            assert_eq!(signed.len(), 2, "{:?}", report.held);
+            // A function that was read can be named as it was read.
+            let one = json!({"grants": [{"database": database, "schema": name, "functions": [signed[0].object[2]], "privileges": ["EXECUTE"]}]});
+            let one = GrantSpec { recorded: report.held, ..spec(&name, &one) };
+            let report = settle(adapter, &one);
+            assert_eq!(report.held.len(), 1, "{:?}", report.held);
+            Grants::revoke(adapter, &GrantSpec { recorded: report.held, ..one }).unwrap();
+            assert_eq!(Grants::get_grants(adapter, &grantee(&name)).unwrap(), []);
+        }
+    });
+}
+
+#[test]
+fn an_extensions_functions_are_not_given() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "extension", tag);
+        server.sql_in(
+            &world.database,
+            "CREATE EXTENSION hstore SCHEMA app; REVOKE EXECUTE ON FUNCTION app.akeys(app.hstore) FROM PUBLIC",
+        );
+        let all = settle(adapter, &world.spec(json!({"schema": "app", "functions": ["*"], "privileges": ["EXECUTE"]})));
+        assert_eq!(all.held.len(), 4, "{:?}", words(&all.held));
+        let named = world.spec(json!({"schema": "app", "functions": ["akeys"], "privileges": ["EXECUTE"]}));
+        let error = Grants::grant(adapter, &named, &Selection::All).unwrap_err();
+        let ErrorKind::InvalidOptions(problems) = error.kind else { panic!("{error:?}") };
+        assert_eq!(problems[0].path, "options.grants[0].functions[0]");
+        assert_eq!(world.asks(server, "function", "app.akeys(app.hstore)", "EXECUTE"), "f");
+    });
+}

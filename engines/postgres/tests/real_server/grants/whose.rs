@@ -1,0 +1,312 @@
+//! Whose a right is: shared by resources, given by somebody else, an owner's own, everyone's, or a membership.
+
+use super::*;
+
+#[test]
+fn resources_that_overlap_form_a_union() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "union", tag);
+        let one = world.spec(json!({"schema": "app", "tables": ["a"], "privileges": ["SELECT", "INSERT"]}));
+        let other = world.spec(
+            json!({"schema": "app", "tables": ["a"], "privileges": ["SELECT", "UPDATE"], "withGrantOption": true}),
+        );
+        let first = settle(adapter, &one);
+        let second = settle(adapter, &GrantSpec { shared: first.held.clone(), ..other.clone() });
+        assert_eq!(words(&second.held), ["table app.a SELECT*", "table app.a UPDATE*"]);
+        // Neither sees the other as drift.
+        let first_again = GrantSpec {
+            recorded: first.held.clone(),
+            shared: second.held.clone(),
+            mode: Mode::Authoritative,
+            ..one.clone()
+        };
+        assert_eq!(detect(adapter, &first_again), [""; 0]);
+        Grants::revoke(adapter, &GrantSpec { recorded: second.held, shared: first.held.clone(), ..other }).unwrap();
+        let left = Grants::get_grants(adapter, &grantee(&world.grantee)).unwrap();
+        assert_eq!(
+            words(&left),
+            ["table app.a INSERT", "table app.a SELECT"],
+            "the grant option goes, the rights stay"
+        );
+        Grants::revoke(adapter, &GrantSpec { recorded: first.held, ..one }).unwrap();
+        assert_eq!(Grants::get_grants(adapter, &grantee(&world.grantee)).unwrap(), []);
+    });
+}
+
+#[test]
+fn foreign_rights_stay_or_go_by_the_mode() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "mode", tag);
+        server.sql_in(
+            &world.database,
+            &format!(
+                "SET ROLE {0}; GRANT USAGE ON SCHEMA app TO {1}; GRANT DELETE ON app.a TO {1};
+                 GRANT UPDATE (x) ON app.a TO {1}; GRANT SELECT ON app.b TO {1} WITH GRANT OPTION;
+                 ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {1}",
+                world.owner, world.grantee
+            ),
+        );
+        server.sql(&format!("GRANT CONNECT ON DATABASE {} TO {}", world.database, world.grantee));
+        let stated = world.spec(json!({"schema": "app", "tables": ["b"], "privileges": ["SELECT"]}));
+        assert_eq!(detect(adapter, &stated), [""; 0], "additive leaves what others gave");
+        let owns = GrantSpec { mode: Mode::Authoritative, ..stated.clone() };
+        let report = Grants::grant(adapter, &owns, &Selection::Detect).unwrap();
+        assert!(report.update.changes.iter().all(|change| change.destructive), "{:?}", report.update.changes);
+        assert_eq!(report.update.changes.len(), 6, "{:?}", report.update.changes);
+        let report = settle(adapter, &owns);
+        assert_eq!(words(&report.held), ["table app.b SELECT"]);
+        let left = Grants::get_grants(adapter, &grantee(&world.grantee)).unwrap();
+        assert_eq!(words(&left), ["table app.b SELECT"]);
+    });
+}
+
+#[test]
+fn what_columns_keep_survives_the_loss_of_the_table() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "columns", tag);
+        let both = spec(
+            &world.grantee,
+            &json!({"grants": [
+                {"database": world.database, "schema": "app", "tables": ["a"], "privileges": ["SELECT", "UPDATE"]},
+                {"database": world.database, "schema": "app", "columns": {"a": ["x", "y"]}, "privileges": ["SELECT"]},
+            ]}),
+        );
+        let recorded = settle(adapter, &both).held;
+        server.sql_in(&world.database, &format!("GRANT UPDATE (y) ON app.a TO {}", world.grantee));
+        let narrowed = GrantSpec {
+            recorded,
+            ..world.spec(json!({"schema": "app", "columns": {"a": ["x"]}, "privileges": ["SELECT", "INSERT"]}))
+        };
+        let report = settle(adapter, &narrowed);
+        assert_eq!(words(&report.held), ["column app.a.x INSERT", "column app.a.x SELECT"]);
+        let left = Grants::get_grants(adapter, &grantee(&world.grantee)).unwrap();
+        assert_eq!(words(&left), ["column app.a.x INSERT", "column app.a.x SELECT", "column app.a.y UPDATE"]);
+    });
+}
+
+#[test]
+fn a_recorded_right_is_taken_from_the_grantor_that_gave_it() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "grantor", tag);
+        let middle = format!("grantor_middle_{tag}");
+        role(adapter, &middle);
+        server.sql_in(
+            &world.database,
+            &format!(
+                "SET ROLE {0}; GRANT USAGE ON SCHEMA app TO {1}; GRANT SELECT ON app.a TO {1} WITH GRANT OPTION;
+                 GRANT SELECT ON app.a TO {2}; RESET ROLE; SET ROLE {1}; GRANT SELECT ON app.a TO {2}",
+                world.owner, middle, world.grantee
+            ),
+        );
+        let held = Grants::get_grants(adapter, &grantee(&world.grantee)).unwrap();
+        assert_eq!(held.len(), 2, "{held:?}");
+        let of_middle: Vec<Granted> = held.into_iter().filter(|one| one.grantor.as_ref() == Some(&middle)).collect();
+        Grants::revoke(adapter, &GrantSpec { recorded: of_middle, ..spec(&world.grantee, &json!({})) }).unwrap();
+        let left = Grants::get_grants(adapter, &grantee(&world.grantee)).unwrap();
+        assert_eq!(left.iter().map(|one| one.grantor.as_deref()).collect::<Vec<_>>(), [Some(world.owner.as_str())]);
+        // The table has another owner now, who is the grantor of all that the former one gave.
+        let heir = format!("grantor_heir_{tag}");
+        role(adapter, &heir);
+        server.sql_in(&world.database, &format!("ALTER TABLE app.a OWNER TO {heir}"));
+        Grants::revoke(adapter, &GrantSpec { recorded: left, ..spec(&world.grantee, &json!({})) }).unwrap();
+        assert_eq!(Grants::get_grants(adapter, &grantee(&world.grantee)).unwrap(), []);
+    });
+}
+
+#[test]
+fn the_owners_own_rights_are_no_drift_and_never_taken() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "own", tag);
+        let own = |options: &Value| GrantSpec { mode: Mode::Authoritative, ..spec(&world.owner, options) };
+        let stated = own(&world.options(
+            json!({"schema": "app", "tables": ["*"], "privileges": ["ALL"], "withGrantOption": true, "future": true}),
+        ));
+        assert_eq!(detect(adapter, &stated), [""; 0]);
+        let report = settle(adapter, &stated);
+        assert_eq!(report.held, []);
+        server.sql_in(&world.database, "CREATE TABLE app.foreign_one (x int)");
+        assert_eq!(detect(adapter, &own(&json!({}))), [""; 0]);
+        let own_to_self = Granted {
+            level: "table".to_owned(),
+            object: [world.database.as_str(), "app", "a"].map(str::to_owned).to_vec(),
+            privilege: "SELECT".to_owned(),
+            grantable: false,
+            grantor: Some(world.owner.clone()),
+        };
+        Grants::revoke(adapter, &GrantSpec { recorded: vec![own_to_self], ..own(&json!({})) }).unwrap();
+        assert_eq!(
+            server
+                .sql_in(&world.database, &format!("SELECT has_table_privilege('{}', 'app.a', 'SELECT')", world.owner)),
+            "t"
+        );
+    });
+}
+
+#[test]
+fn everyone_is_given_and_denied() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "everyone", tag);
+        let stated =
+            world.spec(json!({"schema": "app", "tables": ["a"], "privileges": ["SELECT"], "public": "Granted"}));
+        let report = settle(adapter, &stated);
+        assert_eq!(words(&report.held), ["public table app.a SELECT"]);
+        assert_eq!(world.asks(server, "table", "app.a", "SELECT"), "t");
+        let denied =
+            world.spec(json!({"schema": "app", "tables": ["a"], "privileges": ["SELECT"], "public": "Revoked"}));
+        let error =
+            Grants::grant(adapter, &GrantSpec { shared: report.held.clone(), ..denied.clone() }, &Selection::All)
+                .unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Conflict, "another resource gives it");
+        Grants::revoke(adapter, &GrantSpec { recorded: report.held, ..stated }).unwrap();
+        assert_eq!(world.asks(server, "table", "app.a", "SELECT"), "f");
+        // What the server gives everyone is taken, and not taken back with the entry that states it.
+        server.sql(&format!("GRANT CONNECT, TEMPORARY ON DATABASE {} TO PUBLIC", world.database));
+        let open = settle(adapter, &world.spec(json!({"privileges": ["CONNECT"], "public": "Granted"})));
+        assert_eq!((open.update.changes.len(), open.held.len()), (0, 0));
+        let closed = settle(adapter, &world.spec(json!({"privileges": ["ALL"], "public": "Revoked"})));
+        assert_eq!(closed.update.applied.len(), 1);
+        let connect = |server: &Server| world.asks(server, "database", &world.database, "CONNECT");
+        assert_eq!(connect(server), "f");
+        // The administrator does not lock itself out.
+        server.sql(&format!(
+            "GRANT CONNECT ON DATABASE {0} TO PUBLIC; REVOKE CONNECT ON DATABASE {0} FROM administrator",
+            world.database
+        ));
+        settle(adapter, &world.spec(json!({"privileges": ["CONNECT"], "public": "Revoked"})));
+        assert_eq!(connect(server), "f");
+        server.sql_in(
+            &world.database,
+            &format!("SET ROLE {}; CREATE FUNCTION app.open() RETURNS int LANGUAGE sql AS 'SELECT 1'", world.owner),
+        );
+        let open =
+            world.spec(json!({"schema": "app", "functions": ["*"], "privileges": ["EXECUTE"], "public": "Revoked"}));
+        settle(adapter, &open);
+        // What everyone had no more and was given again is this entry's to take back.
+        let reopened =
+            world.spec(json!({"schema": "app", "functions": ["open"], "privileges": ["EXECUTE"], "public": "Granted"}));
+        let report = settle(adapter, &reopened);
+        assert_eq!(words(&report.held), ["public function app.open() EXECUTE"]);
+        assert_eq!(world.asks(server, "function", "app.open()", "EXECUTE"), "t");
+        Grants::revoke(adapter, &GrantSpec { recorded: report.held, ..reopened }).unwrap();
+        assert_eq!(world.asks(server, "function", "app.open()", "EXECUTE"), "f");
+        // The schema public belongs to the database's owner from 15 on, and to the first superuser before.
+        if tag == "s" || server.sql("SHOW server_version_num").parse::<i32>().unwrap() >= 150_000 {
+            let public = json!({"schema": "public", "privileges": ["USAGE", "CREATE"]});
+            let report = settle(adapter, &world.spec(public));
+            assert_eq!(words(&report.held), ["schema public CREATE", "schema public USAGE"]);
+            let narrowed =
+                GrantSpec { recorded: report.held, ..world.spec(json!({"schema": "public", "privileges": ["USAGE"]})) };
+            settle(adapter, &narrowed);
+            settle(adapter, &world.spec(json!({"schema": "public", "privileges": ["CREATE"], "public": "Revoked"})));
+        }
+    });
+}
+
+#[test]
+fn memberships_have_options_and_form_a_union() {
+    everywhere(|server, adapter, tag| {
+        let [team, other, member] = ["team", "other", "member"].map(|name| format!("membership_{name}_{tag}"));
+        for name in [&team, &other, &member] {
+            role(adapter, name);
+        }
+        let with_options = server.sql("SHOW server_version_num").parse::<i32>().unwrap() >= 160_000;
+        let held = |adapter: &mut Postgres| {
+            let all = Grants::get_grants(adapter, &grantee(&member)).unwrap();
+            let mut words: Vec<String> = all
+                .iter()
+                .map(|one| format!("{} {}{}", one.object[0], one.privilege, if one.grantable { "*" } else { "" }))
+                .collect();
+            words.sort();
+            words
+        };
+        let all_of = |role: &str, star: &str| {
+            let options = if with_options { &["INHERIT", "SET"][..] } else { &[] };
+            let mut all: Vec<String> = options.iter().map(|one| format!("{role} {one}")).collect();
+            all.push(format!("{role} MEMBER{star}"));
+            all.sort();
+            all
+        };
+        let plain = GrantSpec { roles: vec![team.clone()], ..spec(&member, &json!({"roles": [team]})) };
+        let report = settle(adapter, &plain);
+        assert_eq!(report.update.applied.len(), 1);
+        assert_eq!(held(adapter), all_of(&team, ""));
+        let admin = GrantSpec {
+            recorded: report.held,
+            ..spec(&member, &json!({"memberships": [{"role": team, "admin": true}]}))
+        };
+        let report = settle(adapter, &admin);
+        assert_eq!(held(adapter), all_of(&team, "*"));
+        let moved = GrantSpec { recorded: report.held, ..spec(&member, &json!({"roles": [other]})) };
+        let report = settle(adapter, &moved);
+        assert_eq!(held(adapter), all_of(&other, ""));
+        let narrow = json!({"memberships": [{"role": other, "inherit": false, "set": true}]});
+        let narrow = GrantSpec { recorded: report.held.clone(), ..spec(&member, &narrow) };
+        if with_options {
+            let shared = GrantSpec { shared: report.held.clone(), ..narrow.clone() };
+            assert_eq!(detect(adapter, &shared), [""; 0], "another resource states what this one takes");
+            let report = settle(adapter, &narrow);
+            assert_eq!(held(adapter), [format!("{other} MEMBER"), format!("{other} SET")]);
+            let wide = GrantSpec { recorded: report.held, ..spec(&member, &json!({"roles": [other]})) };
+            settle(adapter, &wide);
+        } else {
+            let error = Grants::grant(adapter, &narrow, &Selection::Detect).unwrap_err();
+            let ErrorKind::InvalidOptions(problems) = error.kind else { panic!("{error:?}") };
+            let paths: Vec<_> = problems.iter().map(|one| one.path.as_str()).collect();
+            assert_eq!(paths, ["options.memberships[0].inherit", "options.memberships[0].set"]);
+        }
+        let recorded = Grants::get_grants(adapter, &grantee(&member)).unwrap();
+        Grants::revoke(adapter, &GrantSpec { recorded, ..spec(&member, &json!({})) }).unwrap();
+        assert_eq!(held(adapter), [""; 0]);
+        server.sql(&format!("GRANT {team} TO {member}"));
+        assert_eq!(detect(adapter, &spec(&member, &json!({}))), [""; 0]);
+        if tag == "s" {
+            settle(adapter, &GrantSpec { mode: Mode::Authoritative, ..spec(&member, &json!({})) });
+            assert_eq!(held(adapter), [""; 0]);
+        }
+    });
+}
+
+#[test]
+fn a_membership_by_a_grant_is_no_business_of_the_members_own_resource() {
+    everywhere(|server, adapter, tag| {
+        let [stated, granted, by_hand, member] =
+            ["stated", "granted", "by_hand", "member"].map(|name| format!("twice_{name}_{tag}"));
+        for name in [&stated, &granted, &by_hand, &member] {
+            role(adapter, name);
+        }
+        let own = |options: Value| RoleSpec {
+            name: member.clone(),
+            comment: Some("words".to_owned()),
+            options: Some(options.to_string()),
+        };
+        let update = |adapter: &mut Postgres, spec: &RoleSpec, selection: &Selection| -> Vec<String> {
+            let report = Roles::update(adapter, spec, selection).unwrap();
+            report.changes.into_iter().map(|change| change.id).collect()
+        };
+        update(adapter, &own(json!({"inRoles": [stated]})), &Selection::All);
+        let grant = settle(adapter, &spec(&member, &json!({"roles": [granted]})));
+        Grants::grant(adapter, &spec(&member, &json!({"roles": [by_hand]})), &Selection::All).unwrap();
+        let narrowed = own(json!({}));
+        assert_eq!(update(adapter, &own(json!({"inRoles": [stated]})), &Selection::Detect), [""; 0]);
+        assert_eq!(update(adapter, &narrowed, &Selection::Detect), [format!("member:{stated}")]);
+        // The mark may be written anew in between.
+        let claimed = dbprovision_sdk::Proof { mark: None, object_id: None };
+        Roles::claim(adapter, &member, &claimed, Some("words"), &mark("again")).unwrap();
+        assert_eq!(update(adapter, &narrowed, &Selection::All), [format!("member:{stated}")]);
+        assert_eq!(update(adapter, &narrowed, &Selection::Detect), [""; 0]);
+        assert_eq!(Roles::get_info(adapter, &member).unwrap().unwrap().mark, Some(mark("again")));
+        let member_of = |role: &str| {
+            server.sql(&format!(
+                "SELECT count(*) FROM pg_auth_members WHERE roleid = '{role}'::regrole AND member = '{member}'::regrole"
+            ))
+        };
+        assert_eq!(
+            (member_of(&stated), member_of(&granted), member_of(&by_hand)),
+            ("0".into(), "1".into(), "1".into())
+        );
+        assert_eq!(
+            detect(adapter, &GrantSpec { recorded: grant.held, ..spec(&member, &json!({"roles": [granted]})) }),
+            [""; 0]
+        );
+    });
+}

@@ -1,0 +1,194 @@
+//! A `DatabaseGrant` and a `ClusterDatabaseGrant`: rights that a user or role of another resource is given.
+//!
+//! Nothing on the server is the grant's own, so there is nothing to claim: what it gave is recorded in its status
+//! before it is given, and that record is what is taken back.
+
+mod apply;
+mod delete;
+mod target;
+
+use std::sync::Arc;
+
+use crds::names::finalizer;
+use crds::{
+    ClusterDatabaseGrant, Condition, DatabaseGrant, DatabaseGrantStatus, DriftPolicy, GrantMode, InstanceId,
+    OptionBlocks,
+};
+use kube::runtime::controller::Action;
+use kube::{Resource, ResourceExt as _};
+
+use super::failure::Failure;
+use super::managed::{self, Done, Reconciled, Reported};
+use super::run::Run;
+use super::trouble::Stop;
+use crate::cluster::patches::Ours;
+use crate::cluster::stores::Stores;
+use crate::context::Context;
+
+pub(crate) use target::{Named, Target};
+
+/// One reconcile.
+pub(crate) async fn reconcile<G: GrantResource + Reconciled>(
+    grant: Arc<G>,
+    ctx: Arc<Context>,
+) -> Result<Action, Failure> {
+    let _turn = ctx.turns.enter(grant.instance(&ctx.stores)).await;
+    Box::pin(managed::reconcile(grant, ctx)).await
+}
+
+/// Either kind of grant.
+pub(crate) trait GrantResource: Ours + Resource<DynamicType = ()> {
+    /// The kind's name.
+    const KIND: &'static str;
+    /// The kind's finalizer.
+    const FINALIZER: &'static str;
+
+    /// The status, if there is one.
+    fn grant_status(&self) -> Option<&DatabaseGrantStatus>;
+
+    /// Whom it is for; none where it names nobody or two.
+    fn named(&self) -> Option<Named>;
+
+    /// The instance that it states itself.
+    fn stated_instance(&self) -> Option<InstanceId>;
+
+    /// The option blocks that it states, by their key in the spec.
+    fn option_blocks(&self) -> serde_json::Result<OptionBlocks>;
+
+    /// What happens to rights that nobody states.
+    fn mode(&self) -> GrantMode;
+
+    /// Its own drift policy, if it states one.
+    fn drift_policy(&self) -> Option<&DriftPolicy>;
+
+    /// Whether deleting it is refused.
+    fn is_protected(&self) -> bool;
+
+    /// The conditions of the status.
+    fn conditions(&self) -> &[Condition] {
+        self.grant_status().map_or(&[], |status| status.conditions.as_slice())
+    }
+
+    /// The instance that its target is on, as far as the caches know; otherwise the one that is recorded.
+    fn instance(&self, stores: &Stores) -> Option<InstanceId> {
+        let recorded = || Some(self.grant_status()?.ownership.as_ref()?.instance.clone());
+        let of_target = || Target::find(stores, &self.named()?).map(|target| target.instance);
+        self.stated_instance().or_else(of_target).or_else(recorded)
+    }
+}
+
+impl GrantResource for DatabaseGrant {
+    const KIND: &'static str = "DatabaseGrant";
+    const FINALIZER: &'static str = finalizer::DATABASE_GRANT;
+
+    fn grant_status(&self) -> Option<&DatabaseGrantStatus> {
+        self.status.as_ref()
+    }
+
+    fn named(&self) -> Option<Named> {
+        Named::of(&self.spec, &self.namespace().unwrap_or_default())
+    }
+
+    fn stated_instance(&self) -> Option<InstanceId> {
+        None
+    }
+
+    fn option_blocks(&self) -> serde_json::Result<OptionBlocks> {
+        self.spec.option_blocks()
+    }
+
+    fn mode(&self) -> GrantMode {
+        self.spec.mode
+    }
+
+    fn drift_policy(&self) -> Option<&DriftPolicy> {
+        self.spec.drift_policy.as_ref()
+    }
+
+    fn is_protected(&self) -> bool {
+        self.spec.deletion_protection
+    }
+}
+
+impl GrantResource for ClusterDatabaseGrant {
+    const KIND: &'static str = "ClusterDatabaseGrant";
+    const FINALIZER: &'static str = finalizer::CLUSTER_DATABASE_GRANT;
+
+    fn grant_status(&self) -> Option<&DatabaseGrantStatus> {
+        self.status.as_ref()
+    }
+
+    fn named(&self) -> Option<Named> {
+        Named::of_cluster(&self.spec)
+    }
+
+    fn stated_instance(&self) -> Option<InstanceId> {
+        Some(InstanceId::cluster(&self.spec.cluster_instance_ref.name))
+    }
+
+    fn option_blocks(&self) -> serde_json::Result<OptionBlocks> {
+        self.spec.option_blocks()
+    }
+
+    fn mode(&self) -> GrantMode {
+        self.spec.mode
+    }
+
+    fn drift_policy(&self) -> Option<&DriftPolicy> {
+        self.spec.drift_policy.as_ref()
+    }
+
+    fn is_protected(&self) -> bool {
+        self.spec.deletion_protection
+    }
+}
+
+impl Reported for DatabaseGrant {
+    type Status = DatabaseGrantStatus;
+
+    const KIND: &'static str = <Self as GrantResource>::KIND;
+    const FINALIZER: &'static str = <Self as GrantResource>::FINALIZER;
+
+    fn status(&self) -> Option<&DatabaseGrantStatus> {
+        self.status.as_ref()
+    }
+
+    fn names_what_nobody_watches(&self) -> bool {
+        false
+    }
+}
+
+impl Reported for ClusterDatabaseGrant {
+    type Status = DatabaseGrantStatus;
+
+    const KIND: &'static str = <Self as GrantResource>::KIND;
+    const FINALIZER: &'static str = <Self as GrantResource>::FINALIZER;
+
+    fn status(&self) -> Option<&DatabaseGrantStatus> {
+        self.status.as_ref()
+    }
+
+    fn names_what_nobody_watches(&self) -> bool {
+        false
+    }
+}
+
+impl Reconciled for DatabaseGrant {
+    async fn apply(run: &Run<Self>, draft: &mut DatabaseGrantStatus) -> Result<Done, Stop> {
+        apply::run(run, draft).await
+    }
+
+    async fn delete(run: &Run<Self>, draft: &mut DatabaseGrantStatus) -> Result<Done, Stop> {
+        delete::run(run, draft).await
+    }
+}
+
+impl Reconciled for ClusterDatabaseGrant {
+    async fn apply(run: &Run<Self>, draft: &mut DatabaseGrantStatus) -> Result<Done, Stop> {
+        apply::run(run, draft).await
+    }
+
+    async fn delete(run: &Run<Self>, draft: &mut DatabaseGrantStatus) -> Result<Done, Stop> {
+        delete::run(run, draft).await
+    }
+}

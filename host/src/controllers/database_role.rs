@@ -1,0 +1,377 @@
+//! A `DatabaseRole` and a `ClusterDatabaseRole`: the role itself, and the rights that it is given.
+//!
+//! Both kinds are one here: what differs is whose instances they may name, which the common reconcile knows.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crds::names::{finalizer, reason};
+use crds::{ClusterDatabaseRole, DatabaseRole, DatabaseRoleStatus, InstanceId, Managed, Ownership, RoleInfo};
+use kube::Resource;
+use kube::runtime::controller::Action;
+use planning::{Blocked, Class};
+use sandbox::contract::{
+    self, BlockOwner, Change, Examination, GrantMode, GrantSpec, Mark, ObjectKind, Proof, RoleSpec, Selection,
+    UpdateReport,
+};
+use sandbox::{Adapter, CallError, Session};
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::managed::{self, Bound, Provisioned, Reported, Seen, Wanted};
+use super::report;
+use super::rights::{self, Account};
+use super::run::Run;
+use super::translate;
+use super::trouble::{Stop, stop};
+use crate::cluster::patches::Ours;
+use crate::context::Context;
+use crate::telemetry::labels::{Ending, Operation};
+use crate::telemetry::metrics::Metrics;
+
+/// At most this many of a role's objects are named.
+const NAMED_OBJECTS: u32 = 3;
+
+/// What is put before the ids of changes that are about rights.
+const OF_RIGHTS: &str = "rights ";
+
+/// One reconcile.
+pub async fn reconcile<R: RoleResource>(role: Arc<R>, ctx: Arc<Context>) -> Result<Action, Failure> {
+    let _turn = ctx.turns.enter(role.instance_id()).await;
+    Box::pin(managed::reconcile(role, ctx)).await
+}
+
+/// Either kind of role.
+pub trait RoleResource: Managed + Ours + Resource<DynamicType = ()> {
+    /// The kind's name.
+    const KIND: &'static str;
+    /// The kind's finalizer.
+    const FINALIZER: &'static str;
+
+    /// The status, if there is one.
+    fn role_status(&self) -> Option<&DatabaseRoleStatus>;
+
+    /// The comment that the resource states itself.
+    fn stated_comment(&self) -> Option<&str>;
+}
+
+impl RoleResource for DatabaseRole {
+    const KIND: &'static str = "DatabaseRole";
+    const FINALIZER: &'static str = finalizer::DATABASE_ROLE;
+
+    fn role_status(&self) -> Option<&DatabaseRoleStatus> {
+        self.status.as_ref()
+    }
+
+    fn stated_comment(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl RoleResource for ClusterDatabaseRole {
+    const KIND: &'static str = "ClusterDatabaseRole";
+    const FINALIZER: &'static str = finalizer::CLUSTER_DATABASE_ROLE;
+
+    fn role_status(&self) -> Option<&DatabaseRoleStatus> {
+        self.status.as_ref()
+    }
+
+    fn stated_comment(&self) -> Option<&str> {
+        self.spec.managed_resource_comment.as_deref()
+    }
+}
+
+/// The rights to give and to take back; none where there are neither.
+pub(crate) struct RoleInputs {
+    rights: Option<GrantSpec>,
+}
+
+/// What the engine shows.
+pub(crate) struct Info {
+    details: Option<String>,
+}
+
+impl<R: RoleResource> Reported for R {
+    type Status = DatabaseRoleStatus;
+
+    const KIND: &'static str = <R as RoleResource>::KIND;
+    const FINALIZER: &'static str = <R as RoleResource>::FINALIZER;
+
+    fn status(&self) -> Option<&DatabaseRoleStatus> {
+        self.role_status()
+    }
+
+    fn names_what_nobody_watches(&self) -> bool {
+        false
+    }
+}
+
+impl<R: RoleResource> Provisioned for R {
+    type Spec = RoleSpec;
+    type Info = Info;
+    type Inputs = RoleInputs;
+
+    const OPTIONS: BlockOwner = BlockOwner::Role;
+    const OBJECT: ObjectKind = ObjectKind::Role;
+    const NAME_FIELD: &'static str = "roleName";
+
+    fn check(&self) -> Result<(), Blocked> {
+        Ok(())
+    }
+
+    fn spec(&self, comment: Option<String>, options: Option<String>) -> RoleSpec {
+        RoleSpec { name: self.external_name().to_owned(), comment, options }
+    }
+
+    fn own_comment(&self) -> Option<&str> {
+        self.stated_comment()
+    }
+
+    async fn gather(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>) -> Result<RoleInputs, Stop> {
+        let recorded = run.object.role_status().map(|status| status.held.as_slice()).unwrap_or_default();
+        let mut rights = stated_rights(&wanted.spec);
+        if rights.is_none() && !recorded.is_empty() {
+            rights = Some(rights_of(&wanted.spec, None));
+        }
+        if let Some(rights) = &mut rights {
+            rights.recorded = rights::of_status(recorded);
+            if let Some(live) = run.ctx.servers.get(&bound.id) {
+                let name = run.object.external_name().to_owned();
+                let account = Account { identity: live.facts.identity.clone(), kind: ObjectKind::Role, name };
+                rights.shared = rights::shared(&run.ctx, &account, &run.uid);
+            }
+        }
+        Ok(RoleInputs { rights })
+    }
+
+    fn fingerprint(inputs: &RoleInputs) -> String {
+        // What others share is no wish of this resource: it counts when something is taken back, not before.
+        let recorded = inputs.rights.as_ref().map(|rights| rights::for_status(rights.recorded.iter().cloned()));
+        format!("{recorded:?}")
+    }
+
+    fn applied(_: &mut RoleInputs) {}
+
+    async fn examine(adapter: &Adapter, spec: RoleSpec) -> Result<Examination, CallError> {
+        let mut examination = adapter.examine_role(&spec).await?;
+        if let Some(rights) = stated_rights(&spec) {
+            let Examination { references, privileges, companions } = adapter.examine_grant(&rights).await?;
+            examination.references.extend(references);
+            examination.privileges.extend(privileges);
+            examination.companions.extend(companions);
+        }
+        Ok(examination)
+    }
+
+    async fn observe(session: &mut Session, name: &str) -> Result<Option<Seen<Info>>, CallError> {
+        Ok(session.get_role_info(name).await?.map(seen))
+    }
+
+    async fn secure(
+        run: &Run<Self>,
+        bound: &Bound,
+        session: &mut Session,
+        _: &Wanted<Self>,
+        inputs: &mut RoleInputs,
+        draft: &mut DatabaseRoleStatus,
+    ) -> Result<(), Stop> {
+        let Some(rights) = &mut inputs.rights else { return Ok(()) };
+        if draft.ownership.as_ref().is_none_or(|ownership| ownership.created_at.is_none()) {
+            // There is nobody yet to be given anything.
+            return Ok(());
+        }
+        // Recorded before it is given: whatever happens in between, it can be taken back.
+        let planned = session.grant(rights, &Selection::Detect).await.map_err(stop(bound.paths()))?;
+        let union = rights::union(&draft.held, planned.held.into_iter().chain(planned.stated));
+        if union != draft.held {
+            draft.held = union;
+            report::write(run, draft).await?;
+        }
+        rights.recorded = rights::of_status(&draft.held);
+        Ok(())
+    }
+
+    async fn create(
+        session: &mut Session,
+        spec: RoleSpec,
+        _: &RoleInputs,
+        mark: Mark,
+    ) -> Result<Seen<Info>, CallError> {
+        session.create_role(&spec, &mark).await.map(seen)
+    }
+
+    async fn update(
+        session: &mut Session,
+        spec: RoleSpec,
+        inputs: &RoleInputs,
+        _: Mark,
+        selection: Selection,
+    ) -> Result<UpdateReport, CallError> {
+        let (own, of_rights) = divided(selection);
+        let mut report = session.update_role(&spec, &own).await?;
+        if let Some(rights) = &inputs.rights {
+            let UpdateReport { changes, applied } = session.grant(rights, &of_rights).await?.update;
+            let change = |change: Change| Change { id: format!("{OF_RIGHTS}{}", change.id), ..change };
+            report.changes.extend(changes.into_iter().map(change));
+            report.applied.extend(applied.into_iter().map(|id| format!("{OF_RIGHTS}{id}")));
+        }
+        Ok(report)
+    }
+
+    async fn claim(
+        session: &mut Session,
+        name: &str,
+        proof: Proof,
+        comment: Option<String>,
+        mark: Mark,
+    ) -> Result<(), CallError> {
+        session.claim_role(name, &proof, comment.as_deref(), &mark).await
+    }
+
+    async fn probe(_: &mut Session, _: &str, _: &RoleInputs) -> Result<Vec<Change>, CallError> {
+        Ok(Vec::new())
+    }
+
+    async fn finish(
+        run: &Run<Self>,
+        bound: &Bound,
+        session: &mut Session,
+        _: &Wanted<Self>,
+        inputs: &RoleInputs,
+        info: Info,
+        draft: &mut DatabaseRoleStatus,
+    ) -> Result<(), Stop> {
+        draft.held = match &inputs.rights {
+            Some(rights) => {
+                let now = session.grant(rights, &Selection::Detect).await.map_err(stop(bound.paths()))?;
+                rights::for_status(now.held)
+            }
+            None => Vec::new(),
+        };
+        let created_at = draft.ownership.as_ref().and_then(|ownership| ownership.created_at.clone());
+        draft.role = Some(RoleInfo { name: Some(run.object.external_name().to_owned()), created_at });
+        if let Some(details) = info.details {
+            tracing::trace!(details, "the role as the server shows it");
+        }
+        Ok(())
+    }
+
+    /// A database that this role owns; one whose deletion waits for a person is not on its way.
+    fn waits_its_turn(run: &Run<Self>, recorded: &Ownership) -> bool {
+        managed::owns_what_goes(run, recorded)
+    }
+
+    async fn release(
+        run: &Run<Self>,
+        session: &mut Session,
+        ownership: &Ownership,
+        mark: &Mark,
+        draft: &mut DatabaseRoleStatus,
+        force: bool,
+    ) -> Result<(), Stop> {
+        let call = stop(managed::paths_of_recorded::<Self>());
+        let owned = session.role_owned_objects(&ownership.name, NAMED_OBJECTS).await.map_err(&call)?;
+        if !owned.is_empty() {
+            if !force {
+                let first: Vec<_> = owned.iter().map(|object| format!("{} {}", object.kind, object.name)).collect();
+                let message = format!("{:?} owns {}: {}", ownership.name, first.join(", "), managed::HAND_OVER);
+                return Err(Blocked::failed(reason::OWNERSHIP_BLOCKS, message, Class::Refused).into());
+            }
+            let proof = Proof { mark: Some(mark.clone()), object_id: ownership.object_id.clone() };
+            session.reassign_role_owned(&ownership.name, &proof, None).await.map_err(&call)?;
+        }
+        if !draft.held.is_empty() {
+            // What was given to everyone in the role's name would outlive the role.
+            let spec = run.object.spec(None, None);
+            let rights = GrantSpec { recorded: rights::of_status(&draft.held), ..rights_of(&spec, None) };
+            session.revoke(&rights).await.map_err(&call)?;
+        }
+        Ok(())
+    }
+
+    async fn drop_object(session: &mut Session, spec: RoleSpec, proof: Proof) -> Result<(), CallError> {
+        session.drop_role(&spec, &proof).await
+    }
+
+    async fn clean_up(_: &mut Session, _: Mark) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    async fn let_go(_: &Run<Self>, _: &DatabaseRoleStatus) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    fn count(
+        metrics: &Metrics,
+        instance: &InstanceId,
+        engine: &str,
+        operation: Operation,
+        ending: Ending,
+        since: Instant,
+    ) {
+        metrics.role_operation(instance, engine, operation, ending, since.elapsed());
+    }
+}
+
+/// The rights that a role's own block states: its `grants` are those of a grant's block.
+fn stated_rights(spec: &RoleSpec) -> Option<GrantSpec> {
+    let options: Value = serde_json::from_str(spec.options.as_deref()?).ok()?;
+    let grants = options.get("grants")?;
+    let states_any = grants.as_array().is_none_or(|grants| !grants.is_empty());
+    states_any.then(|| rights_of(spec, Some(json!({ "grants": grants }).to_string())))
+}
+
+fn rights_of(spec: &RoleSpec, options: Option<String>) -> GrantSpec {
+    GrantSpec {
+        grantee: contract::Grantee { kind: ObjectKind::Role, name: spec.name.clone(), options: spec.options.clone() },
+        roles: Vec::new(),
+        options,
+        mode: GrantMode::Additive,
+        recorded: Vec::new(),
+        shared: Vec::new(),
+    }
+}
+
+/// What of a selection is about the role itself, and what about its rights.
+fn divided(selection: Selection) -> (Selection, Selection) {
+    match selection {
+        Selection::All => (Selection::All, Selection::All),
+        Selection::Detect => (Selection::Detect, Selection::Detect),
+        Selection::Only(ids) => {
+            let (of_rights, own): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id.starts_with(OF_RIGHTS));
+            let of_rights = of_rights.iter().filter_map(|id| id.strip_prefix(OF_RIGHTS)).map(str::to_owned).collect();
+            (Selection::Only(own), Selection::Only(of_rights))
+        }
+    }
+}
+
+fn seen(info: contract::RoleInfo) -> Seen<Info> {
+    let contract::RoleInfo { name: _, object_id, mark, standing, privileged, details } = info;
+    Seen { observed: translate::observed(object_id, mark, standing, privileged), info: Info { details } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(options: &str) -> RoleSpec {
+        RoleSpec { name: "readers".to_owned(), comment: None, options: Some(options.to_owned()) }
+    }
+
+    #[test]
+    fn the_grants_of_a_roles_block_are_those_of_a_grants_block() {
+        let rights = stated_rights(&spec(r#"{"login":false,"grants":[{"database":"a","privileges":["CONNECT"]}]}"#));
+        let options = rights.unwrap().options.unwrap();
+        assert_eq!(options, r#"{"grants":[{"database":"a","privileges":["CONNECT"]}]}"#);
+        assert!(stated_rights(&spec(r#"{"login":true}"#)).is_none());
+        assert!(stated_rights(&spec(r#"{"grants":[]}"#)).is_none());
+    }
+
+    #[test]
+    fn a_selection_is_divided_by_what_its_changes_are_about() {
+        let only = Selection::Only(vec!["inherit".to_owned(), "rights table:a".to_owned()]);
+        let (own, of_rights) = divided(only);
+        assert!(matches!(own, Selection::Only(ids) if ids == ["inherit"]));
+        assert!(matches!(of_rights, Selection::Only(ids) if ids == ["table:a"]));
+    }
+}

@@ -1,0 +1,261 @@
+//! Roles of namespaces and of the whole cluster: their attributes, their rights, their members, and their end.
+
+#![expect(clippy::needless_pass_by_value, reason = "manifests are written where they are used, once")]
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use crds::names::{annotation, reason};
+use dbprovision_tests::catalogue::Catalogue;
+use dbprovision_tests::manifests::{
+    cluster_role, credentials, database, forced, grant, inside, instance, role, user, with,
+};
+use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
+use serde_json::{Value, json};
+use testkit::postgres::PostgresEndpoint;
+use testkit::world::Operator;
+
+/// An operator, and an instance that is ready.
+async fn served(stage: &Stage) -> Result<Operator> {
+    let server = stage.postgres().await?;
+    let operator = stage.operator().await?;
+    stage.put_all([credentials("main-admin", server), instance("main", server)]).await?;
+    stage.until(&operator, &Subject::instance("main"), ready()).await?;
+    Ok(operator)
+}
+
+async fn cell(server: &PostgresEndpoint, database: &str, sql: &str) -> Result<String> {
+    server.query_cell(database, sql).await?.with_context(|| format!("nothing came of {sql}"))
+}
+
+/// Whether the role has the privilege on the table, by the server's own word.
+async fn has(server: &PostgresEndpoint, database: &str, role: &str, table: &str, privilege: &str) -> Result<bool> {
+    let sql = format!("SELECT has_table_privilege('{role}', '{table}', '{privilege}')");
+    Ok(cell(server, database, &sql).await? == "t")
+}
+
+/// The block with its grants.
+fn granting(manifest: Value, grants: Value) -> Value {
+    with(manifest, json!({ "spec": { "postgres": { "grants": grants } } }))
+}
+
+/// Makes a table as an application would: a superuser's would be out of the administrator's reach.
+async fn owned_by_the_databases_owner(server: &PostgresEndpoint, database: &str, table: &str) -> Result<()> {
+    let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()";
+    let owner = cell(server, database, owner).await?;
+    server.query(database, &format!("CREATE TABLE {table} (a int); ALTER TABLE {table} OWNER TO {owner}")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_role_has_its_attributes_and_rights_and_its_members_have_them_too() -> Result<()> {
+    let stage = Stage::open("role-life").await?;
+    let server = stage.postgres().await?;
+    let operator = served(&stage).await?;
+    let word = stage.word("life");
+    let readers = format!("{word}_readers");
+    stage
+        .put(with(
+            database("orders", &word),
+            json!({ "spec": {
+        "initSQL": { "inline": ["CREATE TABLE public.bill (a int)", "CREATE TABLE public.note (a int)"] },
+        "postgres": { "ownership": { "autoOwnership": true, "dropOnDelete": true } },
+    } }),
+        ))
+        .await?;
+    stage.until(&operator, &Subject::database("orders"), ready()).await?;
+    let select = json!([{ "database": word, "schema": "public", "tables": ["bill"], "privileges": ["SELECT"] }]);
+    stage
+        .put(granting(with(role("readers", &readers), json!({ "spec": { "postgres": { "inherit": false } } })), select))
+        .await?;
+    let subject = Subject::role("readers");
+    let seen = stage.until(&operator, &subject, ready()).await?;
+    ensure!(seen.text("/status/role/name")? == readers);
+    ensure!(seen.text("/status/held/0/privileges/0")? == "SELECT", "{}", seen.0);
+    let attributes = format!("SELECT rolcanlogin::text || rolinherit::text FROM pg_roles WHERE rolname = '{readers}'");
+    ensure!(cell(server, "postgres", &attributes).await? == "falsefalse");
+    ensure!(has(server, &word, &readers, "bill", "SELECT").await?);
+    ensure!(!has(server, &word, &readers, "note", "SELECT").await?);
+
+    // A member of the same namespace needs no consent.
+    let member = json!({ "spec": { "postgres": { "inRoles": [readers] } } });
+    stage.put(with(user("app", &format!("{word}_app")), member)).await?;
+    stage.until(&operator, &Subject::user("app"), ready()).await?;
+    ensure!(has(server, &word, &format!("{word}_app"), "bill", "SELECT").await?);
+
+    // Another right comes, the first one goes, and nothing else.
+    let update = json!([{ "database": word, "schema": "public", "tables": ["*"], "privileges": ["UPDATE"] }]);
+    stage.change(&subject, json!({ "spec": { "postgres": { "grants": update, "createDB": true } } })).await?;
+    stage.until(&operator, &subject, ready()).await?;
+    for (table, privilege, expected) in
+        [("bill", "SELECT", false), ("bill", "UPDATE", true), ("note", "UPDATE", true), ("note", "DELETE", false)]
+    {
+        ensure!(has(server, &word, &readers, table, privilege).await? == expected, "{table} {privilege}");
+    }
+    let creates = format!("SELECT rolcreatedb FROM pg_roles WHERE rolname = '{readers}'");
+    ensure!(cell(server, "postgres", &creates).await? == "t");
+
+    // Without grants in the spec, what was given is taken back.
+    stage.change(&subject, json!({ "spec": { "postgres": { "grants": null } } })).await?;
+    stage
+        .eventually("the rights are taken back", Duration::from_secs(30), &operator, async || {
+            ensure!(!has(server, &word, &readers, "bill", "UPDATE").await?);
+            Ok(())
+        })
+        .await?;
+    let seen = stage.until(&operator, &subject, ready()).await?;
+    ensure!(seen.at("/status/held").is_none(), "{}", seen.0);
+
+    for subject in [&Subject::user("app"), &subject, &Subject::database("orders")] {
+        stage.delete(subject).await?;
+        stage.until_gone(&operator, subject).await?;
+    }
+    Catalogue::expect_nothing(server, &word).await
+}
+
+#[tokio::test]
+async fn drift_of_a_role_and_of_its_rights_is_corrected_and_a_wrong_right_is_refused_by_its_path() -> Result<()> {
+    let stage = Stage::open("role-drift").await?;
+    let server = stage.postgres().await?;
+    let operator = served(&stage).await?;
+    let word = stage.word("drift");
+    stage
+        .put(with(
+            database("orders", &word),
+            json!({ "spec": {
+        "initSQL": { "inline": ["CREATE TABLE public.bill (a int)"] },
+        "postgres": { "ownership": { "autoOwnership": true, "dropOnDelete": true } },
+    } }),
+        ))
+        .await?;
+    stage.until(&operator, &Subject::database("orders"), ready()).await?;
+    let select = json!([{ "database": word, "schema": "public", "tables": ["bill"], "privileges": ["SELECT"] }]);
+    let corrected = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "1s" } } });
+    stage.put(granting(with(role("readers", &word), corrected), select)).await?;
+    let subject = Subject::role("readers");
+    stage.until(&operator, &subject, ready()).await?;
+    server.query(&word, &format!("REVOKE SELECT ON bill FROM {word}; ALTER ROLE {word} NOINHERIT")).await?;
+    let inherits = format!("SELECT rolinherit FROM pg_roles WHERE rolname = '{word}'");
+    stage
+        .eventually("both are as the spec says again", Duration::from_secs(40), &operator, async || {
+            ensure!(has(server, &word, &word, "bill", "SELECT").await?, "the right is missing");
+            ensure!(cell(server, "postgres", &inherits).await? == "t", "the attribute is another");
+            Ok(())
+        })
+        .await?;
+
+    let wrong = json!([{ "database": word, "privileges": ["SELECT"] }]);
+    stage.change(&subject, json!({ "spec": { "postgres": { "grants": wrong } } })).await?;
+    let refused = becomes("Accepted", "False", reason::INVALID_OPTIONS).saying("spec.postgres.grants[0]");
+    stage.until(&operator, &subject, refused).await?;
+    let missing = json!([{ "database": word, "schema": "public", "tables": ["soon"], "privileges": ["SELECT"] }]);
+    stage.change(&subject, json!({ "spec": { "postgres": { "grants": missing } } })).await?;
+    stage.until(&operator, &subject, becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying("soon")).await?;
+    owned_by_the_databases_owner(server, &word, "soon").await?;
+    stage.until(&operator, &subject, ready()).await?;
+    ensure!(has(server, &word, &word, "soon", "SELECT").await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_role_of_the_cluster_is_named_by_namespaces_only_where_the_instance_lists_it() -> Result<()> {
+    let stage = Stage::open("role-cluster").await?;
+    let server = stage.postgres().await?;
+    let operator = stage.operator().await?;
+    let word = stage.word("cluster");
+    // Names of cluster-scoped objects are shared by all tests.
+    let shared = stage.name().to_owned();
+    let main = Subject::cluster_instance(&shared);
+    let consent = grant(
+        "to-cluster",
+        json!({ "kind": "ClusterDatabaseInstance" }),
+        json!({ "kind": "Secret", "name": "main-admin" }),
+    );
+    let offered = with(
+        instance(&shared, server),
+        json!({
+            "kind": "ClusterDatabaseInstance",
+            "spec": { "connection": { "secretRef": { "name": "main-admin", "namespace": stage.name() } } },
+        }),
+    );
+    stage.put_all([credentials("main-admin", server), consent, offered]).await?;
+    stage.until(&operator, &main, ready()).await?;
+    let stated = json!({ "spec": { "managedResourceComment": "everybody's readers" } });
+    stage.put(with(cluster_role(&shared, &word), stated)).await?;
+    let role = Subject::cluster_role(&shared);
+    stage.until(&operator, &role, ready()).await?;
+    let comment = format!("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = '{word}'");
+    ensure!(cell(server, "postgres", &comment).await?.starts_with("everybody's readers"));
+
+    let member = with(
+        user("app", &format!("{word}_app")),
+        json!({ "spec": {
+        "instanceRef": null, "clusterInstanceRef": { "name": shared }, "postgres": { "inRoles": [word] },
+    } }),
+    );
+    stage.put(member).await?;
+    let app = Subject::user("app");
+    stage.until(&operator, &app, becomes("Accepted", "False", reason::CONSENT_MISSING).saying("inRoles")).await?;
+    stage.change(&main, json!({ "spec": { "privilegeCeiling": { "unmanagedNames": [word] } } })).await?;
+    stage.until(&operator, &app, ready()).await?;
+    stage.until(&operator, &main, ready()).await?;
+
+    // The instance knows its dependents, wherever they are.
+    stage.delete(&main).await?;
+    stage.until(&operator, &main, becomes("Ready", "False", reason::DEPENDENCIES_EXIST).saying(&shared)).await?;
+    for subject in [&app, &role] {
+        stage.delete(subject).await?;
+        stage.until_gone(&operator, subject).await?;
+    }
+    stage.until_gone(&operator, &main).await?;
+    Catalogue::expect_nothing(server, &word).await
+}
+
+#[tokio::test]
+async fn a_role_is_nobody_elses_and_what_it_owns_keeps_it() -> Result<()> {
+    let mut stage = Stage::open("role-claims").await?;
+    let server = stage.postgres().await?;
+    let (own, other) = (stage.name().to_owned(), stage.neighbour("role-other").await?);
+    let operator = served(&stage).await?;
+    let word = stage.word("claims");
+    let served_too = json!({ "spec": { "allowedNamespaces": { "names": [other] } } });
+    stage.put(with(instance("main", server), served_too)).await?;
+    let elsewhere = json!({ "spec": { "instanceRef": { "name": "main", "namespace": own } } });
+    server.query("postgres", &format!("CREATE ROLE {word}_there")).await?;
+    stage.put_all([role("mine", &word), role("there", &format!("{word}_there"))]).await?;
+    let (mine, there) = (Subject::role("mine"), Subject::role("there"));
+    stage.until(&operator, &mine, ready()).await?;
+    stage.until(&operator, &there, becomes("Ready", "False", reason::ADOPTION_REQUIRED)).await?;
+
+    // The second who wants it, as a role or as a user, never touches it, not even when it goes.
+    stage.put(inside(&other, with(role("theirs", &word), elsewhere))).await?;
+    stage.put(user("as-user", &word)).await?;
+    let theirs = Subject::role("theirs").inside(&other);
+    for subject in [&theirs, &Subject::user("as-user")] {
+        stage.until(&operator, subject, becomes("Ready", "False", reason::CONFLICT)).await?;
+        stage.delete(subject).await?;
+        stage.until_gone(&operator, subject).await?;
+    }
+    stage.change(&there, json!({ "spec": { "adoptionPolicy": "Adopt" } })).await?;
+    stage.until(&operator, &there, ready()).await?;
+
+    // In a database whose owner the administrator may act as.
+    stage.put(database("orders", &word)).await?;
+    stage.until(&operator, &Subject::database("orders"), ready()).await?;
+    let owned = format!("CREATE TABLE public.{word}_t (a int); ALTER TABLE public.{word}_t OWNER TO {word}");
+    server.query(&word, &owned).await?;
+    stage.annotate(&there, json!({ annotation::DELETION_POLICY: "Retain" })).await?;
+    for subject in [&mine, &there] {
+        stage.delete(subject).await?;
+    }
+    stage.until_gone(&operator, &there).await?;
+    stage
+        .until(&operator, &mine, becomes("Ready", "False", reason::OWNERSHIP_BLOCKS).saying(&format!("{word}_t")))
+        .await?;
+    stage.annotate(&mine, forced(None)).await?;
+    stage.until_gone(&operator, &mine).await?;
+    let roles = Catalogue::read(server, &word).await?.roles;
+    ensure!(roles.keys().eq([&format!("{word}_there")]), "{roles:?}");
+    server.query("postgres", &format!("DROP ROLE {word}_there")).await?;
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Dropping a database: the object that was recorded, and only that. Rights on it go first, because the server would
+//! keep them for the next database of this name.
+
+use std::collections::BTreeSet;
+
+use dbprovision_sdk::{Error, ErrorKind, Proof, Result};
+
+use crate::connect::{Session, Tracking};
+use crate::errors;
+use crate::names;
+use crate::observe::{database, prove, sessions};
+use crate::server::Facts;
+use crate::statements::metadata::{self, Kind};
+use crate::statements::{database as statements, grant};
+
+use super::{script, standing};
+
+/// Drops it, and what belongs to it alone. What is absent is dropped already.
+pub(crate) fn remove(
+    session: &mut Session,
+    facts: &Facts,
+    tracking: &Tracking,
+    name: &str,
+    proof: &Proof,
+    force: bool,
+) -> Result<()> {
+    names::untouchable(standing(name, tracking))?;
+    let found = database::find(session, tracking, name)?;
+    match &found {
+        Some(found) => prove(proof, found.kept.mark.as_ref())?,
+        // Only the one whose record it is tidies up behind a drop whose answer was lost.
+        None => {
+            let kept = crate::observe::marks::of(session, tracking, Kind::Database, name)?.remove("");
+            if kept.is_none_or(|kept| proof.mark.is_none() || kept.mark != proof.mark) {
+                return Ok(());
+            }
+        }
+    }
+    let there = sessions::in_database(session, name)?;
+    if force {
+        sessions::end(session, &there)?;
+    } else if !there.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Transient(None),
+            format!("{} sessions use the database {name}", there.len()),
+            "the drop is not forced",
+        ));
+    }
+    let mut fences = BTreeSet::new();
+    for holder in database::holders(session, name, facts.patterns)? {
+        if holder.user.starts_with(names::SCRIPT_ACCOUNT) {
+            fences.insert(holder.user.clone());
+        }
+        for statement in grant::take_away(&holder, name) {
+            match session.run(&statement) {
+                // The first of two statements may have taken it all.
+                Err(error) if errors::code(&error).is_some_and(|code| errors::NO_GRANT.contains(&code)) => {}
+                outcome => outcome?,
+            }
+        }
+    }
+    if found.is_some() {
+        session.run(&statements::drop(name))?;
+    }
+    script::remove_definers(session, facts, tracking, &fences)?;
+    session.run(&metadata::remove(tracking, Kind::Database, name, None))
+}

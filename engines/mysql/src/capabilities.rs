@@ -5,7 +5,7 @@ use dbprovision_sdk::ObjectKind;
 use dbprovision_sdk::adapter::{
     BlockOwner, Description, EngineName, FieldList, NameLimit, OperationGroup, OptionBlock, ServerVersion,
 };
-use mysql_options::{MySqlDatabaseConfig, MySqlInstanceConfig, MySqlUserConfig};
+use mysql_options::{MySqlDatabaseConfig, MySqlGrantConfig, MySqlInstanceConfig, MySqlRoleConfig, MySqlUserConfig};
 use schemars::JsonSchema;
 
 use crate::names;
@@ -36,6 +36,10 @@ const USER_FIELDS: &[&str] = &[
     "options.passwordLockTime",
 ];
 
+const ROLE_FIELDS: &[&str] = &["comment", "options.useNativeRoles", "options.grants"];
+
+const GRANT_FIELDS: &[&str] = &["roles", "options.roles", "options.grants"];
+
 /// See `wit/describe.wit`.
 pub(crate) fn describe() -> Description {
     let server = |engine: &str, oldest: &str, newest: &str| ServerVersion {
@@ -48,13 +52,27 @@ pub(crate) fn describe() -> Description {
         engines: vec![engine(MYSQL), engine(MARIADB)],
         adapter_version: env!("CARGO_PKG_VERSION").to_owned(),
         servers: vec![server(MYSQL, "8.0", "9.7"), server(MARIADB, "10.6", "11.8")],
-        groups: vec![OperationGroup::Database, OperationGroup::User, OperationGroup::Script, OperationGroup::Discovery],
+        groups: vec![
+            OperationGroup::Database,
+            OperationGroup::User,
+            OperationGroup::Role,
+            OperationGroup::Grant,
+            OperationGroup::Script,
+            OperationGroup::Discovery,
+        ],
         blocks: vec![
             block::<MySqlInstanceConfig>(BlockOwner::Instance),
             block::<MySqlDatabaseConfig>(BlockOwner::Database),
             block::<MySqlUserConfig>(BlockOwner::User),
+            block::<MySqlRoleConfig>(BlockOwner::Role),
+            block::<MySqlGrantConfig>(BlockOwner::Grant),
         ],
-        fields: vec![fields(BlockOwner::Database, DATABASE_FIELDS), fields(BlockOwner::User, USER_FIELDS)],
+        fields: vec![
+            fields(BlockOwner::Database, DATABASE_FIELDS),
+            fields(BlockOwner::User, USER_FIELDS),
+            fields(BlockOwner::Role, ROLE_FIELDS),
+            fields(BlockOwner::Grant, GRANT_FIELDS),
+        ],
         tools: Vec::new(),
         name_limits: vec![
             limit(ObjectKind::Database, names::LONGEST_DATABASE),
@@ -93,6 +111,8 @@ mod tests {
         for (schema, fields) in [
             (schemars::schema_for!(MySqlDatabaseConfig), DATABASE_FIELDS),
             (schemars::schema_for!(MySqlUserConfig), USER_FIELDS),
+            (schemars::schema_for!(MySqlRoleConfig), ROLE_FIELDS),
+            (schemars::schema_for!(MySqlGrantConfig), GRANT_FIELDS),
         ] {
             for name in schema.as_value()["properties"].as_object().unwrap().keys() {
                 assert!(fields.contains(&format!("options.{name}").as_str()), "{name}");

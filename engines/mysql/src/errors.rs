@@ -27,7 +27,6 @@ enum Meaning {
     Missing,
     Exists,
     Invalid,
-    Unsupported,
     Race,
     Busy,
     Timeout,
@@ -124,7 +123,6 @@ pub(crate) fn of_answer(answer: &ServerAnswer, statement: &str, field: &str) -> 
         Meaning::Permission => ErrorKind::PermissionDenied,
         Meaning::Missing => ErrorKind::DependencyMissing,
         Meaning::Exists => ErrorKind::AlreadyExists,
-        Meaning::Unsupported => ErrorKind::Unsupported,
         Meaning::Race => ErrorKind::Transient(Some(RACE_HINT_MS)),
         Meaning::Busy => ErrorKind::Transient(None),
         Meaning::Timeout => ErrorKind::TimedOut,
@@ -151,8 +149,6 @@ pub(crate) fn may_want_tls(answer: &ServerAnswer) -> bool {
 
 /// The server has no such account, or not this password for it.
 pub(crate) const ACCESS_DENIED: &str = "1045";
-/// The server has no account for this address.
-pub(crate) const HOST_DENIED: &str = "1130";
 /// The account is there already, is not there, or is in use: the statement tells which.
 pub(crate) const ACCOUNT: &str = "1396";
 /// No session has this id any more.

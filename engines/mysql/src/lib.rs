@@ -1,8 +1,8 @@
-//! The MySQL and MariaDB adapter: databases and users of MySQL 8.0 to 9 and MariaDB 10.6 to 11.8, as a
-//! component of the operator.
+//! The MySQL and MariaDB adapter: databases, users, roles and grants of MySQL 8.0 to 9 and MariaDB 10.6 to
+//! 11.8, as a component of the operator.
 //!
 //! `connect` speaks the protocol over the host's byte stream, `observe` reads the catalogue, `statements` writes SQL,
-//! `databases` and `users` compare and decide. What is wanted and what is found meet in pure functions; the same
+//! `databases`, `users`, `roles` and `grants` compare and decide. What is wanted and what is found meet in pure functions; the same
 //! difference is what detection reports and what an update makes.
 //! Neither engine has transactions for what is done here: every step leaves a state from which the next call goes on.
 //! Deliberately absent: backups and restores answer `unsupported` until they have rooms of their own, and schemas
@@ -14,15 +14,18 @@ mod connect;
 mod databases;
 mod difference;
 mod errors;
+mod grants;
 mod names;
 mod observe;
+mod privileges;
 mod quote;
+mod roles;
 mod server;
 mod statements;
 mod users;
 
 use dbprovision_sdk::adapter::{Description, InstanceExamination, Server, Settings};
-use dbprovision_sdk::{Adapter, Backups, Error, ErrorKind, Grants, Restores, Result, Roles, Schemas};
+use dbprovision_sdk::{Adapter, Backups, Error, ErrorKind, Restores, Result, Schemas};
 
 use server::Connected;
 
@@ -80,8 +83,6 @@ impl Adapter for MySql {
     }
 }
 
-impl Roles for MySql {}
-impl Grants for MySql {}
 impl Schemas for MySql {}
 impl Backups for MySql {}
 impl Restores for MySql {}

@@ -28,6 +28,8 @@ pub(crate) struct Facts {
     /// A word that lives with the server's data.
     pub(crate) identity: String,
     pub(crate) administrator: String,
+    /// The host of the account that let it in.
+    pub(crate) administrator_host: String,
     pub(crate) superuser: bool,
     /// Names of databases become lower case.
     pub(crate) folds_names: bool,

@@ -1,4 +1,5 @@
-//! The option blocks of MySQL and MariaDB: what `spec.mysql` of an instance, a database and a user may say,
+//! The option blocks of MySQL and MariaDB: what `spec.mysql` of an instance, a database, a user, a role and a
+//! grant may say,
 //! the MySQL parts of the generic blocks, and what `status.mysql` of a database reports.
 //!
 //! One definition serves the CRD schema and the adapter, so both accept the same fields.
@@ -7,10 +8,12 @@
 //! Deliberately absent: validation beyond shape, and anything that needs a server or Kubernetes.
 
 mod database;
+mod grant;
 mod instance;
 mod user;
 
 pub use database::{MySqlDatabaseConfig, MySqlDatabaseStatus};
+pub use grant::{MySqlGrant, MySqlGrantConfig, MySqlGrantLevel, MySqlRoleConfig};
 pub use instance::{MySqlInstanceConfig, MySqlResourceTrackingConfig, MySqlTlsMode};
 pub use user::{MySqlAuthPlugin, MySqlRotationConfig, MySqlUserConfig};
 

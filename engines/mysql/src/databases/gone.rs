@@ -8,10 +8,11 @@ use dbprovision_sdk::{Error, ErrorKind, Proof, Result};
 use crate::connect::{Session, Tracking};
 use crate::errors;
 use crate::names;
-use crate::observe::{database, prove, sessions};
+use crate::observe::{database, prove, rights, sessions};
 use crate::server::Facts;
 use crate::statements::metadata::{self, Kind};
-use crate::statements::{database as statements, grant};
+use crate::statements::database as statements;
+use crate::statements::grant::{self, Grantee};
 
 use super::{script, standing};
 
@@ -47,13 +48,13 @@ pub(crate) fn remove(
         ));
     }
     let mut fences = BTreeSet::new();
-    for holder in database::holders(session, name, facts.patterns)? {
-        if holder.user.starts_with(names::SCRIPT_ACCOUNT) {
-            fences.insert(holder.user.clone());
+    for ((user, host), held) in rights::on_database(session, facts, name)? {
+        if user.starts_with(names::SCRIPT_ACCOUNT) {
+            fences.insert(user.clone());
         }
-        for statement in grant::take_away(&holder, name) {
-            match session.run(&statement) {
-                // The first of two statements may have taken it all.
+        for statement in grant::take(&held, &Grantee { user, host }) {
+            match session.simple(&statement, "") {
+                // Somebody else took it away meanwhile.
                 Err(error) if errors::code(&error).is_some_and(|code| errors::NO_GRANT.contains(&code)) => {}
                 outcome => outcome?,
             }

@@ -14,15 +14,17 @@ use sha2::{Digest as _, Sha256};
 
 use crate::connect::{Account, Purpose, Session, Tracking};
 use crate::observe::marks::Kept;
+use crate::observe::rights::{self, Object, Right};
 use crate::observe::{account, database, owned, sessions};
 use crate::server::{Connected, Facts};
 use crate::statements::account as statements;
 use crate::statements::metadata::{self, Kind};
-use crate::statements::{Statement, grant};
+use crate::statements::Statement;
+use crate::statements::grant::{self, Grantee};
 use crate::users::differences::keep;
 use crate::users::hash::Plugin;
 use crate::users::wanted::ANYWHERE;
-use crate::{names, users};
+use crate::{names, privileges, quote, users};
 
 use super::{absent, standing};
 
@@ -84,13 +86,34 @@ fn fenced(
                 session.simple(&statements::alter(fence, ANYWHERE, &clause), "")?;
             }
         }
-        session.run(&grant::all_in_database(database, facts.patterns, fence, ANYWHERE))
+        give_everything_inside(session, facts, database, fence)
     })?;
     let account = Account { name: fence, password: &password };
     let mut session = connected.as_account(account, Purpose::Script, Some(database))?;
     let report = execute(&mut session, &script.statements);
     session.close();
     Ok(report)
+}
+
+/// All that there is, or where the administrator does not have all of it, what it has.
+fn give_everything_inside(session: &mut Session, facts: &Facts, database: &str, fence: &str) -> Result<()> {
+    let outcome = session.run(&grant::all_in_database(database, facts.patterns, fence, ANYWHERE));
+    let Err(error) = outcome else { return Ok(()) };
+    if error.kind != ErrorKind::PermissionDenied {
+        return Err(error);
+    }
+    let own = rights::of(session, facts, &facts.administrator, &facts.administrator_host)?;
+    let pattern = if facts.patterns { quote::escaped_pattern(database) } else { database.to_owned() };
+    let inside: BTreeSet<Right> = own
+        .into_iter()
+        .filter(|right| right.object == Object::Global && privileges::DATABASE.contains(&right.privilege.as_str()))
+        .map(|right| Right { object: Object::Database(pattern.clone()), ..right })
+        .collect();
+    if inside.is_empty() {
+        return Err(error);
+    }
+    let fence = Grantee { user: fence.to_owned(), host: ANYWHERE.to_owned() };
+    grant::give(&inside, &fence).iter().try_for_each(|statement| session.simple(statement, ""))
 }
 
 fn execute(session: &mut Session, statements: &[String]) -> ScriptReport {

@@ -119,9 +119,11 @@ fn attribute(row: &Row) -> Result<Option<Kept>> {
     Ok(Some(kept))
 }
 
-type Memberships = BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>;
+/// Roles, and those that are active from the login on.
+pub(crate) type Memberships = BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>;
 
-fn memberships(session: &mut Session, facts: &Facts, name: &str) -> Result<Memberships> {
+/// The roles of every account of a name, or of a role, by host.
+pub(crate) fn memberships(session: &mut Session, facts: &Facts, name: &str) -> Result<Memberships> {
     let (members, defaults) = if facts.is_mariadb() {
         (
             "SELECT Host, Role FROM mysql.roles_mapping WHERE BINARY User = ?",

@@ -1,10 +1,9 @@
-//! Databases: their defaults, sizes, and the rights that others have on them.
+//! Databases: their defaults, sizes and marks.
 
 use dbprovision_sdk::{Page, Result};
 
 use super::marks::{self, Kept};
 use crate::connect::{Row, Session, Tracking};
-use crate::quote;
 use crate::statements::metadata::Kind;
 
 /// A database as it is.
@@ -78,52 +77,4 @@ pub(crate) fn size(session: &mut Session, name: &str) -> Result<u64> {
 pub(crate) fn charset_of(session: &mut Session, collation: &str) -> Result<Option<String>> {
     let query = "SELECT character_set_name FROM information_schema.collations WHERE collation_name = ?";
     Ok(session.row(query, &[collation])?.map_or(Ok(None), |row| row.text(0))?)
-}
-
-/// A right that somebody has on a database or inside of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    /// On the database itself, under this pattern.
-    Whole { pattern: String },
-    Table { name: String },
-    /// The word is `PROCEDURE` or `FUNCTION`, as the server has it.
-    Routine { kind: String, name: String },
-}
-
-/// Who holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Holder {
-    pub(crate) user: String,
-    pub(crate) host: String,
-    pub(crate) held: Held,
-}
-
-/// Every right on a database, by whoever. The server keeps them when the database goes, and gives them back with the
-/// next one of this name.
-pub(crate) fn holders(session: &mut Session, name: &str, patterns: bool) -> Result<Vec<Holder>> {
-    let mut found = Vec::new();
-    let escaped = if patterns { quote::escaped_pattern(name) } else { name.to_owned() };
-    let whole = "SELECT User, Host, Db FROM mysql.db WHERE BINARY Db = ? OR BINARY Db = ?";
-    for row in session.rows(whole, &[&escaped, name])? {
-        let pattern = row.get(2)?;
-        // An unescaped name is a pattern: where it matches another database, it is that one's too.
-        if !patterns || pattern == escaped || !matches_another(session, &pattern, name)? {
-            found.push(Holder { user: row.get(0)?, host: row.get(1)?, held: Held::Whole { pattern } });
-        }
-    }
-    let tables = "SELECT DISTINCT User, Host, Table_name FROM mysql.tables_priv WHERE BINARY Db = ?";
-    for row in session.rows(tables, &[name])? {
-        found.push(Holder { user: row.get(0)?, host: row.get(1)?, held: Held::Table { name: row.get(2)? } });
-    }
-    let routines = "SELECT User, Host, Routine_type, Routine_name FROM mysql.procs_priv WHERE BINARY Db = ?";
-    for row in session.rows(routines, &[name])? {
-        let held = Held::Routine { kind: row.get(2)?, name: row.get(3)? };
-        found.push(Holder { user: row.get(0)?, host: row.get(1)?, held });
-    }
-    Ok(found)
-}
-
-fn matches_another(session: &mut Session, pattern: &str, name: &str) -> Result<bool> {
-    let query = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name LIKE ? AND BINARY schema_name <> ?";
-    Ok(session.row(query, &[pattern, name])?.map_or(Ok(0), |row| row.number(0))? > 0)
 }

@@ -14,7 +14,7 @@ pub(crate) struct Kept {
     pub(crate) mark: Option<Mark>,
     /// The user's own words.
     pub(crate) words: Option<String>,
-    /// Roles that the object's resource made it a member of.
+    /// What the object's resource gave it: of a user the roles, of a role its rights.
     pub(crate) roles: Vec<String>,
     /// Its creation is complete, as far as this record knows.
     pub(crate) finished: bool,

@@ -55,6 +55,7 @@ pub(crate) fn facts(session: &mut Session, tracking: &Tracking) -> Result<Facts>
     Ok(Facts {
         identity: marks::prepare(session, tracking)?,
         administrator: administrator.to_owned(),
+        administrator_host: host.to_owned(),
         folds_names: row.number(2)? != 0,
         sql_mode: row.get(3)?,
         storage_engine: row.get(4)?,

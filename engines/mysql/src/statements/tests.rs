@@ -1,11 +1,14 @@
 //! Statements as text.
 
+use std::collections::BTreeSet;
+
 use super::account::{self, Authentication, Hash};
 use super::metadata::{self, Kind, RowOf};
-use super::{database, grant};
+use super::database;
+use super::grant::{self, Grantee};
 use crate::connect::Tracking;
-use crate::observe::database::{Held, Holder};
 use crate::observe::marks::Kept;
+use crate::observe::rights::{Object, Right};
 use crate::server::Dialect;
 
 fn tracking() -> Tracking {
@@ -84,26 +87,43 @@ fn a_row_of_the_table_is_written_whole() {
 }
 
 #[test]
-fn rights_on_a_database_are_taken_away_level_by_level() {
-    let take = |held: Held| -> Vec<String> {
-        let holder = Holder { user: "u".to_owned(), host: "%".to_owned(), held };
-        grant::take_away(&holder, "app_db").into_iter().map(|one| one.sql).collect()
-    };
+fn rights_are_given_and_taken_object_by_object() {
+    let right =
+        |object: Object, privilege: &str, grantable| Right { object, privilege: privilege.to_owned(), grantable };
+    let database = || Object::Database("app\\_db".to_owned());
+    let table = || Object::Table("d`b".to_owned(), "t".to_owned());
+    let rights = BTreeSet::from([
+        right(database(), "SELECT", false),
+        right(database(), "CREATE TEMPORARY TABLES", false),
+        right(database(), "GRANT OPTION", false),
+        right(table(), "DELETE", false),
+        right(Object::Column("d`b".to_owned(), "t".to_owned(), "c".to_owned()), "UPDATE", false),
+        right(Object::Routine("PACKAGE BODY".to_owned(), "d".to_owned(), "p".to_owned()), "EXECUTE", false),
+        right(Object::Global, "BACKUP_ADMIN", true),
+        right(Object::Global, "AUDIT_ADMIN; DROP", false),
+    ]);
+    let user = Grantee { user: "u'".to_owned(), host: "%".to_owned() };
     assert_eq!(
-        take(Held::Whole { pattern: "app\\_db".to_owned() }),
-        ["REVOKE ALL PRIVILEGES ON `app\\_db`.* FROM 'u'@'%'", "REVOKE GRANT OPTION ON `app\\_db`.* FROM 'u'@'%'"]
+        grant::give(&rights, &user),
+        [
+            "GRANT AUDIT_ADMIN DROP ON *.* TO 'u'''@'%'",
+            "GRANT BACKUP_ADMIN ON *.* TO 'u'''@'%' WITH GRANT OPTION",
+            "GRANT EXECUTE ON PACKAGE BODY `d`.`p` TO 'u'''@'%'",
+            "GRANT DELETE, UPDATE (`c`) ON TABLE `d``b`.`t` TO 'u'''@'%'",
+            "GRANT CREATE TEMPORARY TABLES, SELECT ON `app\\_db`.* TO 'u'''@'%'",
+            "GRANT GRANT OPTION ON `app\\_db`.* TO 'u'''@'%'",
+        ]
     );
-    assert_eq!(take(Held::Table { name: "t".to_owned() })[0], "REVOKE ALL PRIVILEGES ON TABLE `app_db`.`t` FROM 'u'@'%'");
-    assert_eq!(
-        take(Held::Routine { kind: "PACKAGE BODY".to_owned(), name: "p".to_owned() })[0],
-        "REVOKE ALL PRIVILEGES ON PACKAGE BODY `app_db`.`p` FROM 'u'@'%'"
-    );
+    let role = Grantee { user: "r".to_owned(), host: String::new() };
+    let one = BTreeSet::from([right(database(), "GRANT OPTION", false)]);
+    assert_eq!(grant::take(&one, &role), ["REVOKE GRANT OPTION ON `app\\_db`.* FROM 'r'"]);
 }
 
 #[test]
 fn memberships_are_written_in_either_dialect() {
-    assert_eq!(grant::join("r", "u", "%", Dialect::MySql), "GRANT 'r'@'%' TO 'u'@'%'");
-    assert_eq!(grant::join("r", "u", "%", Dialect::MariaDb), "GRANT 'r' TO 'u'@'%'");
+    let member = Grantee { user: "u".to_owned(), host: "%".to_owned() };
+    assert_eq!(grant::join("r", &member, Dialect::MySql), "GRANT 'r'@'%' TO 'u'@'%'");
+    assert_eq!(grant::leave("r", &member, Dialect::MariaDb), "REVOKE 'r' FROM 'u'@'%'");
     let roles = ["a".to_owned(), "b".to_owned()];
     assert_eq!(
         grant::default_roles(&roles, "u", "%", Dialect::MySql),

@@ -16,7 +16,8 @@ use crate::observe::marks::Kept;
 use crate::server::Facts;
 use crate::statements::account::{self, Authentication};
 use crate::statements::metadata::{self, Kind, RowOf};
-use crate::statements::{Statement, grant};
+use crate::statements::Statement;
+use crate::statements::grant::{self, Grantee};
 
 use super::wanted::{Wanted, lock_after, require};
 
@@ -106,7 +107,8 @@ fn new_host(wanted: &Wanted, host: &str, mark: &Mark, context: &Context<'_>) -> 
     }
     let first = (!facts.uses_attributes).then(|| keep(&wanted.name, host, &kept, facts, context.tracking));
     let created = account::create(&wanted.name, &[host], authentication, &clauses, facts.dialect);
-    let roles = wanted.roles.iter().map(|role| grant::join(role, &wanted.name, host, facts.dialect));
+    let member = Grantee { user: wanted.name.clone(), host: host.to_owned() };
+    let roles = wanted.roles.iter().map(|role| grant::join(role, &member, facts.dialect));
     let defaults = (!wanted.roles.is_empty())
         .then(|| grant::default_roles(&wanted.roles, &wanted.name, host, facts.dialect));
     roles.chain(defaults).fold(difference.by_all(first.into_iter().chain(created)), Difference::by)
@@ -180,6 +182,7 @@ fn shown(encryption: Encryption) -> &'static str {
 fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Context<'_>) -> Vec<Difference> {
     let dialect = context.facts.dialect;
     let host = now.host.as_str();
+    let member = Grantee { user: wanted.name.clone(), host: host.to_owned() };
     let suffix = if host == super::wanted::ANYWHERE { String::new() } else { format!("@{host}") };
     let mut found = Vec::new();
     // What the resource made is recorded before it is made: whatever happens then, it is known to be its own.
@@ -195,7 +198,7 @@ fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Co
         found.push(
             Difference::new(format!("member:{role}{suffix}"), format!("roles[{at}]"), "member", "no member")
                 .by_all([recorded(before.union(&stated).cloned().collect())])
-                .by(grant::join(role, &wanted.name, host, dialect))
+                .by(grant::join(role, &member, dialect))
                 .lacking(lacking),
         );
     }
@@ -203,7 +206,7 @@ fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Co
         let left = before.iter().filter(|one| *one != role).cloned().collect::<BTreeSet<_>>();
         found.push(
             Difference::new(format!("member:{role}{suffix}"), "roles", "no member", "member")
-                .by(grant::leave(role, &wanted.name, host, dialect))
+                .by(grant::leave(role, &member, dialect))
                 .by_all([recorded(left.union(&stated).cloned().collect())])
                 .destructive_if(true),
         );

@@ -231,8 +231,8 @@ fn rights_do_not_outlive_their_database() {
             .unwrap();
         Databases::drop(adapter, &stated, &proof(&mark("g")), true).unwrap();
         let left = format!(
-            "SELECT Db FROM mysql.db WHERE User LIKE '%{tag}' UNION ALL SELECT Db FROM mysql.tables_priv WHERE User LIKE '%{tag}'
-             UNION ALL SELECT Db FROM mysql.columns_priv WHERE User LIKE '%{tag}' UNION ALL SELECT Db FROM mysql.procs_priv WHERE User LIKE '%{tag}' ORDER BY 1"
+            "SELECT Db FROM mysql.db WHERE Db LIKE 'gone%{tag}' UNION ALL SELECT Db FROM mysql.tables_priv WHERE Db LIKE 'gone%{tag}'
+             UNION ALL SELECT Db FROM mysql.columns_priv WHERE Db LIKE 'gone%{tag}' UNION ALL SELECT Db FROM mysql.procs_priv WHERE Db LIKE 'gone%{tag}' ORDER BY LENGTH(Db), Db DESC"
         );
         // The pattern that also matches the neighbour is the neighbour's too.
         assert_eq!(server.query(&left).unwrap(), format!("gone_{tag}\n{neighbour}"));

@@ -42,8 +42,11 @@ fn after_applying_all_nothing_is_different_for_every_field() {
         let is_mariadb = server.query("SELECT @@version").unwrap().contains("MariaDB");
         server.query(&format!("CREATE ROLE '{first}'; CREATE ROLE '{second}'")).unwrap();
         if is_mariadb {
-            let grantee = server.administrator.name.clone();
-            server.query(&format!("GRANT '{first}', '{second}' TO '{grantee}'@'%' WITH ADMIN OPTION; GRANT '{first}', '{second}' TO 'super_of_all'@'%' WITH ADMIN OPTION")).unwrap();
+            for role in [&first, &second] {
+                for grantee in [server.administrator.name.as_str(), "super_of_all"] {
+                    server.query(&format!("GRANT '{role}' TO '{grantee}'@'%' WITH ADMIN OPTION")).unwrap();
+                }
+            }
         }
         let plain = spec(&name, &[], &json!({}));
         Users::create(adapter, &plain, Some(&password()), &mark("law")).unwrap();

@@ -56,6 +56,15 @@ pub(crate) fn remove(
             match session.simple(&statement, "") {
                 // Somebody else took it away meanwhile.
                 Err(error) if errors::code(&error).is_some_and(|code| errors::NO_GRANT.contains(&code)) => {}
+                Err(error) if error.kind == ErrorKind::PermissionDenied => {
+                    return Err(Error {
+                        message: format!(
+                            "somebody has a right on the database {name} that the administrator lacks and so cannot \
+                             take away: it would come back with the next database of this name"
+                        ),
+                        ..error
+                    });
+                }
                 outcome => outcome?,
             }
         }

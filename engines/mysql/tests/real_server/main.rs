@@ -6,7 +6,11 @@ mod databases;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
 mod logins;
+#[cfg(test)]
+mod roles;
 #[cfg(test)]
 mod scripts;
 #[cfg(test)]

@@ -241,7 +241,7 @@ fn a_drop_ends_sessions_and_is_refused_while_something_runs_as_the_user() {
         let quoted = name.replace('\'', "''");
         server
             .query(&format!(
-                "GRANT ALL ON `place\\_{tag}`.* TO '{quoted}'@'%'; CREATE DEFINER = '{quoted}'@'%' VIEW {place}.v AS SELECT 1; \
+                "GRANT SELECT, CREATE VIEW, EXECUTE, TRIGGER, EVENT ON `place\\_{tag}`.* TO '{quoted}'@'%'; CREATE DEFINER = '{quoted}'@'%' VIEW {place}.v AS SELECT 1; \
                  CREATE DEFINER = '{quoted}'@'%' PROCEDURE {place}.p() SELECT 1; CREATE TABLE {place}.t (a int); \
                  CREATE DEFINER = '{quoted}'@'%' TRIGGER {place}.g BEFORE INSERT ON {place}.t FOR EACH ROW SET @a = 1; \
                  CREATE DEFINER = '{quoted}'@'%' EVENT {place}.e ON SCHEDULE EVERY 1 DAY DO SET @a = 1"

@@ -40,8 +40,7 @@ fn a_server_has_tls_where_it_was_given_a_certificate() {
             authority: authority.certificate(),
             clients: None,
         };
-        let server =
-            MysqlServer::start_blocking(Options { version, tls: Some(tls), ..Options::default() }).unwrap();
+        let server = MysqlServer::start_blocking(Options { version, tls: Some(tls), ..Options::default() }).unwrap();
         let administrator = server.administrator.clone();
         let query = "SHOW SESSION STATUS LIKE 'Ssl_cipher'";
         let cipher = server.query_over_tls(&administrator.name, &administrator.password, query).unwrap();

@@ -54,8 +54,7 @@ fn info(session: &mut Session, tracking: &Tracking, found: Database) -> Result<D
 
 /// Writes the mark and the words of a database that is there.
 fn keep(session: &mut Session, tracking: &Tracking, name: &str, words: Option<&str>, mark: &Mark) -> Result<()> {
-    let kept =
-        Kept { mark: Some(mark.clone()), words: words.map(str::to_owned), roles: Vec::new(), finished: true };
+    let kept = Kept { mark: Some(mark.clone()), words: words.map(str::to_owned), roles: Vec::new(), finished: true };
     let (mark, details) = kept.text();
     let row = RowOf { kind: Kind::Database, name, host: "", mark: &mark, details: &details, finished: true };
     session.run(&metadata::put(tracking, &row))

@@ -61,11 +61,7 @@ const PROTECTED_DATABASES: &[&str] = &[
 
 /// What the name tells of a user or role.
 pub(crate) fn user_standing(name: &str) -> Standing {
-    if PROTECTED_USERS.contains(&name) || name.starts_with("mysql.") {
-        Standing::Protected
-    } else {
-        Standing::Ordinary
-    }
+    if PROTECTED_USERS.contains(&name) || name.starts_with("mysql.") { Standing::Protected } else { Standing::Ordinary }
 }
 
 /// What the name tells of a role that is to be granted.
@@ -141,7 +137,10 @@ pub(crate) fn check_role(name: &str, path: &str, problems: &mut Problems) {
 pub(crate) fn check_host(host: &str, path: &str, problems: &mut Problems) {
     let printable = host.chars().all(|one| one.is_ascii_graphic()) && !host.contains(['\'', '"', '`', '\\', '@']);
     if host.is_empty() || host.len() > 60 || !printable {
-        problems.add(path, "a host name, an address, an address with a netmask, or a pattern with `%`: at most 60 characters");
+        problems.add(
+            path,
+            "a host name, an address, an address with a netmask, or a pattern with `%`: at most 60 characters",
+        );
     } else if host != host.to_ascii_lowercase() {
         problems.add(path, "the server keeps hosts in lower case: state it so");
     }

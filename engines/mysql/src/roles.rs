@@ -91,12 +91,8 @@ impl Roles for MySql {
             names::untouchable(standing(facts, name))?;
             let found = role::find(session, facts, tracking, name)?.ok_or_else(|| absent(name))?;
             prove(proof, found.kept.mark.as_ref())?;
-            let kept = Kept {
-                mark: Some(mark.clone()),
-                words: comment.map(str::to_owned),
-                finished: true,
-                ..found.kept
-            };
+            let kept =
+                Kept { mark: Some(mark.clone()), words: comment.map(str::to_owned), finished: true, ..found.kept };
             session.run(&keep(tracking, name, &kept))
         })
     }
@@ -150,13 +146,7 @@ impl Roles for MySql {
 }
 
 /// Creates the role with its record. One that carries the same mark was created by a call whose answer was lost.
-fn create(
-    session: &mut Session,
-    facts: &Facts,
-    tracking: &Tracking,
-    wanted: &Wanted,
-    mark: &Mark,
-) -> Result<RoleInfo> {
+fn create(session: &mut Session, facts: &Facts, tracking: &Tracking, wanted: &Wanted, mark: &Mark) -> Result<RoleInfo> {
     let name = wanted.name.as_str();
     if let Some(found) = role::find(session, facts, tracking, name)? {
         if found.kept.mark.as_ref() != Some(mark) {
@@ -168,8 +158,7 @@ fn create(
     if role::is_taken_by_user(session, facts, name)? {
         return Err(taken(name));
     }
-    let kept =
-        Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: Vec::new(), finished: false };
+    let kept = Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: Vec::new(), finished: false };
     session.run(&keep(tracking, name, &kept))?;
     if let Err(error) = session.simple(&format!("CREATE ROLE {}", grant::role(name, facts.dialect)), "name") {
         // Nothing was created: a record of it would claim whatever gets this name next.
@@ -243,7 +232,8 @@ fn update(
     apply::make(session, &rights_only)?;
     let grantee = role::grantee(facts, name);
     let held = of(session, facts, &grantee.user, &grantee.host)?;
-    kept.roles.retain(|text| wanted::given(text).as_ref().and_then(rights::recorded).is_some_and(|one| held.contains(&one)));
+    kept.roles
+        .retain(|text| wanted::given(text).as_ref().and_then(rights::recorded).is_some_and(|one| held.contains(&one)));
     session.run(&keep(tracking, name, &kept))?;
     Ok(report(&found, chosen))
 }

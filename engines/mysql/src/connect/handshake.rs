@@ -131,7 +131,8 @@ fn greet(packets: &mut Packets, deadline: Deadline) -> std::result::Result<Greet
         let answer = rows::failed(&payload, CapabilityFlags::empty()).map_err(Failure::Other)?;
         return Err(Failure::Answer(answer));
     }
-    let strange = |what: &str| Failure::Other(Error::protocol("the server does not answer like MySQL or MariaDB", what));
+    let strange =
+        |what: &str| Failure::Other(Error::protocol("the server does not answer like MySQL or MariaDB", what));
     if payload.first() != Some(&10) {
         return Err(strange("the greeting is of another protocol version"));
     }

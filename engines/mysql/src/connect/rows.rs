@@ -44,7 +44,9 @@ fn unexpected(what: &str) -> Error {
 #[derive(Debug, PartialEq)]
 pub(super) enum Beginning {
     /// The statement is done; whether another answer follows.
-    Done { more: bool },
+    Done {
+        more: bool,
+    },
     /// This many columns follow, then rows.
     Columns(u64),
     Failed(ServerAnswer),

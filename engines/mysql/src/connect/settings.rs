@@ -53,7 +53,8 @@ impl Limits {
             names::check_database_name(database, "database", &mut problems);
         }
         if block.charset.as_deref().is_some_and(|charset| !charset.eq_ignore_ascii_case("utf8mb4")) {
-            problems.add("options.charset", "the operator's sessions speak utf8mb4: any other could not carry every name");
+            problems
+                .add("options.charset", "the operator's sessions speak utf8mb4: any other could not carry every name");
         }
         let collation = block.collation.unwrap_or_else(|| COLLATION.to_owned());
         if !collation.to_ascii_lowercase().starts_with("utf8mb4_") || !names::is_word(&collation) {

@@ -18,18 +18,12 @@ use super::{absent, info, keep};
 const NO_CHARSET: &str = "1115";
 
 /// Creates it, or takes up what an earlier try left.
-pub(crate) fn create(
-    session: &mut Session,
-    tracking: &Tracking,
-    wanted: &Wanted,
-    mark: &Mark,
-) -> Result<DatabaseInfo> {
+pub(crate) fn create(session: &mut Session, tracking: &Tracking, wanted: &Wanted, mark: &Mark) -> Result<DatabaseInfo> {
     let name = wanted.name.as_str();
     if let Some(found) = database::find(session, tracking, name)? {
         return finished(session, tracking, found, wanted, mark);
     }
-    let kept =
-        Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: Vec::new(), finished: false };
+    let kept = Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: Vec::new(), finished: false };
     let (text, details) = kept.text();
     let row = RowOf { kind: Kind::Database, name, host: "", mark: &text, details: &details, finished: false };
     session.run(&metadata::put(tracking, &row))?;

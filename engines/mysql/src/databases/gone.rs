@@ -10,9 +10,9 @@ use crate::errors;
 use crate::names;
 use crate::observe::{database, prove, rights, sessions};
 use crate::server::Facts;
-use crate::statements::metadata::{self, Kind};
 use crate::statements::database as statements;
 use crate::statements::grant::{self, Grantee};
+use crate::statements::metadata::{self, Kind};
 
 use super::{script, standing};
 

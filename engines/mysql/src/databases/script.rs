@@ -17,10 +17,10 @@ use crate::observe::marks::Kept;
 use crate::observe::rights::{self, Object, Right};
 use crate::observe::{account, database, owned, sessions};
 use crate::server::{Connected, Facts};
-use crate::statements::account as statements;
-use crate::statements::metadata::{self, Kind};
 use crate::statements::Statement;
+use crate::statements::account as statements;
 use crate::statements::grant::{self, Grantee};
+use crate::statements::metadata::{self, Kind};
 use crate::users::differences::keep;
 use crate::users::hash::Plugin;
 use crate::users::wanted::ANYWHERE;
@@ -63,7 +63,8 @@ fn fenced(
 ) -> Result<ScriptReport> {
     let password = Secret::Known(random::hex(24)?.into_bytes());
     connected.locked(&users::lock(fence), |session, facts, tracking| {
-        let plugin = if facts.plugins.contains(Plugin::CachingSha2.name()) { Plugin::CachingSha2 } else { Plugin::Native };
+        let plugin =
+            if facts.plugins.contains(Plugin::CachingSha2.name()) { Plugin::CachingSha2 } else { Plugin::Native };
         let authentication = plugin.authentication(&session.reveal(&password)?)?;
         let there = account::find(session, facts, tracking, fence)?;
         if there.iter().any(|one| one.kept.mark.as_ref() != Some(mark)) {

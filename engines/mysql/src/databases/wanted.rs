@@ -69,7 +69,10 @@ impl Wanted {
         {
             add(
                 "options.sqlMode",
-                format!("the server keeps no mode for a database: leave this out, or state what it has: `{}`", facts.sql_mode),
+                format!(
+                    "the server keeps no mode for a database: leave this out, or state what it has: `{}`",
+                    facts.sql_mode
+                ),
             );
         }
         if let Some(engine) = &self.block.default_storage_engine

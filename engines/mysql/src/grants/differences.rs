@@ -95,19 +95,28 @@ fn superfluous(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Dif
     let stated = |right: &Right| claims.rights.contains_key(right) || shared.contains(right);
     let held: BTreeSet<&Right> = now.values().flat_map(|held| &held.rights).collect();
     let ours: BTreeSet<Right> = claims.recorded.iter().filter_map(recorded).collect();
-    let gone = held.into_iter().filter(|right| (claims.authoritative || ours.contains(*right)) && !stated(right));
+    let mut gone: Vec<&Right> =
+        held.into_iter().filter(|right| (claims.authoritative || ours.contains(*right)) && !stated(right)).collect();
+    // A table's rights take those on its columns along, which can then not be revoked any more.
+    gone.sort_by_key(|right| !matches!(right.object, Object::Column(..)));
     let mut found = Vec::new();
-    for right in gone {
+    for right in &gone {
+        let right = *right;
         // Of a dynamic privilege the right to grant it on cannot be taken without the privilege itself.
         let stays = stated(&Right { grantable: !right.grantable, ..right.clone() });
         if stays && !right.grantable {
             continue;
         }
         let one = BTreeSet::from([right.clone()]);
-        let with = now.iter().filter(|(_, held)| held.rights.contains(right)).map(|(grantee, _)| grantee);
+        let with = now.iter().filter(|(_, held)| held.rights.contains(right));
         let difference =
             Difference::new(format!("revoke:{}", id(&granted(right))), "options.grants", "not granted", "granted");
-        let sql = with.flat_map(|grantee| grant::take(&one, grantee));
+        let sql = with.flat_map(|(grantee, held)| {
+            let back = columns_of(right, held.rights.iter().chain(claims.rights.keys()), &gone);
+            let mut statements = grant::take(&one, grantee);
+            statements.extend(grant::give(&back, grantee));
+            statements
+        });
         found.push(sql.fold(difference, Difference::by).destructive_if(true).impossible_if(stays));
     }
     let ours: BTreeSet<&str> = claims.recorded.iter().filter_map(recorded_role).collect();
@@ -124,4 +133,19 @@ fn superfluous(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Dif
         found.push(sql.fold(difference, Difference::by).destructive_if(true));
     }
     found
+}
+
+/// The rights on columns that a right on their table takes along although they stay: the next statement gives them
+/// again. It is the one narrowing that these servers cannot make without a moment between the two.
+fn columns_of<'known>(
+    table: &Right,
+    candidates: impl Iterator<Item = &'known Right>,
+    gone: &[&Right],
+) -> BTreeSet<Right> {
+    let Object::Table(database, name) = &table.object else { return BTreeSet::new() };
+    let belongs = |right: &&Right| match &right.object {
+        Object::Column(other, same, _) => other == database && same == name && right.privilege == table.privilege,
+        Object::Global | Object::Database(_) | Object::Table(..) | Object::Routine(..) => false,
+    };
+    candidates.filter(belongs).filter(|right| !gone.contains(right)).cloned().collect()
 }

@@ -43,9 +43,11 @@ impl Stated {
 
     /// The databases that the rights are in, with the field that states each.
     pub(crate) fn databases(&self) -> BTreeMap<String, String> {
-        let named = self.grants.iter().enumerate().filter_map(|(at, one)| {
-            Some((one.database.clone()?, format!("options.grants[{at}].database")))
-        });
+        let named = self
+            .grants
+            .iter()
+            .enumerate()
+            .filter_map(|(at, one)| Some((one.database.clone()?, format!("options.grants[{at}].database"))));
         named.collect()
     }
 
@@ -92,7 +94,8 @@ impl Stated {
             }
             for object in objects(one, facts) {
                 for privilege in &wanted {
-                    let grantable = may_grant && object == Object::Global && is_dynamic(privilege) && !facts.is_mariadb();
+                    let grantable =
+                        may_grant && object == Object::Global && is_dynamic(privilege) && !facts.is_mariadb();
                     let right = Right { object: object.clone(), privilege: privilege.clone(), grantable };
                     found.entry(right).or_insert_with(|| path.clone());
                 }
@@ -101,7 +104,9 @@ impl Stated {
                     // Columns have none of their own: it is their table's.
                     let object = match object {
                         Object::Column(database, table, _) => Object::Table(database, table),
-                        other @ (Object::Global | Object::Database(_) | Object::Table(..) | Object::Routine(..)) => other,
+                        other @ (Object::Global | Object::Database(_) | Object::Table(..) | Object::Routine(..)) => {
+                            other
+                        }
                     };
                     let right = Right { object, privilege: GRANT_OPTION.to_owned(), grantable: false };
                     found.entry(right).or_insert_with(|| path.clone());
@@ -138,7 +143,9 @@ fn objects(one: &MySqlGrant, facts: &Facts) -> Vec<Object> {
     let table = one.table.clone().unwrap_or_default();
     match one.level {
         MySqlGrantLevel::Global => vec![Object::Global],
-        MySqlGrantLevel::Database => vec![Object::Database(if facts.patterns { escaped_pattern(&database) } else { database })],
+        MySqlGrantLevel::Database => {
+            vec![Object::Database(if facts.patterns { escaped_pattern(&database) } else { database })]
+        }
         MySqlGrantLevel::Table => vec![Object::Table(database, table)],
         MySqlGrantLevel::Column => {
             let columns = one.columns.iter().flatten().collect::<BTreeSet<_>>();
@@ -189,8 +196,12 @@ fn check(one: &MySqlGrant, path: &str, problems: &mut Problems) {
     for (at, column) in columns.iter().enumerate() {
         names::check_database_name(column, &format!("{path}.columns[{at}]"), problems);
     }
-    if one.database.as_deref().is_some_and(|name| names::database_standing(name) != dbprovision_sdk::Standing::Ordinary) {
-        problems.add(format!("{path}.database"), "rights on the server's or the operator's own databases are never granted");
+    if one.database.as_deref().is_some_and(|name| names::database_standing(name) != dbprovision_sdk::Standing::Ordinary)
+    {
+        problems.add(
+            format!("{path}.database"),
+            "rights on the server's or the operator's own databases are never granted",
+        );
     }
     if one.privileges.is_empty() {
         problems.add(format!("{path}.privileges"), "at least one privilege");
@@ -199,7 +210,8 @@ fn check(one: &MySqlGrant, path: &str, problems: &mut Problems) {
     for (index, privilege) in one.privileges.iter().enumerate() {
         let is_known = listed.contains(&privilege.as_str()) || is_all(privilege);
         // Which dynamic privileges there are, only the server knows.
-        let may_be = level == Global && (is_dynamic(privilege) && names::is_word(privilege) || privilege == "REPLICA MONITOR");
+        let may_be =
+            level == Global && (is_dynamic(privilege) && names::is_word(privilege) || privilege == "REPLICA MONITOR");
         if !is_known && !may_be {
             problems.add(
                 format!("{path}.privileges[{index}]"),

@@ -44,20 +44,11 @@ pub(crate) fn roles_text(roles: &[String]) -> String {
 }
 
 /// Every row of one object, by host.
-pub(crate) fn of(
-    session: &mut Session,
-    tracking: &Tracking,
-    kind: Kind,
-    name: &str,
-) -> Result<BTreeMap<String, Kept>> {
-    let query = format!(
-        "SELECT host, mark, details, finished FROM {} WHERE kind = ? AND name = ?",
-        metadata::table(tracking)
-    );
+pub(crate) fn of(session: &mut Session, tracking: &Tracking, kind: Kind, name: &str) -> Result<BTreeMap<String, Kept>> {
+    let query =
+        format!("SELECT host, mark, details, finished FROM {} WHERE kind = ? AND name = ?", metadata::table(tracking));
     let rows = session.rows(&query, &[kind.word(), name]).map_err(explained)?;
-    rows.iter()
-        .map(|row| Ok((row.get(0)?, Kept::parse(&row.get(1)?, Some(&row.get(2)?), row.flag(3)?))))
-        .collect()
+    rows.iter().map(|row| Ok((row.get(0)?, Kept::parse(&row.get(1)?, Some(&row.get(2)?), row.flag(3)?)))).collect()
 }
 
 /// The marks of many objects of a kind, by name: of each the first one.
@@ -73,9 +64,7 @@ pub(crate) fn of_all(
         metadata::table(tracking)
     );
     let rows = session.rows(&query, &[kind.word(), first, last]).map_err(explained)?;
-    rows.iter()
-        .map(|row| Ok((row.get(0)?, Kept::parse(&row.get(1)?, Some(&row.get(2)?), row.flag(3)?))))
-        .collect()
+    rows.iter().map(|row| Ok((row.get(0)?, Kept::parse(&row.get(1)?, Some(&row.get(2)?), row.flag(3)?)))).collect()
 }
 
 /// Makes sure that the table is there, and answers what tells this server from others: a random word that lives with
@@ -86,10 +75,8 @@ pub(crate) fn prepare(session: &mut Session, tracking: &Tracking) -> Result<Stri
         &[&tracking.database, &tracking.table],
     )?;
     if there.map_or(Ok(0), |row| row.number(0))? == 0 {
-        let schema = session.row(
-            "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?",
-            &[&tracking.database],
-        )?;
+        let schema = session
+            .row("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?", &[&tracking.database])?;
         if schema.map_or(Ok(0), |row| row.number(0))? == 0 {
             session.run(&metadata::create_database(tracking)).map_err(explained)?;
         }
@@ -99,14 +86,7 @@ pub(crate) fn prepare(session: &mut Session, tracking: &Tracking) -> Result<Stri
         return Ok(known);
     }
     let made = dbprovision_sdk::random::hex(16)?;
-    let row = metadata::RowOf {
-        kind: Kind::Server,
-        name: "",
-        host: "",
-        mark: &made,
-        details: "",
-        finished: true,
-    };
+    let row = metadata::RowOf { kind: Kind::Server, name: "", host: "", mark: &made, details: "", finished: true };
     session.run(&metadata::put_first(tracking, &row)).map_err(explained)?;
     identity(session, tracking)?.ok_or_else(|| Error::protocol("the server did not keep what was written", ""))
 }

@@ -38,8 +38,7 @@ pub(crate) fn find(session: &mut Session, facts: &Facts, tracking: &Tracking, na
 
 /// Whether an account of this name is there that is no role.
 pub(crate) fn is_taken_by_user(session: &mut Session, facts: &Facts, name: &str) -> Result<bool> {
-    let query =
-        format!("SELECT 1 FROM mysql.user u WHERE BINARY u.User = ? AND NOT ({}) LIMIT 1", condition(facts));
+    let query = format!("SELECT 1 FROM mysql.user u WHERE BINARY u.User = ? AND NOT ({}) LIMIT 1", condition(facts));
     // On MariaDB users and roles have names of their own.
     Ok(!facts.is_mariadb() && session.row(&query, &[name])?.is_some())
 }
@@ -58,8 +57,7 @@ pub(crate) fn list(
           ORDER BY BINARY u.User LIMIT {limit}",
         condition(facts)
     );
-    let names: Vec<String> =
-        session.rows(&query, &[after])?.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+    let names: Vec<String> = session.rows(&query, &[after])?.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
     let mut kept = marks::of_all(session, tracking, Kind::Role, &names)?;
     Ok(names.into_iter().map(|name| (name.clone(), kept.remove(&name).and_then(|kept| kept.mark))).collect())
 }

@@ -21,8 +21,8 @@ pub(crate) fn facts(session: &mut Session, tracking: &Tracking) -> Result<Facts>
     let row = session.row(FACTS, &[])?.ok_or_else(|| Error::protocol("the server does not know itself", ""))?;
     let version = row.get(0)?;
     let dialect = if session.is_mariadb() { Dialect::MariaDb } else { Dialect::MySql };
-    let number = number_of(&version)
-        .ok_or_else(|| Error::protocol("the server's version cannot be read", version.clone()))?;
+    let number =
+        number_of(&version).ok_or_else(|| Error::protocol("the server's version cannot be read", version.clone()))?;
     let (oldest, name) = match dialect {
         Dialect::MySql => (OLDEST_MYSQL, "MySQL 8.0"),
         Dialect::MariaDb => (OLDEST_MARIADB, "MariaDB 10.6"),

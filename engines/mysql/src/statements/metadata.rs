@@ -92,12 +92,8 @@ pub(crate) fn finish(tracking: &Tracking, kind: Kind, name: &str) -> Statement {
 
 /// Removes the row of one host, or all of the object's.
 pub(crate) fn remove(tracking: &Tracking, kind: Kind, name: &str, host: Option<&str>) -> Statement {
-    let mut sql = format!(
-        "DELETE FROM {} WHERE kind = {} AND name = {}",
-        table(tracking),
-        literal(kind.word()),
-        literal(name)
-    );
+    let mut sql =
+        format!("DELETE FROM {} WHERE kind = {} AND name = {}", table(tracking), literal(kind.word()), literal(name));
     if let Some(host) = host {
         sql.push_str(" AND host = ");
         sql.push_str(&literal(host));

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::account::{self, Authentication, Hash};
-use super::metadata::{self, Kind, RowOf};
 use super::database;
 use super::grant::{self, Grantee};
+use super::metadata::{self, Kind, RowOf};
 use crate::connect::Tracking;
 use crate::observe::marks::Kept;
 use crate::observe::rights::{Object, Right};
@@ -125,10 +125,7 @@ fn memberships_are_written_in_either_dialect() {
     assert_eq!(grant::join("r", &member, Dialect::MySql), "GRANT 'r'@'%' TO 'u'@'%'");
     assert_eq!(grant::leave("r", &member, Dialect::MariaDb), "REVOKE 'r' FROM 'u'@'%'");
     let roles = ["a".to_owned(), "b".to_owned()];
-    assert_eq!(
-        grant::default_roles(&roles, "u", "%", Dialect::MySql),
-        "SET DEFAULT ROLE 'a'@'%', 'b'@'%' TO 'u'@'%'"
-    );
+    assert_eq!(grant::default_roles(&roles, "u", "%", Dialect::MySql), "SET DEFAULT ROLE 'a'@'%', 'b'@'%' TO 'u'@'%'");
     assert_eq!(grant::default_roles(&roles, "u", "%", Dialect::MariaDb), "SET DEFAULT ROLE 'a' FOR 'u'@'%'");
     assert_eq!(grant::default_roles(&[], "u", "%", Dialect::MariaDb), "SET DEFAULT ROLE NONE FOR 'u'@'%'");
 }

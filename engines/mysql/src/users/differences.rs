@@ -14,10 +14,10 @@ use crate::difference::Difference;
 use crate::observe::account::{Account, Encryption};
 use crate::observe::marks::Kept;
 use crate::server::Facts;
-use crate::statements::account::{self, Authentication};
-use crate::statements::metadata::{self, Kind, RowOf};
 use crate::statements::Statement;
+use crate::statements::account::{self, Authentication};
 use crate::statements::grant::{self, Grantee};
+use crate::statements::metadata::{self, Kind, RowOf};
 
 use super::wanted::{Wanted, lock_after, require};
 
@@ -92,12 +92,8 @@ pub(crate) fn keep(name: &str, host: &str, kept: &Kept, facts: &Facts, tracking:
 /// One more account of the user, with the password of the others.
 fn new_host(wanted: &Wanted, host: &str, mark: &Mark, context: &Context<'_>) -> Difference {
     let facts = context.facts;
-    let kept = Kept {
-        mark: Some(mark.clone()),
-        words: wanted.comment.clone(),
-        roles: wanted.roles.clone(),
-        finished: true,
-    };
+    let kept =
+        Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: wanted.roles.clone(), finished: true };
     let id = format!("host:{host}");
     let difference = Difference::new(id, "options.allowedHosts", "allowed", "not allowed");
     let Some(authentication) = context.password.or(context.others) else { return difference };
@@ -109,8 +105,8 @@ fn new_host(wanted: &Wanted, host: &str, mark: &Mark, context: &Context<'_>) -> 
     let created = account::create(&wanted.name, &[host], authentication, &clauses, facts.dialect);
     let member = Grantee { user: wanted.name.clone(), host: host.to_owned() };
     let roles = wanted.roles.iter().map(|role| grant::join(role, &member, facts.dialect));
-    let defaults = (!wanted.roles.is_empty())
-        .then(|| grant::default_roles(&wanted.roles, &wanted.name, host, facts.dialect));
+    let defaults =
+        (!wanted.roles.is_empty()).then(|| grant::default_roles(&wanted.roles, &wanted.name, host, facts.dialect));
     roles.chain(defaults).fold(difference.by_all(first.into_iter().chain(created)), Difference::by)
 }
 
@@ -165,8 +161,13 @@ fn attributes(wanted: &Wanted, now: &Account, context: &Context<'_>) -> Vec<Diff
         let shown = |words: &Option<String>| words.clone().unwrap_or_default();
         let kept = Kept { words: wanted.comment.clone(), ..now.kept.clone() };
         found.push(
-            Difference::new(id("comment"), "comment", shown(&wanted.comment), shown(&now.kept.words))
-                .by_all([keep(&wanted.name, host, &kept, facts, context.tracking)]),
+            Difference::new(id("comment"), "comment", shown(&wanted.comment), shown(&now.kept.words)).by_all([keep(
+                &wanted.name,
+                host,
+                &kept,
+                facts,
+                context.tracking,
+            )]),
         );
     }
     found
@@ -187,8 +188,7 @@ fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Co
     let mut found = Vec::new();
     // What the resource made is recorded before it is made: whatever happens then, it is known to be its own.
     let recorded = |roles: BTreeSet<String>| {
-        let kept =
-            Kept { roles: roles.into_iter().collect(), words: wanted.comment.clone(), ..now.kept.clone() };
+        let kept = Kept { roles: roles.into_iter().collect(), words: wanted.comment.clone(), ..now.kept.clone() };
         keep(&wanted.name, host, &kept, context.facts, context.tracking)
     };
     let before: BTreeSet<String> = now.kept.roles.iter().cloned().collect();

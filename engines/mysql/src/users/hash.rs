@@ -193,10 +193,7 @@ mod tests {
 
     #[test]
     fn a_signing_key_is_the_servers() {
-        assert_eq!(
-            STANDARD_NO_PAD.encode(ed25519(b"secret").unwrap()),
-            "ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY"
-        );
+        assert_eq!(STANDARD_NO_PAD.encode(ed25519(b"secret").unwrap()), "ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY");
     }
 
     #[test]

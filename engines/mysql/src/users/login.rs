@@ -21,8 +21,7 @@ pub(crate) fn attempt(connected: &mut Connected, name: &str, password: &Secret) 
             one.host == ANYWHERE
                 && !one.locked
                 && !one.expired
-                && (one.encryption == Encryption::None
-                    || (one.encryption == Encryption::Any && session.is_encrypted()))
+                && (one.encryption == Encryption::None || (one.encryption == Encryption::Any && session.is_encrypted()))
                 && !account::has_anonymous(session, facts)?
         }
         _ => false,

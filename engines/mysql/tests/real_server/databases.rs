@@ -111,7 +111,8 @@ fn hostile_names_are_names_and_nothing_else() {
             let found = listed.iter().find(|one| one.name == name).unwrap_or_else(|| panic!("{name} is not listed"));
             assert_eq!(found.mark, Some(mark(&name)), "{name}");
             assert_eq!(ids(adapter, &spec(&name, &json!({})), &name), ["comment"], "{name}");
-            let error = Databases::drop(adapter, &spec(&name, &json!({})), &proof(&mark("another's")), true).unwrap_err();
+            let error =
+                Databases::drop(adapter, &spec(&name, &json!({})), &proof(&mark("another's")), true).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Conflict, "{name}");
             Databases::drop(adapter, &spec(&name, &json!({})), &proof(&mark(&name)), true).unwrap();
             assert!(!Databases::exists(adapter, &name).unwrap(), "{name}");
@@ -179,7 +180,9 @@ fn a_creation_that_was_cut_off_is_finished_or_cleaned_up() {
         assert_eq!(Databases::get_info(adapter, &other).unwrap().unwrap().mark, None);
         let error = Databases::create(adapter, &spec(&other, &json!({})), &mark("o")).unwrap_err();
         assert_eq!(error.kind, ErrorKind::AlreadyExists);
-        server.query(&format!("DROP DATABASE {other}; DELETE FROM _dbops._dbops_metadata WHERE name = '{other}'")).unwrap();
+        server
+            .query(&format!("DROP DATABASE {other}; DELETE FROM _dbops._dbops_metadata WHERE name = '{other}'"))
+            .unwrap();
     });
 }
 

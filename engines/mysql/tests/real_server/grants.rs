@@ -15,8 +15,7 @@ use crate::support::{PASSWORD, everywhere, everywhere_with, mark, password};
 
 fn user(adapter: &mut MySql, name: &str, hosts: &[&str]) -> Grantee {
     let options = json!({"allowedHosts": hosts}).to_string();
-    let spec =
-        UserSpec { name: name.to_owned(), roles: Vec::new(), comment: None, options: Some(options.clone()) };
+    let spec = UserSpec { name: name.to_owned(), roles: Vec::new(), comment: None, options: Some(options.clone()) };
     Users::create(adapter, &spec, Some(&password()), &mark("user")).unwrap();
     Grantee { kind: ObjectKind::User, name: name.to_owned(), options: Some(options) }
 }
@@ -97,12 +96,30 @@ fn every_level_opens_what_it_says_and_nothing_else() {
         };
         let mut recorded = Vec::new();
         for (options, expected) in [
-            (entry("column", json!({"database": name, "table": "t", "columns": ["a"], "privileges": ["SELECT"]})), [false, true, false, false, false, false]),
-            (entry("table", json!({"database": name, "table": "t", "privileges": ["SELECT"]})), [true, true, false, false, false, false]),
-            (entry("table", json!({"database": name, "table": "t", "privileges": ["SELECT", "UPDATE"]})), [true, true, false, true, false, false]),
-            (entry("database", json!({"database": name, "privileges": ["SELECT", "CREATE TEMPORARY TABLES"]})), [true, true, false, false, false, false]),
-            (entry("procedure", json!({"database": name, "procedure": "p", "privileges": ["EXECUTE"]})), [false, false, false, false, true, false]),
-            (entry("function", json!({"database": name, "function": "f", "privileges": ["ALL"]})), [false, false, false, false, false, true]),
+            (
+                entry("column", json!({"database": name, "table": "t", "columns": ["a"], "privileges": ["SELECT"]})),
+                [false, true, false, false, false, false],
+            ),
+            (
+                entry("table", json!({"database": name, "table": "t", "privileges": ["SELECT"]})),
+                [true, true, false, false, false, false],
+            ),
+            (
+                entry("table", json!({"database": name, "table": "t", "privileges": ["SELECT", "UPDATE"]})),
+                [true, true, false, true, false, false],
+            ),
+            (
+                entry("database", json!({"database": name, "privileges": ["SELECT", "CREATE TEMPORARY TABLES"]})),
+                [true, true, false, false, false, false],
+            ),
+            (
+                entry("procedure", json!({"database": name, "procedure": "p", "privileges": ["EXECUTE"]})),
+                [false, false, false, false, true, false],
+            ),
+            (
+                entry("function", json!({"database": name, "function": "f", "privileges": ["ALL"]})),
+                [false, false, false, false, false, true],
+            ),
             (entry("global", json!({"privileges": ["SELECT"]})), [true, true, true, false, false, false]),
             (json!({"grants": []}), [false; 6]),
         ] {
@@ -248,7 +265,8 @@ fn what_is_not_there_is_waited_for() {
         };
         let database = json!({"grants": [{"level": "database", "database": name, "privileges": ["SELECT"]}]});
         let table = json!({"grants": [{"level": "table", "database": name, "table": "u", "privileges": ["SELECT"]}]});
-        let procedure = json!({"grants": [{"level": "procedure", "database": name, "procedure": "q", "privileges": ["EXECUTE"]}]});
+        let procedure =
+            json!({"grants": [{"level": "procedure", "database": name, "procedure": "q", "privileges": ["EXECUTE"]}]});
         let member = json!({"roles": [role]});
         for options in [&database, &table, &member] {
             assert_eq!(of(adapter, options).unwrap_err().kind, ErrorKind::DependencyMissing, "{options}");
@@ -283,7 +301,9 @@ fn what_is_not_there_is_waited_for() {
 fn a_name_is_never_a_pattern() {
     for settings in [&[][..], &["--loose-partial-revokes=ON"]] {
         everywhere_with(settings, |server, adapter, tag| {
-            for (at, (name, other)) in [("x_`y", "xx`y"), ("p%", "pq"), ("back\\_s", "backXs"), ("Größe", "groesse")].iter().enumerate() {
+            for (at, (name, other)) in
+                [("x_`y", "xx`y"), ("p%", "pq"), ("back\\_s", "backXs"), ("Größe", "groesse")].iter().enumerate()
+            {
                 let (name, other) = (format!("{name}{tag}"), format!("{other}{tag}"));
                 fill(server, adapter, &name);
                 fill(server, adapter, &other);
@@ -307,14 +327,29 @@ fn a_wrong_entry_is_named_with_what_would_be_right() {
     for (grant, path) in [
         (json!({"level": "database", "privileges": ["SELECT"]}), "options.grants[0].database"),
         (json!({"level": "database", "database": "mysql", "privileges": ["SELECT"]}), "options.grants[0].database"),
-        (json!({"level": "database", "database": "d", "table": "t", "privileges": ["SELECT"]}), "options.grants[0].table"),
+        (
+            json!({"level": "database", "database": "d", "table": "t", "privileges": ["SELECT"]}),
+            "options.grants[0].table",
+        ),
         (json!({"level": "table", "database": "d", "privileges": ["SELECT"]}), "options.grants[0].table"),
-        (json!({"level": "column", "database": "d", "table": "t", "privileges": ["SELECT"]}), "options.grants[0].columns"),
-        (json!({"level": "table", "database": "d", "table": "t", "privileges": ["EXECUTE"]}), "options.grants[0].privileges[0]"),
-        (json!({"level": "database", "database": "d", "privileges": ["SELECT", "SUPER"]}), "options.grants[0].privileges[1]"),
+        (
+            json!({"level": "column", "database": "d", "table": "t", "privileges": ["SELECT"]}),
+            "options.grants[0].columns",
+        ),
+        (
+            json!({"level": "table", "database": "d", "table": "t", "privileges": ["EXECUTE"]}),
+            "options.grants[0].privileges[0]",
+        ),
+        (
+            json!({"level": "database", "database": "d", "privileges": ["SELECT", "SUPER"]}),
+            "options.grants[0].privileges[1]",
+        ),
         (json!({"level": "global", "privileges": ["NONSENSE"]}), "options.grants[0].privileges[0]"),
         (json!({"level": "global", "database": "d", "privileges": ["SELECT"]}), "options.grants[0].database"),
-        (json!({"level": "function", "database": "d", "procedure": "p", "function": "f", "privileges": ["EXECUTE"]}), "options.grants[0].procedure"),
+        (
+            json!({"level": "function", "database": "d", "procedure": "p", "function": "f", "privileges": ["EXECUTE"]}),
+            "options.grants[0].procedure",
+        ),
         (json!({"level": "database", "database": "d", "privileges": []}), "options.grants[0].privileges"),
     ] {
         assert_eq!(examine(grant.clone()), [path], "{grant}");

@@ -44,11 +44,15 @@ fn administrators(server: &MysqlServer, version: Version) -> Vec<&'static str> {
             ("ed", "VIA ed25519 USING PASSWORD('x y')"),
             ("pa", "VIA parsec USING PASSWORD('x y')"),
         ],
-        Version::MySql => &[("caching", "WITH caching_sha2_password BY 'x y'"), ("sha", "WITH sha256_password BY 'x y'")],
+        Version::MySql => {
+            &[("caching", "WITH caching_sha2_password BY 'x y'"), ("sha", "WITH sha256_password BY 'x y'")]
+        }
     };
     for (name, method) in methods {
         server
-            .query(&format!("CREATE USER '{name}'@'%' IDENTIFIED {method}; GRANT ALL ON *.* TO '{name}'@'%' WITH GRANT OPTION"))
+            .query(&format!(
+                "CREATE USER '{name}'@'%' IDENTIFIED {method}; GRANT ALL ON *.* TO '{name}'@'%' WITH GRANT OPTION"
+            ))
             .unwrap();
     }
     methods.iter().map(|(name, _)| *name).collect()
@@ -132,7 +136,9 @@ fn the_marks_place_is_made_where_it_may_be_and_named_where_it_may_not() {
     for version in Version::ALL {
         let server = start(version, &[]);
         server
-            .query("CREATE USER 'poor'@'%' IDENTIFIED BY 'x'; GRANT SELECT ON mysql.* TO 'poor'@'%'; CREATE DATABASE ops")
+            .query(
+                "CREATE USER 'poor'@'%' IDENTIFIED BY 'x'; GRANT SELECT ON mysql.* TO 'poor'@'%'; CREATE DATABASE ops",
+            )
             .unwrap();
         dial_plain(&server);
         log_in_as("poor", "x");

@@ -34,10 +34,13 @@ fn a_role_holds_what_its_resource_states_and_its_members_have_it() {
         Roles::create(adapter, &plain, &mark("r")).unwrap();
         assert_eq!(Roles::create(adapter, &plain, &mark("x")).unwrap_err().kind, ErrorKind::AlreadyExists);
         assert_eq!(ids(adapter, &plain), [""; 0], "right after creation");
-        let reads = spec(&name, &json!({"grants": [
-            {"level": "database", "database": place, "privileges": ["SELECT"]},
-            {"level": "table", "database": place, "table": "t", "privileges": ["INSERT"]},
-        ]}));
+        let reads = spec(
+            &name,
+            &json!({"grants": [
+                {"level": "database", "database": place, "privileges": ["SELECT"]},
+                {"level": "table", "database": place, "table": "t", "privileges": ["INSERT"]},
+            ]}),
+        );
         let found = ids(adapter, &reads);
         assert_eq!(found.len(), 2);
         assert_eq!(all(adapter, &reads), found);
@@ -45,12 +48,20 @@ fn a_role_holds_what_its_resource_states_and_its_members_have_it() {
         let user = UserSpec { name: member.clone(), roles: vec![name.clone()], comment: None, options: None };
         Users::create(adapter, &user, Some(&password()), &mark("u")).unwrap();
         Users::update(adapter, &user, None, &Selection::All).unwrap();
-        server.query_as(&member, PASSWORD, None, &format!("INSERT INTO {place}.t VALUES (1); SELECT * FROM {place}.t")).unwrap();
+        server
+            .query_as(&member, PASSWORD, None, &format!("INSERT INTO {place}.t VALUES (1); SELECT * FROM {place}.t"))
+            .unwrap();
         // A right that somebody else gave the role is not its resource's to take.
         server.query(&format!("GRANT DELETE ON {place}.t TO '{name}'")).unwrap();
-        let less = RoleSpec { comment: Some("it's \\".to_owned()), ..spec(&name, &json!({"grants": [
-            {"level": "table", "database": place, "table": "t", "privileges": ["INSERT"]},
-        ]})) };
+        let less = RoleSpec {
+            comment: Some("it's \\".to_owned()),
+            ..spec(
+                &name,
+                &json!({"grants": [
+                    {"level": "table", "database": place, "table": "t", "privileges": ["INSERT"]},
+                ]}),
+            )
+        };
         let pattern = format!("place\\_{tag}");
         assert_eq!(all(adapter, &less), [format!("revoke:database:{pattern}:SELECT"), "comment".to_owned()]);
         assert_eq!(ids(adapter, &less), [""; 0]);
@@ -89,7 +100,8 @@ fn hostile_names_are_names_and_a_role_is_no_user() {
         Roles::claim(adapter, &theirs, &Proof { mark: None, object_id: None }, Some("words"), &mark("t")).unwrap();
         assert_eq!(ids(adapter, &stated), ["comment"]);
         Roles::drop(adapter, &stated, &proof(&mark("t"))).unwrap();
-        for wrong in [spec("none", &json!({})), spec("root", &json!({})), spec("r", &json!({"useNativeRoles": false}))] {
+        for wrong in [spec("none", &json!({})), spec("root", &json!({})), spec("r", &json!({"useNativeRoles": false}))]
+        {
             let error = Roles::create(adapter, &wrong, &mark("w")).unwrap_err();
             assert!(matches!(error.kind, ErrorKind::InvalidOptions(_)), "{error:?}");
         }

@@ -21,12 +21,12 @@ fn a_script_has_every_right_inside_and_none_outside() {
         let (name, other) = (format!("in_{tag}"), format!("inX{tag}"));
         Databases::create(adapter, &spec(&name, &json!({})), &mark("s")).unwrap();
         server.query(&format!("CREATE DATABASE {other}; CREATE TABLE {other}.t (a int)")).unwrap();
-        let report = run(adapter, &name, false, &[
-            "CREATE TABLE t (a VARCHAR(20))",
-            "BEGIN",
-            "INSERT INTO t VALUES ('it\\'s ?')",
-            "SELECT * FROM t",
-        ]);
+        let report = run(
+            adapter,
+            &name,
+            false,
+            &["CREATE TABLE t (a VARCHAR(20))", "BEGIN", "INSERT INTO t VALUES ('it\\'s ?')", "SELECT * FROM t"],
+        );
         assert_eq!((report.executed, report.failure.is_none()), (4, true), "{report:?}");
         assert_eq!(server.query(&format!("SELECT a FROM {name}.t")).unwrap(), "it's ?");
         for (statement, word) in [
@@ -57,12 +57,17 @@ fn what_a_script_defines_goes_on_working_and_its_account_goes_with_the_database(
     everywhere(|server, adapter, tag| {
         let name = format!("definer_{tag}");
         Databases::create(adapter, &spec(&name, &json!({})), &mark("s")).unwrap();
-        let report = run(adapter, &name, false, &[
-            "CREATE TABLE t (a int)",
-            "CREATE VIEW v AS SELECT a FROM t",
-            "CREATE PROCEDURE p() INSERT INTO t VALUES (1)",
-            "CALL p()",
-        ]);
+        let report = run(
+            adapter,
+            &name,
+            false,
+            &[
+                "CREATE TABLE t (a int)",
+                "CREATE VIEW v AS SELECT a FROM t",
+                "CREATE PROCEDURE p() INSERT INTO t VALUES (1)",
+                "CALL p()",
+            ],
+        );
         assert!(report.failure.is_none(), "{report:?}");
         assert_eq!(server.query(LEFT).unwrap(), "1");
         server.query(&format!("CALL {name}.p()")).unwrap();

@@ -82,7 +82,8 @@ pub(crate) fn everywhere_with(settings: &[&str], test: impl Fn(&MysqlServer, &mu
     for version in Version::ALL {
         let server = start(version, settings);
         for (superuser, tag) in [(true, "s"), (false, "a")] {
-            let tracking = (superuser && version == Version::MySql).then_some(r#"{"mysql": {"useUserAttributes": false}}"#);
+            let tracking =
+                (superuser && version == Version::MySql).then_some(r#"{"mysql": {"useUserAttributes": false}}"#);
             let mut adapter = adapter(&server, superuser, tracking);
             test(&server, &mut adapter, tag);
             adapter.close();

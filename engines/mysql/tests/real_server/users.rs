@@ -52,7 +52,10 @@ fn after_applying_all_nothing_is_different_for_every_field() {
         Users::create(adapter, &plain, Some(&password()), &mark("law")).unwrap();
         assert_eq!(ids(adapter, &plain), [""; 0], "right after creation");
         let mut cases = vec![
-            (vec![], json!({"maxQueriesPerHour": 10, "maxUpdatesPerHour": 20, "maxConnectionsPerHour": 30, "maxUserConnections": 4})),
+            (
+                vec![],
+                json!({"maxQueriesPerHour": 10, "maxUpdatesPerHour": 20, "maxConnectionsPerHour": 30, "maxUserConnections": 4}),
+            ),
             (vec![], json!({"maxUserConnections": 5})),
             (vec![], json!({"requireSSL": true})),
             (vec![], json!({"requireX509": true, "requireSSL": true})),
@@ -94,8 +97,7 @@ fn every_login_method_takes_the_hash_that_was_computed_for_it() {
         let available = server
             .query("SELECT plugin_name FROM information_schema.plugins WHERE plugin_type = 'AUTHENTICATION' AND plugin_status = 'ACTIVE'")
             .unwrap();
-        let methods =
-            ["mysql_native_password", "caching_sha2_password", "sha256_password", "ed25519", "parsec"];
+        let methods = ["mysql_native_password", "caching_sha2_password", "sha256_password", "ed25519", "parsec"];
         let mut tried = 0;
         for method in methods {
             let name = format!("{}_{tag}", &method[..6]);
@@ -114,7 +116,11 @@ fn every_login_method_takes_the_hash_that_was_computed_for_it() {
             // Twice: the second login is the fast one, where there is one.
             for _ in 0..2 {
                 let outcome = Users::try_login(adapter, &name, &password());
-                assert_eq!(outcome.unwrap_or_else(|error| panic!("{method}: {error:?}")), LoginOutcome::Accepted, "{method}");
+                assert_eq!(
+                    outcome.unwrap_or_else(|error| panic!("{method}: {error:?}")),
+                    LoginOutcome::Accepted,
+                    "{method}"
+                );
             }
             let wrong = Secret::Known(b"wrong".to_vec());
             assert_eq!(Users::try_login(adapter, &name, &wrong).unwrap(), LoginOutcome::Rejected, "{method}");
@@ -123,13 +129,21 @@ fn every_login_method_takes_the_hash_that_was_computed_for_it() {
                 server.query_as(&name, PASSWORD, None, "SELECT 1").unwrap_or_else(|error| panic!("{method}: {error}"));
             }
             // A new password is a change, always; a new method needs one.
-            let report = Users::update(adapter, &stated, Some(&Secret::Known("neu ß".into())), &Selection::All).unwrap();
+            let report =
+                Users::update(adapter, &stated, Some(&Secret::Known("neu ß".into())), &Selection::All).unwrap();
             assert_eq!(report.applied, ["password"]);
             assert_eq!(Users::try_login(adapter, &name, &password()).unwrap(), LoginOutcome::Rejected, "{method}");
-            assert_eq!(Users::try_login(adapter, &name, &Secret::Known("neu ß".into())).unwrap(), LoginOutcome::Accepted);
+            assert_eq!(
+                Users::try_login(adapter, &name, &Secret::Known("neu ß".into())).unwrap(),
+                LoginOutcome::Accepted
+            );
         }
         assert!(tried > 0);
-        let other = if available.contains("sha256_password") && !available.contains("mysql_native_password") { "sha256_password" } else { "ed25519" };
+        let other = if available.contains("sha256_password") && !available.contains("mysql_native_password") {
+            "sha256_password"
+        } else {
+            "ed25519"
+        };
         if available.lines().any(|line| line == other) {
             let name = format!("moves_{tag}");
             Users::create(adapter, &spec(&name, &[], &json!({})), Some(&password()), &mark("m")).unwrap();
@@ -177,7 +191,10 @@ fn what_a_dialect_lacks_is_refused_with_its_path() {
             paths(Users::create(adapter, &spec(&name, &[], &options), Some(&password()), &mark("r")).map(|_| ()))
         };
         assert_eq!(create(json!({"allowedHosts": []})), ["options.allowedHosts"]);
-        assert_eq!(create(json!({"allowedHosts": ["a b", "%", "%"]})), ["options.allowedHosts[0]", "options.allowedHosts[2]"]);
+        assert_eq!(
+            create(json!({"allowedHosts": ["a b", "%", "%"]})),
+            ["options.allowedHosts[0]", "options.allowedHosts[2]"]
+        );
         assert_eq!(create(json!({"failedLoginAttempts": 3})), ["options.passwordLockTime"]);
         assert_eq!(create(json!({"passwordLockTime": 40000, "failedLoginAttempts": 1})), ["options.passwordLockTime"]);
         if is_mariadb {
@@ -190,12 +207,16 @@ fn what_a_dialect_lacks_is_refused_with_its_path() {
             assert_eq!(paths(Users::create(adapter, &long, None, &mark("r")).map(|_| ())), ["name"]);
         }
         for own in ["root", "mysql.sys", "mariadb.sys"] {
-            assert_eq!(paths(Users::create(adapter, &spec(own, &[], &json!({})), None, &mark("r")).map(|_| ())), ["name"]);
+            assert_eq!(
+                paths(Users::create(adapter, &spec(own, &[], &json!({})), None, &mark("r")).map(|_| ())),
+                ["name"]
+            );
             let error = Users::drop(adapter, &spec(own, &[], &json!({})), &Proof { mark: None, object_id: None });
             assert_eq!(error.unwrap_err().kind, ErrorKind::PermissionDenied, "{own}");
         }
         let me = if tag == "s" { "super_of_all".to_owned() } else { server.administrator.name.clone() };
-        let error = Users::drop(adapter, &spec(&me, &[], &json!({})), &Proof { mark: None, object_id: None }).unwrap_err();
+        let error =
+            Users::drop(adapter, &spec(&me, &[], &json!({})), &Proof { mark: None, object_id: None }).unwrap_err();
         assert_eq!(error.kind, ErrorKind::PermissionDenied, "the administrator's own");
         let info = Users::get_info(adapter, &me).unwrap().unwrap();
         assert!(info.privileged);
@@ -313,7 +334,9 @@ fn a_missing_role_is_waited_for_and_a_membership_of_others_stays() {
         Users::create(adapter, &stated, Some(&password()), &mark("m")).unwrap();
         let error = Users::update(adapter, &stated, None, &Selection::All).unwrap_err();
         assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
-        server.query(&format!("CREATE ROLE '{role}'; CREATE ROLE '{theirs}'; GRANT '{theirs}' TO '{name}'@'%'")).unwrap();
+        server
+            .query(&format!("CREATE ROLE '{role}'; CREATE ROLE '{theirs}'; GRANT '{theirs}' TO '{name}'@'%'"))
+            .unwrap();
         if server.query("SELECT @@version").unwrap().contains("MariaDB") {
             let grantee = server.administrator.name.clone();
             server.query(&format!("GRANT '{role}' TO '{grantee}'@'%' WITH ADMIN OPTION; GRANT '{role}' TO 'super_of_all'@'%' WITH ADMIN OPTION")).unwrap();
@@ -322,7 +345,10 @@ fn a_missing_role_is_waited_for_and_a_membership_of_others_stays() {
         assert_eq!(ids(adapter, &stated), [""; 0]);
         let active = server.query_as(&name, PASSWORD, None, "SELECT CURRENT_ROLE()").unwrap();
         assert!(active.contains(&role), "{active}");
-        assert_eq!(all(adapter, &spec(&name, &[], &json!({})), None), [format!("member:{role}"), "defaultRoles".to_owned()]);
+        assert_eq!(
+            all(adapter, &spec(&name, &[], &json!({})), None),
+            [format!("member:{role}"), "defaultRoles".to_owned()]
+        );
         assert_eq!(ids(adapter, &spec(&name, &[], &json!({}))), [""; 0], "the other membership is not ours");
         let grants = server.query(&format!("SHOW GRANTS FOR '{name}'@'%'")).unwrap();
         assert!(grants.contains(&theirs) && !grants.contains(&role), "{grants}");

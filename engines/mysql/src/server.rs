@@ -19,6 +19,7 @@ pub(crate) enum Dialect {
 
 /// What decides how things are done on this server. The server tells its dialect, whatever the instance calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the server's own settings")]
 pub(crate) struct Facts {
     /// As the server says it.
     pub(crate) version: String,

@@ -32,35 +32,35 @@ pub struct MysqlEndpoint {
 impl MysqlEndpoint {
     /// Runs statements as the superuser; the rows as text, columns separated by tabs.
     pub fn query(&self, sql: &str) -> Result<String> {
-        let mut command = self.client()?;
+        let mut command = Self::client()?;
         command.arg(format!("--socket={}", self.socket.display()));
         run(&mut command, &self.superuser.name, &self.superuser.password, None, sql)
     }
 
     /// Runs statements as anybody, over TCP without TLS. What the server refuses is an error with its words.
     pub fn query_as(&self, user: &str, password: &str, database: Option<&str>, sql: &str) -> Result<String> {
-        let mut command = self.client()?;
+        let mut command = Self::client()?;
         command.args(["--protocol=tcp", "--skip-ssl", "--host", &self.host, "--port", &self.port.to_string()]);
         run(&mut command, user, password, database, sql)
     }
 
     /// The same over TLS, without a check of the certificate.
     pub fn query_over_tls(&self, user: &str, password: &str, sql: &str) -> Result<String> {
-        let mut command = self.client()?;
+        let mut command = Self::client()?;
         command.args(["--protocol=tcp", "--ssl", "--host", &self.host, "--port", &self.port.to_string()]);
         run(&mut command, user, password, None, sql)
     }
 
     /// A session that stays open, busy with sleeping, until it is dropped.
     pub fn idle_session(&self, user: &str, password: &str, database: Option<&str>) -> Result<Idle> {
-        let mut command = self.client()?;
+        let mut command = Self::client()?;
         command.args(["--protocol=tcp", "--skip-ssl", "--host", &self.host, "--port", &self.port.to_string()]);
         prepare(&mut command, user, password, database, "SELECT SLEEP(120)");
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("start the client")?;
         Ok(Idle(child))
     }
 
-    fn client(&self) -> Result<Command> {
+    fn client() -> Result<Command> {
         let mut command = Command::new(client()?);
         command.args(["--no-defaults", "--batch", "--skip-column-names", "--raw", "--default-character-set=utf8mb4"]);
         command.arg("--connect-timeout=5").stdin(Stdio::null());

@@ -1,6 +1,5 @@
 //! The option blocks of MySQL and MariaDB: what `spec.mysql` of an instance, a database, a user, a role and a
-//! grant may say,
-//! the MySQL parts of the generic blocks, and what `status.mysql` of a database reports.
+//! grant may say, the MySQL parts of the generic blocks, and what `status.mysql` of a database reports.
 //!
 //! One definition serves the CRD schema and the adapter, so both accept the same fields.
 //! Every optional field is an `Option`: the defaults named in the comments are the adapter's,

@@ -1,6 +1,6 @@
 //! What the server answers to a statement, in the text protocol: nothing, rows, or an error.
 //!
-//! Source: MySQL internals, "Text Protocol: COM_QUERY Response". A request for a local file is an answer too; it is
+//! Source: MySQL internals, "Text Protocol: Query Response". A request for a local file is an answer too; it is
 //! refused by ending the session, because it was never offered.
 
 use dbprovision_sdk::{Error, Result};

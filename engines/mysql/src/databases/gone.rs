@@ -27,14 +27,13 @@ pub(crate) fn remove(
 ) -> Result<()> {
     names::untouchable(standing(name, tracking))?;
     let found = database::find(session, tracking, name)?;
-    match &found {
-        Some(found) => prove(proof, found.kept.mark.as_ref())?,
+    if let Some(found) = &found {
+        prove(proof, found.kept.mark.as_ref())?;
+    } else {
         // Only the one whose record it is tidies up behind a drop whose answer was lost.
-        None => {
-            let kept = crate::observe::marks::of(session, tracking, Kind::Database, name)?.remove("");
-            if kept.is_none_or(|kept| proof.mark.is_none() || kept.mark != proof.mark) {
-                return Ok(());
-            }
+        let kept = crate::observe::marks::of(session, tracking, Kind::Database, name)?.remove("");
+        if kept.is_none_or(|kept| proof.mark.is_none() || kept.mark != proof.mark) {
+            return Ok(());
         }
     }
     let there = sessions::in_database(session, name)?;

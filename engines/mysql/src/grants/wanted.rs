@@ -78,9 +78,12 @@ impl Stated {
         for (at, one) in self.grants.iter().enumerate() {
             let path = format!("options.grants[{at}]");
             let may_grant = one.with_grant_option == Some(true);
-            let level: Vec<String> = of_level(one.level)
-                .map(|listed| listed.iter().map(|&name| name.to_owned()).filter(|name| known.contains(name)).collect())
-                .unwrap_or_else(|| known.iter().cloned().collect());
+            let level: Vec<String> = match of_level(one.level) {
+                Some(listed) => {
+                    listed.iter().filter(|name| known.contains(**name)).map(|&name| name.to_owned()).collect()
+                }
+                None => known.iter().cloned().collect(),
+            };
             let mut wanted = BTreeSet::new();
             for (index, privilege) in one.privileges.iter().enumerate() {
                 if is_all(privilege) {
@@ -206,7 +209,7 @@ fn check(one: &MySqlGrant, path: &str, problems: &mut Problems) {
     if one.privileges.is_empty() {
         problems.add(format!("{path}.privileges"), "at least one privilege");
     }
-    let listed = of_level(level).map(<[&str]>::to_vec).unwrap_or_else(|| [GLOBAL, DATABASE].concat());
+    let listed = of_level(level).map_or_else(|| [GLOBAL, DATABASE].concat(), <[&str]>::to_vec);
     for (index, privilege) in one.privileges.iter().enumerate() {
         let is_known = listed.contains(&privilege.as_str()) || is_all(privilege);
         // Which dynamic privileges there are, only the server knows.

@@ -76,5 +76,5 @@ pub(crate) fn size(session: &mut Session, name: &str) -> Result<u64> {
 /// The character set that a collation belongs to; none where the server does not know it.
 pub(crate) fn charset_of(session: &mut Session, collation: &str) -> Result<Option<String>> {
     let query = "SELECT character_set_name FROM information_schema.collations WHERE collation_name = ?";
-    Ok(session.row(query, &[collation])?.map_or(Ok(None), |row| row.text(0))?)
+    session.row(query, &[collation])?.map_or(Ok(None), |row| row.text(0))
 }

@@ -92,7 +92,7 @@ pub(crate) fn of(session: &mut Session, facts: &Facts, user: &str, host: &str) -
         let bits = session.row(query, &[user, host])?.map_or(Ok(0), |row| row.number(0))?;
         for (at, privilege) in BITS.iter().enumerate() {
             if bits >> at & 1 == 1 {
-                found.add(Object::Global, privilege, false);
+                found.add(&Object::Global, privilege, false);
             }
         }
     } else {
@@ -103,24 +103,26 @@ pub(crate) fn of(session: &mut Session, facts: &Facts, user: &str, host: &str) -
             if is_dynamic(&privilege) {
                 found.rights.insert(Right { object: Object::Global, privilege, grantable: row.flag(1)? });
             } else {
-                found.add(Object::Global, &privilege, row.flag(1)?);
+                found.add(&Object::Global, &privilege, row.flag(1)?);
             }
         }
     }
     let query = "SELECT table_schema, privilege_type, is_grantable FROM information_schema.schema_privileges
                   WHERE BINARY grantee = ?";
     for row in session.rows(query, &[&grantee])? {
-        found.add(Object::Database(row.get(0)?), &row.get(1)?, row.flag(2)?);
+        found.add(&Object::Database(row.get(0)?), &row.get(1)?, row.flag(2)?);
     }
     let query = "SELECT table_schema, table_name, privilege_type, is_grantable FROM information_schema.table_privileges
                   WHERE BINARY grantee = ?";
     for row in session.rows(query, &[&grantee])? {
-        found.add(Object::Table(row.get(0)?, row.get(1)?), &row.get(2)?, row.flag(3)?);
+        found.add(&Object::Table(row.get(0)?, row.get(1)?), &row.get(2)?, row.flag(3)?);
     }
-    let query = "SELECT table_schema, table_name, column_name, privilege_type FROM information_schema.column_privileges
-                  WHERE BINARY grantee = ?";
+    let query = "SELECT table_schema, table_name, column_name, privilege_type, is_grantable
+                   FROM information_schema.column_privileges WHERE BINARY grantee = ?";
     for row in session.rows(query, &[&grantee])? {
-        found.add(Object::Column(row.get(0)?, row.get(1)?, row.get(2)?), &row.get(3)?, false);
+        // The table's own line is left out where only columns have more than that.
+        found.add(&Object::Table(row.get(0)?, row.get(1)?), "USAGE", row.flag(4)?);
+        found.add(&Object::Column(row.get(0)?, row.get(1)?, row.get(2)?), &row.get(3)?, false);
     }
     let query = "SELECT Db, Routine_type, Routine_name, Proc_priv FROM mysql.procs_priv
                   WHERE BINARY User = ? AND Host = ?";
@@ -128,7 +130,7 @@ pub(crate) fn of(session: &mut Session, facts: &Facts, user: &str, host: &str) -
         let object = Object::Routine(row.get(1)?, row.get(0)?, row.get(2)?);
         for privilege in row.get(3)?.split(',') {
             let privilege = if privilege == "Grant" { GRANT_OPTION.to_owned() } else { privilege.to_uppercase() };
-            found.add(object.clone(), &privilege, false);
+            found.add(&object, &privilege, false);
         }
     }
     Ok(found.rights)
@@ -141,7 +143,7 @@ struct Found {
 
 impl Found {
     /// `USAGE` is nothing by itself; it stands where only the right to grant on is held.
-    fn add(&mut self, object: Object, privilege: &str, may_grant: bool) {
+    fn add(&mut self, object: &Object, privilege: &str, may_grant: bool) {
         let mut insert = |privilege: &str| {
             self.rights.insert(Right { object: object.clone(), privilege: privilege.to_owned(), grantable: false });
         };

@@ -48,8 +48,10 @@ pub(crate) fn create(
     dialect: Dialect,
 ) -> Vec<Statement> {
     let identified = |host: &&str| format!("{} {}", account(name, host), authentication.clause(dialect));
-    let rest: String = clauses.iter().map(|clause| format!(" {clause}")).collect();
-    let of = |accounts: String| Statement::of("options", format!("CREATE USER {accounts}{rest}"));
+    let of = |accounts: String| {
+        let words = [&["CREATE USER".to_owned(), accounts][..], clauses].concat();
+        Statement::of("options", words.join(" "))
+    };
     match dialect {
         Dialect::MySql => vec![of(hosts.iter().map(identified).collect::<Vec<_>>().join(", "))],
         Dialect::MariaDb => hosts.iter().map(|host| of(identified(host))).collect(),

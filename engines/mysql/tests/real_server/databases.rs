@@ -23,10 +23,9 @@ fn all(adapter: &mut MySql, spec: &DatabaseSpec, nonce: &str) -> Vec<String> {
 }
 
 fn paths(outcome: dbprovision_sdk::Result<impl std::fmt::Debug>) -> Vec<String> {
-    match outcome.unwrap_err().kind {
-        ErrorKind::InvalidOptions(problems) => problems.into_iter().map(|one| one.path).collect(),
-        other => panic!("{other:?}"),
-    }
+    let error = outcome.unwrap_err();
+    let ErrorKind::InvalidOptions(problems) = error.kind else { panic!("{error:?}") };
+    problems.into_iter().map(|one| one.path).collect()
 }
 
 #[test]
@@ -37,8 +36,8 @@ fn after_applying_all_nothing_is_different_for_every_field() {
         let made = Databases::create(adapter, &plain, &mark("law")).unwrap();
         assert_eq!(made.details.as_deref(), Some(r#"{"charset":"utf8mb4","collation":"utf8mb4_unicode_ci"}"#));
         assert_eq!(ids(adapter, &plain, "law"), [""; 0], "right after creation");
-        let mode = server.query("SELECT @@GLOBAL.sql_mode").unwrap();
-        let reversed: Vec<&str> = mode.split(',').rev().collect();
+        let servers_own = server.query("SELECT @@GLOBAL.sql_mode").unwrap();
+        let reversed: Vec<&str> = servers_own.split(',').rev().collect();
         for (options, differs) in [
             (json!({"charset": "utf8mb4", "collation": "utf8mb4_unicode_ci"}), false),
             (json!({"collation": "utf8mb4_bin"}), true),

@@ -44,10 +44,9 @@ fn all(adapter: &mut MySql, spec: &GrantSpec) -> GrantReport {
 }
 
 fn paths(outcome: dbprovision_sdk::Result<impl std::fmt::Debug>) -> Vec<String> {
-    match outcome.unwrap_err().kind {
-        ErrorKind::InvalidOptions(problems) => problems.into_iter().map(|one| one.path).collect(),
-        other => panic!("{other:?}"),
-    }
+    let error = outcome.unwrap_err();
+    let ErrorKind::InvalidOptions(problems) = error.kind else { panic!("{error:?}") };
+    problems.into_iter().map(|one| one.path).collect()
 }
 
 /// A database with a table, a procedure and a function.

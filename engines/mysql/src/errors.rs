@@ -52,6 +52,7 @@ const TABLE: &[(u16, Meaning, Option<&str>)] = &[
     (1064, Meaning::Invalid, None),
     (1079, Meaning::Busy, Some("the server is stopping")),
     (1080, Meaning::Busy, LOST),
+    (1095, Meaning::Permission, None),
     (1102, Meaning::Invalid, None),
     (1115, Meaning::Invalid, None),
     (1129, Meaning::Busy, Some("the server blocks this address after too many failed connections")),

@@ -53,6 +53,7 @@ impl Grants for MySql {
         self.connected()?.locked(&users::lock(&spec.grantee.name), |session, facts, tracking| {
             let grantees = grantees(session, facts, tracking, &spec.grantee)?;
             let rights = stated.rights(facts, &known(session)?)?;
+            stated.check_against(tracking)?;
             let missing = missing(session, facts, tracking, &stated)?;
             let now = holdings(session, facts, &grantees)?;
             let claims = Claims {
@@ -121,6 +122,9 @@ impl Grants for MySql {
 fn grantees(session: &mut Session, facts: &Facts, tracking: &Tracking, named: &Named) -> Result<Vec<Grantee>> {
     let name = named.name.as_str();
     names::untouchable(account::standing(facts, name))?;
+    if named.kind == ObjectKind::Role {
+        names::untouchable(names::role_standing(name))?;
+    }
     match named.kind {
         ObjectKind::Role => match role::find(session, facts, tracking, name)? {
             Some(_) => Ok(vec![role::grantee(facts, name)]),

@@ -71,7 +71,11 @@ pub(crate) fn role_standing(name: &str) -> Standing {
 
 /// What the name tells of a database. The server's own have their names in any case of letters.
 pub(crate) fn database_standing(name: &str) -> Standing {
-    if is_servers_own_database(name) || name == METADATA_DATABASE { Standing::Protected } else { Standing::Ordinary }
+    if is_servers_own_database(name) || name.eq_ignore_ascii_case(METADATA_DATABASE) {
+        Standing::Protected
+    } else {
+        Standing::Ordinary
+    }
 }
 
 /// The server's, or a managed service's.

@@ -81,6 +81,7 @@ impl Roles for MySql {
         self.connected()?.locked(&users::lock(&wanted.name), |session, facts, tracking| {
             wanted.check_against(facts)?;
             names::untouchable(standing(facts, &wanted.name))?;
+            wanted.stated.check_against(tracking)?;
             update(session, facts, tracking, &wanted, selection)
         })
     }

@@ -7,6 +7,7 @@ use dbprovision_sdk::types::{PrivilegeRequest, Reference};
 use dbprovision_sdk::{Error, Examination, ObjectKind, OptionProblem, Privilege, Result};
 use mysql_options::{MySqlGrant, MySqlGrantLevel};
 
+use crate::connect::Tracking;
 use crate::names;
 use crate::observe::rights::{GRANT_OPTION, Object, Right, is_dynamic};
 use crate::privileges::{COLUMN, DATABASE, GLOBAL, ROUTINE, TABLE, is_all};
@@ -69,6 +70,14 @@ impl Stated {
             }
         }
         Examination { privileges, references, companions: Vec::new() }
+    }
+
+    /// Nobody gets a right on the place of the marks: who writes there can claim what is not theirs.
+    pub(crate) fn check_against(&self, tracking: &Tracking) -> Result<()> {
+        let place = self.databases().into_iter().find(|(name, _)| name.eq_ignore_ascii_case(&tracking.database));
+        let Some((_, path)) = place else { return Ok(()) };
+        let problem = "rights on the database of the operator's marks are never granted".to_owned();
+        Err(Error::invalid(vec![OptionProblem { path, problem }]))
     }
 
     /// Every right, with the field that states it, as this server knows them.

@@ -46,7 +46,7 @@ u.Host, u.plugin, u.ssl_type, u.max_questions, u.max_updates, u.max_connections,
 u.password_expired, 'Y' IN (u.Super_priv, u.Create_user_priv, u.Grant_priv, u.File_priv, u.Insert_priv, u.Update_priv)";
 
 /// Dynamic privileges by which an account can make itself anything.
-const DANGEROUS: &str = "\
+pub(crate) const DANGEROUS: &str = "\
 'SYSTEM_USER', 'ROLE_ADMIN', 'SET_ANY_DEFINER', 'SET_USER_ID', 'SYSTEM_VARIABLES_ADMIN', 'CONNECTION_ADMIN',
 'PERSIST_RO_VARIABLES_ADMIN', 'AUTHENTICATION_POLICY_ADMIN', 'CLONE_ADMIN', 'REPLICATION_SLAVE_ADMIN'";
 

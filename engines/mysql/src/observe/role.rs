@@ -2,6 +2,7 @@
 
 use dbprovision_sdk::{Mark, Page, Result};
 
+use super::account::DANGEROUS;
 use super::marks::{self, Kept};
 use crate::connect::{Session, Tracking};
 use crate::server::Facts;
@@ -30,7 +31,16 @@ fn condition(facts: &Facts) -> &'static str {
 
 /// None where there is no such role.
 pub(crate) fn find(session: &mut Session, facts: &Facts, tracking: &Tracking, name: &str) -> Result<Option<Role>> {
-    let query = format!("SELECT {PRIVILEGED} FROM mysql.user u WHERE BINARY u.User = ? AND {}", condition(facts));
+    let dynamic = if facts.is_mariadb() {
+        String::new()
+    } else {
+        format!(
+            " OR EXISTS (SELECT 1 FROM mysql.global_grants d
+                          WHERE d.USER = u.User AND d.HOST = u.Host AND d.PRIV IN ({DANGEROUS}))"
+        )
+    };
+    let condition = condition(facts);
+    let query = format!("SELECT {PRIVILEGED}{dynamic} FROM mysql.user u WHERE BINARY u.User = ? AND {condition}");
     let Some(row) = session.row(&query, &[name])? else { return Ok(None) };
     let kept = marks::of(session, tracking, Kind::Role, name)?.remove("").unwrap_or_default();
     Ok(Some(Role { name: name.to_owned(), privileged: row.flag(0)?, kept }))

@@ -1,9 +1,11 @@
 //! Sessions that end, servers that stop, several at the same object.
 
+use dbprovision_sdk::adapter::grants::Grantee;
 use dbprovision_sdk::adapter::users::UserSpec;
-use dbprovision_sdk::{Adapter, Selection, Users};
+use dbprovision_sdk::{Adapter, Grants, Selection, Users};
 use serde_json::json;
 
+use crate::grants;
 use crate::support::{adapter, everywhere, mark, password};
 
 #[test]
@@ -68,5 +70,32 @@ fn a_wait_for_somebody_elses_work_ends_and_the_next_try_works() {
             assert_eq!(error.kind, dbprovision_sdk::ErrorKind::Transient(None), "{error:?}");
         });
         Users::update(adapter, &spec, None, &Selection::All).unwrap();
+    });
+}
+
+#[test]
+fn twenty_grants_at_once_do_not_disturb_each_other() {
+    everywhere(|server, adapter, tag| {
+        let name = format!("busy_{tag}");
+        grants::fill(server, adapter, &name);
+        let grantees: Vec<Grantee> =
+            (0..5).map(|at| grants::user(adapter, &format!("busy{at}_{tag}"), &["%"])).collect();
+        let privileges = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+        std::thread::scope(|scope| {
+            for privilege in privileges {
+                let (name, grantees) = (&name, &grantees);
+                scope.spawn(move || {
+                    let mut adapter = crate::support::adapter(server, tag == "s", None);
+                    for who in grantees {
+                        let options = json!({"grants": [{"level": "table", "database": name, "table": "t", "privileges": [privilege]}]});
+                        let report = Grants::grant(&mut adapter, &grants::spec(who, &options, &[]), &Selection::All);
+                        assert_eq!(report.unwrap().update.applied.len(), 1);
+                    }
+                });
+            }
+        });
+        for who in &grantees {
+            assert_eq!(Grants::get_grants(adapter, who).unwrap().len(), privileges.len());
+        }
     });
 }

@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod children;
 pub mod cluster;
 pub mod control_plane;
+pub mod mysql;
 pub mod postgres;
 pub mod proxy;
 pub mod scratch;

@@ -7,6 +7,7 @@
 pub mod apt;
 pub mod control_plane;
 pub mod debian;
+pub mod mysql;
 pub mod postgres;
 pub mod rust;
 
@@ -23,6 +24,9 @@ pub fn everything() -> Result<()> {
     control_plane::binaries()?;
     postgres::binaries(postgres::Version::Distribution)?;
     postgres::binaries(postgres::Version::Newer)?;
+    for version in mysql::Version::ALL {
+        mysql::binaries(version)?;
+    }
     openssl()?;
     rust::wasm_target()?;
     rust::nextest()
@@ -49,7 +53,7 @@ fn announce(what: &str) {
 }
 
 /// Holds the lock called `name` while the returned file lives.
-fn lock(name: &str) -> Result<File> {
+pub(crate) fn lock(name: &str) -> Result<File> {
     let folder = workspace::target();
     std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     let path = folder.join(format!(".{name}.lock"));

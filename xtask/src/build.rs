@@ -26,8 +26,10 @@ pub(crate) struct Source {
 }
 
 /// The engines. The components' names are those that the operator lists, so they are the engines' own.
-pub(crate) const ENGINES: &[Source] =
-    &[Source { package: "engine-postgres", targets: &["--lib"], folder: "engines", prefix: "engine_" }];
+pub(crate) const ENGINES: &[Source] = &[
+    Source { package: "engine-postgres", targets: &["--lib"], folder: "engines", prefix: "engine_" },
+    Source { package: "engine-mysql", targets: &["--lib"], folder: "engines", prefix: "engine_" },
+];
 
 /// The guests that the sandbox has to survive.
 pub(crate) const GUESTS: &[Source] =

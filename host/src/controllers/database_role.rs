@@ -81,6 +81,14 @@ impl RoleResource for ClusterDatabaseRole {
     }
 }
 
+/// A role's spec in the adapter's words: the role itself, and the rights of it, which are given as a grant's are.
+#[derive(Clone, Debug)]
+pub(crate) struct RoleWish {
+    role: RoleSpec,
+    /// As of a grant's block; none where the spec states none.
+    rights: Option<String>,
+}
+
 /// The rights to give and to take back; none where there are neither.
 pub(crate) struct RoleInputs {
     rights: Option<GrantSpec>,
@@ -107,7 +115,7 @@ impl<R: RoleResource> Reported for R {
 }
 
 impl<R: RoleResource> Provisioned for R {
-    type Spec = RoleSpec;
+    type Spec = RoleWish;
     type Info = Info;
     type Inputs = RoleInputs;
 
@@ -119,8 +127,9 @@ impl<R: RoleResource> Provisioned for R {
         Ok(())
     }
 
-    fn spec(&self, comment: Option<String>, options: Option<String>) -> RoleSpec {
-        RoleSpec { name: self.external_name().to_owned(), comment, options }
+    fn spec(&self, comment: Option<String>, options: Option<String>) -> RoleWish {
+        let (options, rights) = options.map_or((None, None), |block| without_grants(&block));
+        RoleWish { role: RoleSpec { name: self.external_name().to_owned(), comment, options }, rights }
     }
 
     fn own_comment(&self) -> Option<&str> {
@@ -152,8 +161,8 @@ impl<R: RoleResource> Provisioned for R {
 
     fn applied(_: &mut RoleInputs) {}
 
-    async fn examine(adapter: &Adapter, spec: RoleSpec) -> Result<Examination, CallError> {
-        let mut examination = adapter.examine_role(&spec).await?;
+    async fn examine(adapter: &Adapter, spec: RoleWish) -> Result<Examination, CallError> {
+        let mut examination = adapter.examine_role(&spec.role).await?;
         if let Some(rights) = stated_rights(&spec) {
             let Examination { references, privileges, companions } = adapter.examine_grant(&rights).await?;
             examination.references.extend(references);
@@ -193,22 +202,22 @@ impl<R: RoleResource> Provisioned for R {
 
     async fn create(
         session: &mut Session,
-        spec: RoleSpec,
+        spec: RoleWish,
         _: &RoleInputs,
         mark: Mark,
     ) -> Result<Seen<Info>, CallError> {
-        session.create_role(&spec, &mark).await.map(seen)
+        session.create_role(&spec.role, &mark).await.map(seen)
     }
 
     async fn update(
         session: &mut Session,
-        spec: RoleSpec,
+        spec: RoleWish,
         inputs: &RoleInputs,
         _: Mark,
         selection: Selection,
     ) -> Result<UpdateReport, CallError> {
         let (own, of_rights) = divided(selection);
-        let mut report = session.update_role(&spec, &own).await?;
+        let mut report = session.update_role(&spec.role, &own).await?;
         if let Some(rights) = &inputs.rights {
             let UpdateReport { changes, applied } = session.grant(rights, &of_rights).await?.update;
             let change = |change: Change| Change { id: format!("{OF_RIGHTS}{}", change.id), ..change };
@@ -289,8 +298,8 @@ impl<R: RoleResource> Provisioned for R {
         Ok(())
     }
 
-    async fn drop_object(session: &mut Session, spec: RoleSpec, proof: Proof) -> Result<(), CallError> {
-        session.drop_role(&spec, &proof).await
+    async fn drop_object(session: &mut Session, spec: RoleWish, proof: Proof) -> Result<(), CallError> {
+        session.drop_role(&spec.role, &proof).await
     }
 
     async fn clean_up(_: &mut Session, _: Mark) -> Result<(), CallError> {
@@ -313,17 +322,23 @@ impl<R: RoleResource> Provisioned for R {
     }
 }
 
-/// The rights that a role's own block states: its `grants` are those of a grant's block.
-fn stated_rights(spec: &RoleSpec) -> Option<GrantSpec> {
-    let options: Value = serde_json::from_str(spec.options.as_deref()?).ok()?;
-    let grants = options.get("grants")?;
-    let states_any = grants.as_array().is_none_or(|grants| !grants.is_empty());
-    states_any.then(|| rights_of(spec, Some(json!({ "grants": grants }).to_string())))
+/// A role's block without its `grants`, and these as a grant's block, where there are any. What cannot be read is
+/// passed on as it is: the adapter says what is wrong with it.
+fn without_grants(block: &str) -> (Option<String>, Option<String>) {
+    let Ok(Value::Object(mut fields)) = serde_json::from_str(block) else { return (Some(block.to_owned()), None) };
+    let grants = fields.remove("grants").filter(|grants| grants.as_array().is_none_or(|grants| !grants.is_empty()));
+    let rights = grants.map(|grants| json!({ "grants": grants }).to_string());
+    (Some(Value::Object(fields).to_string()), rights)
 }
 
-fn rights_of(spec: &RoleSpec, options: Option<String>) -> GrantSpec {
+fn stated_rights(spec: &RoleWish) -> Option<GrantSpec> {
+    spec.rights.is_some().then(|| rights_of(spec, spec.rights.clone()))
+}
+
+fn rights_of(spec: &RoleWish, options: Option<String>) -> GrantSpec {
+    let RoleSpec { name, comment: _, options: own } = spec.role.clone();
     GrantSpec {
-        grantee: contract::Grantee { kind: ObjectKind::Role, name: spec.name.clone(), options: spec.options.clone() },
+        grantee: contract::Grantee { kind: ObjectKind::Role, name, options: own },
         roles: Vec::new(),
         options,
         mode: GrantMode::Additive,
@@ -354,17 +369,13 @@ fn seen(info: contract::RoleInfo) -> Seen<Info> {
 mod tests {
     use super::*;
 
-    fn spec(options: &str) -> RoleSpec {
-        RoleSpec { name: "readers".to_owned(), comment: None, options: Some(options.to_owned()) }
-    }
-
     #[test]
     fn the_grants_of_a_roles_block_are_those_of_a_grants_block() {
-        let rights = stated_rights(&spec(r#"{"login":false,"grants":[{"database":"a","privileges":["CONNECT"]}]}"#));
-        let options = rights.unwrap().options.unwrap();
-        assert_eq!(options, r#"{"grants":[{"database":"a","privileges":["CONNECT"]}]}"#);
-        assert!(stated_rights(&spec(r#"{"login":true}"#)).is_none());
-        assert!(stated_rights(&spec(r#"{"grants":[]}"#)).is_none());
+        let (own, rights) = without_grants(r#"{"login":false,"grants":[{"database":"a","privileges":["CONNECT"]}]}"#);
+        assert_eq!(own.as_deref(), Some(r#"{"login":false}"#));
+        assert_eq!(rights.as_deref(), Some(r#"{"grants":[{"database":"a","privileges":["CONNECT"]}]}"#));
+        assert_eq!(without_grants(r#"{"login":true}"#).1, None);
+        assert_eq!(without_grants(r#"{"grants":[]}"#).1, None);
     }
 
     #[test]

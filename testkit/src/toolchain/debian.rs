@@ -23,9 +23,15 @@ const BASE: [&str; 5] = ["base-files", "coreutils", "dash", "libc-bin", "util-li
 
 /// The root folder of a suite that holds these packages and what they depend on.
 pub fn suite(suite: &str, packages: &[&str]) -> Result<PathBuf> {
+    root_for(suite, suite, packages)
+}
+
+/// The root folder called `name`, with these packages of a suite. One of its own for each server, so that bringing
+/// one never replaces a file below another that runs.
+pub fn root_for(name: &str, suite: &str, packages: &[&str]) -> Result<PathBuf> {
     let folder = workspace::target().join("debian");
-    let root = folder.join(suite);
-    let record = folder.join(format!("{suite}.packages"));
+    let root = folder.join(name);
+    let record = folder.join(format!("{name}.packages"));
     let _lock = lock("debian")?;
     let wanted: BTreeSet<String> = BASE.iter().chain(packages).map(|package| (*package).to_owned()).collect();
     let present: BTreeSet<String> =
@@ -44,7 +50,7 @@ pub fn suite(suite: &str, packages: &[&str]) -> Result<PathBuf> {
     ));
 
     let all: BTreeSet<String> = wanted.union(&present).cloned().collect();
-    let state = folder.join(format!("{suite}.apt"));
+    let state = folder.join(format!("{name}.apt"));
     let archives = download(suite, &state, &keyring, &all)?;
     unpack(&archives, &root)?;
     complete(&root)?;

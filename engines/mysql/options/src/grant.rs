@@ -1,64 +1,76 @@
-//! `spec.mysql` of a grant: memberships, and rights on each of the server's levels.
+//! `spec.mysql` of a role and of a grant.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a user or role is given.
+/// MySQL settings of a role.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct MySqlGrantConfig {
-    /// Roles to be a member of; each name is a reference and needs consent like any other.
+pub struct MySqlRoleConfig {
+    /// Whether the role is one of the server's own; every server that is served has them. Default: true.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub roles: Option<Vec<String>>,
-    /// Rights.
+    pub use_native_roles: Option<bool>,
+    /// Rights of the role. Where they are stated, they are all that the role's own resource gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grants: Option<Vec<MySqlGrant>>,
 }
 
-/// Rights on one level.
+/// MySQL rights of a grant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MySqlGrantConfig {
+    /// Roles to be a member of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
+    /// Rights to hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Vec<MySqlGrant>>,
+}
+
+/// Rights on one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MySqlGrant {
-    /// Level of the rights.
+    /// What the rights are on.
     pub level: MySqlGrantLevel,
-    /// The database, for every level but global; `_` and `%` stand for themselves.
-    /// The name is a reference and needs consent like any other.
+    /// Name of the database, on every level but `global`. It is a name and no pattern.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// The table, for the levels table and column.
+    /// Name of the table, on the levels `table` and `column`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
-    /// The columns, for the level column.
+    /// Names of columns, on the level `column`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
-    /// The procedure, for the level procedure.
+    /// Name of the procedure, on the level `procedure`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub procedure: Option<String>,
-    /// The function, for the level function.
+    /// Name of the function, on the level `function`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
-    /// Privileges, in capitals, for example SELECT or `BACKUP_ADMIN`; 1 to 20 of them.
+    /// Privileges, as the server names them, in capitals; `ALL` for all of the level.
     #[schemars(length(min = 1, max = 20), inner(regex(pattern = r"^[A-Z][A-Z_ ]*$")))]
     pub privileges: Vec<String>,
-    /// Whether the privileges may be granted on to others. Default: false.
+    /// Whether the rights may be granted on. Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub with_grant_option: Option<bool>,
 }
 
-/// Levels at which MySQL grants rights.
+/// What a right is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(description = "")]
 pub enum MySqlGrantLevel {
-    /// The server.
+    /// The whole server.
     Global,
-    /// All of a database.
+    /// Everything in a database.
     Database,
     /// A table or view.
     Table,
-    /// Columns of a table.
+    /// Columns of a table or view.
     Column,
-    /// A stored procedure.
+    /// A procedure.
     Procedure,
-    /// A stored function.
+    /// A function.
     Function,
 }

@@ -56,7 +56,8 @@ pub struct MySqlResourceTrackingConfig {
     /// Name of the metadata table. Default: `_dbops_metadata`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata_table_name: Option<String>,
-    /// Database of the metadata table. Default: the instance's `connection.database`.
+    /// Database of the metadata table. Default: the instance's `connection.database`, or `_dbops` where that is one of
+    /// the server's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata_database: Option<String>,
 }

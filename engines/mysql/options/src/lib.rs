@@ -1,5 +1,5 @@
-//! The option blocks of MySQL and MariaDB: what `spec.mysql` of an instance, a database and a user may say,
-//! the MySQL parts of the generic blocks, and what `status.mysql` of a database reports.
+//! The option blocks of MySQL and MariaDB: what `spec.mysql` of an instance, a database, a user, a role and a
+//! grant may say, the MySQL parts of the generic blocks, and what `status.mysql` of a database reports.
 //!
 //! One definition serves the CRD schema and the adapter, so both accept the same fields.
 //! Every optional field is an `Option`: the defaults named in the comments are the adapter's,
@@ -9,13 +9,11 @@
 mod database;
 mod grant;
 mod instance;
-mod role;
 mod user;
 
 pub use database::{MySqlDatabaseConfig, MySqlDatabaseStatus};
-pub use grant::{MySqlGrant, MySqlGrantConfig, MySqlGrantLevel};
+pub use grant::{MySqlGrant, MySqlGrantConfig, MySqlGrantLevel, MySqlRoleConfig};
 pub use instance::{MySqlInstanceConfig, MySqlResourceTrackingConfig, MySqlTlsMode};
-pub use role::MySqlRoleConfig;
 pub use user::{MySqlAuthPlugin, MySqlRotationConfig, MySqlUserConfig};
 
 #[cfg(test)]

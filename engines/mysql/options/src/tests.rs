@@ -24,6 +24,8 @@ fn plugins_have_the_names_of_the_server() {
         (MySqlAuthPlugin::MysqlNativePassword, "mysql_native_password"),
         (MySqlAuthPlugin::CachingSha2Password, "caching_sha2_password"),
         (MySqlAuthPlugin::Sha256Password, "sha256_password"),
+        (MySqlAuthPlugin::Ed25519, "ed25519"),
+        (MySqlAuthPlugin::Parsec, "parsec"),
     ] {
         assert_eq!(serde_json::to_value(plugin).unwrap(), name);
     }

@@ -42,7 +42,7 @@ pub struct MySqlUserConfig {
     pub password_lock_time: Option<u32>,
 }
 
-/// Authentication plugins of MySQL.
+/// Authentication plugins of MySQL and MariaDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(description = "")]
@@ -54,6 +54,10 @@ pub enum MySqlAuthPlugin {
     CachingSha2Password,
     /// SHA-256 without a cache.
     Sha256Password,
+    /// MariaDB's Ed25519 signatures, where the server has the plugin.
+    Ed25519,
+    /// MariaDB's Ed25519 signatures with a salted key, from 11.6 on, where the server has the plugin.
+    Parsec,
 }
 
 /// The MySQL part of a password rotation.

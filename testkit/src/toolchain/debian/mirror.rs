@@ -49,11 +49,13 @@ fn is_debian(address: &str) -> bool {
     address.trim_end_matches('/').ends_with("/debian")
 }
 
+/// The release whose keys the suite that is never released is signed with.
+const NEWEST_RELEASE: &str = "trixie";
+
 /// The keys that the suite is signed with.
 pub(super) fn keyring(suite: &str) -> Result<PathBuf> {
-    // The unstable suite never has keys of its own: it is signed by those of the stable ones.
-    let signer = if suite == "sid" { "trixie" } else { suite };
-    let of_the_suite = PathBuf::from(format!("/usr/share/keyrings/debian-archive-{signer}-automatic.gpg"));
+    let suite = if suite == "sid" { NEWEST_RELEASE } else { suite };
+    let of_the_suite = PathBuf::from(format!("/usr/share/keyrings/debian-archive-{suite}-automatic.gpg"));
     let of_all = PathBuf::from("/usr/share/keyrings/debian-archive-keyring.gpg");
     if !of_the_suite.is_file() {
         apt::install(&["debian-archive-keyring"])?;

@@ -1,0 +1,158 @@
+//! Databases: created after their mark was recorded, the rest by comparison, removed by proof.
+
+mod create;
+pub(crate) mod differences;
+mod gone;
+mod script;
+pub(crate) mod wanted;
+
+#[cfg(test)]
+mod tests;
+
+use dbprovision_sdk::adapter::databases::{DatabaseInfo, DatabaseSpec, Script, ScriptReport};
+use dbprovision_sdk::types::Listed;
+use dbprovision_sdk::{
+    Databases, Error, Examination, Listing, Mark, Page, Proof, Result, Secret, Selection, UpdateReport,
+};
+use mysql_options::MySqlDatabaseStatus;
+
+use crate::connect::{Session, Tracking};
+use crate::difference::{report, select};
+use crate::observe::database::{self, Database};
+use crate::observe::marks::Kept;
+use crate::observe::{prove, sessions};
+use crate::statements::metadata::{self, Kind, RowOf};
+use crate::{MySql, apply, names};
+use wanted::Wanted;
+
+fn lock(name: &str) -> String {
+    format!("database:{name}")
+}
+
+fn absent(name: &str) -> Error {
+    Error::not_found(format!("the database {name} is not there"))
+}
+
+/// What the name and the place of the marks tell.
+fn standing(name: &str, tracking: &Tracking) -> dbprovision_sdk::Standing {
+    if name == tracking.database { dbprovision_sdk::Standing::Protected } else { names::database_standing(name) }
+}
+
+fn info(session: &mut Session, tracking: &Tracking, found: Database) -> Result<DatabaseInfo> {
+    let size = database::size(session, &found.name)?;
+    let status = MySqlDatabaseStatus { charset: Some(found.charset), collation: Some(found.collation) };
+    Ok(DatabaseInfo {
+        size_bytes: Some(size),
+        standing: standing(&found.name, tracking),
+        name: found.name,
+        object_id: None,
+        owner: None,
+        mark: found.kept.mark,
+        details: serde_json::to_string(&status).ok(),
+    })
+}
+
+/// Writes the mark and the words of a database that is there.
+fn keep(session: &mut Session, tracking: &Tracking, name: &str, words: Option<&str>, mark: &Mark) -> Result<()> {
+    let kept = Kept { mark: Some(mark.clone()), words: words.map(str::to_owned), roles: Vec::new(), finished: true };
+    let (mark, details) = kept.text();
+    let row = RowOf { kind: Kind::Database, name, host: "", mark: &mark, details: &details, finished: true };
+    session.run(&metadata::put(tracking, &row))
+}
+
+impl Databases for MySql {
+    fn examine(spec: &DatabaseSpec) -> Result<Examination> {
+        Wanted::read(spec).map(|_| Wanted::examination())
+    }
+
+    fn create(&mut self, spec: &DatabaseSpec, mark: &Mark) -> Result<DatabaseInfo> {
+        let wanted = Wanted::read(spec)?;
+        self.connected()?.locked(&lock(&wanted.name), |session, facts, tracking| {
+            wanted.check_against(facts, tracking)?;
+            create::create(session, tracking, &wanted, mark)
+        })
+    }
+
+    fn update(
+        &mut self,
+        spec: &DatabaseSpec,
+        mark: &Mark,
+        _: &[(String, Secret)],
+        selection: &Selection,
+    ) -> Result<UpdateReport> {
+        let wanted = Wanted::read(spec)?;
+        self.connected()?.locked(&lock(&wanted.name), |session, facts, tracking| {
+            wanted.check_against(facts, tracking)?;
+            let observed = database::find(session, tracking, &wanted.name)?.ok_or_else(|| absent(&wanted.name))?;
+            let charset = match &wanted.block.collation {
+                Some(collation) if wanted.block.charset.is_none() => database::charset_of(session, collation)?,
+                Some(_) | None => None,
+            };
+            let found = differences::differences(&wanted, &observed, charset.as_deref(), tracking, mark);
+            let chosen = select(&found, selection)?;
+            apply::make(session, &chosen)?;
+            Ok(report(&found, chosen))
+        })
+    }
+
+    fn claim(&mut self, name: &str, proof: &Proof, comment: Option<&str>, mark: &Mark) -> Result<()> {
+        names::usable_database(name)?;
+        self.connected()?.locked(&lock(name), |session, _, tracking| {
+            let found = database::find(session, tracking, name)?.ok_or_else(|| absent(name))?;
+            names::untouchable(standing(name, tracking))?;
+            prove(proof, found.kept.mark.as_ref())?;
+            keep(session, tracking, name, comment, mark)
+        })
+    }
+
+    fn drop(&mut self, spec: &DatabaseSpec, proof: &Proof, force: bool) -> Result<()> {
+        names::usable_database(&spec.name)?;
+        self.connected()?.locked(&lock(&spec.name), |session, facts, tracking| {
+            gone::remove(session, facts, tracking, &spec.name, proof, force)
+        })
+    }
+
+    fn clean_up(&mut self, mark: &Mark) -> Result<()> {
+        let connected = self.connected()?;
+        script::clean_up(connected, mark)?;
+        create::clean_up(connected, mark)
+    }
+
+    fn exists(&mut self, name: &str) -> Result<bool> {
+        names::usable_database(name)?;
+        let (session, _, tracking) = self.connected()?.parts()?;
+        Ok(database::find(session, tracking, name)?.is_some())
+    }
+
+    fn get_info(&mut self, name: &str) -> Result<Option<DatabaseInfo>> {
+        names::usable_database(name)?;
+        let (session, _, tracking) = self.connected()?.parts()?;
+        database::find(session, tracking, name)?.map(|found| info(session, tracking, found)).transpose()
+    }
+
+    fn list(&mut self, page: &Page) -> Result<Listing> {
+        let (session, _, tracking) = self.connected()?.parts()?;
+        let found = database::list(session, tracking, page)?;
+        let full = found.len() >= usize::try_from(page.limit.clamp(1, 500)).unwrap_or(usize::MAX);
+        let next = found.last().map(|last| last.name.clone()).filter(|_| full);
+        let items = found
+            .into_iter()
+            .map(|one| Listed { standing: standing(&one.name, tracking), name: one.name, mark: one.kept.mark })
+            .collect();
+        Ok(Listing { items, next })
+    }
+
+    fn terminate_sessions(&mut self, name: &str) -> Result<u32> {
+        names::usable_database(name)?;
+        let (session, _, tracking) = self.connected()?.parts()?;
+        database::find(session, tracking, name)?.ok_or_else(|| absent(name))?;
+        names::untouchable(standing(name, tracking))?;
+        let there = sessions::in_database(session, name)?;
+        sessions::end(session, &there)
+    }
+
+    fn run_script(&mut self, name: &str, script: &Script, mark: &Mark) -> Result<ScriptReport> {
+        names::usable_database(name)?;
+        script::run(self.connected()?, name, script, mark)
+    }
+}

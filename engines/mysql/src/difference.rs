@@ -1,0 +1,129 @@
+//! A difference between what is and what is wanted, with the statements that make it go away, and the selection
+//! of those to make. Pure.
+
+use dbprovision_sdk::{Change, Error, Result, Selection, UpdateReport};
+
+use crate::statements::Statement;
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Difference {
+    pub(crate) change: Change,
+    pub(crate) statements: Vec<Statement>,
+    /// What must be there before the change can be made, as a message.
+    pub(crate) lacking: Option<String>,
+}
+
+impl Difference {
+    pub(crate) fn new(
+        id: impl Into<String>,
+        field: impl Into<String>,
+        expected: impl Into<String>,
+        actual: impl Into<String>,
+    ) -> Self {
+        Self {
+            change: Change {
+                id: id.into(),
+                field: field.into(),
+                expected: expected.into(),
+                actual: actual.into(),
+                destructive: false,
+                impossible: false,
+            },
+            statements: Vec::new(),
+            lacking: None,
+        }
+    }
+
+    /// One more statement that makes it, reported under the difference's field.
+    pub(crate) fn by(mut self, sql: impl Into<String>) -> Self {
+        let field = self.change.field.clone();
+        self.statements.push(Statement::of(field, sql));
+        self
+    }
+
+    /// More statements that make it.
+    pub(crate) fn by_all(mut self, statements: impl IntoIterator<Item = Statement>) -> Self {
+        self.statements.extend(statements);
+        self
+    }
+
+    pub(crate) fn destructive_if(mut self, destructive: bool) -> Self {
+        self.change.destructive = destructive;
+        self
+    }
+
+    pub(crate) fn impossible_if(mut self, impossible: bool) -> Self {
+        self.change.impossible = impossible;
+        self
+    }
+
+    pub(crate) fn lacking(mut self, what: Option<String>) -> Self {
+        self.lacking = what;
+        self
+    }
+}
+
+/// The differences to make. An id that is asked for and gone means that the state moved.
+pub(crate) fn select<'found>(found: &'found [Difference], selection: &Selection) -> Result<Vec<&'found Difference>> {
+    let chosen: Vec<&Difference> = match selection {
+        Selection::Detect => Vec::new(),
+        Selection::All => found.iter().filter(|one| !one.change.impossible).collect(),
+        Selection::Only(ids) => {
+            if let Some(gone) = ids.iter().find(|id| !found.iter().any(|one| one.change.id == **id)) {
+                return Err(Error::conflict(format!("the change `{gone}` is not there any more")));
+            }
+            found.iter().filter(|one| ids.contains(&one.change.id) && !one.change.impossible).collect()
+        }
+    };
+    match chosen.iter().find_map(|one| one.lacking.clone()) {
+        Some(what) => Err(Error::dependency_missing(what)),
+        None => Ok(chosen),
+    }
+}
+
+/// What was found and what of it was made.
+pub(crate) fn report<'made>(found: &[Difference], made: impl IntoIterator<Item = &'made Difference>) -> UpdateReport {
+    UpdateReport {
+        changes: found.iter().map(|one| one.change.clone()).collect(),
+        applied: made.into_iter().map(|one| one.change.id.clone()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found() -> Vec<Difference> {
+        vec![
+            Difference::new("collation", "options.collation", "a", "b"),
+            Difference::new("authPlugin", "options.authPlugin", "x", "y").impossible_if(true),
+            Difference::new("member:r", "roles[0]", "member", "no member").lacking(Some("no r".to_owned())),
+        ]
+    }
+
+    #[test]
+    fn detection_selects_nothing() {
+        assert!(select(&found(), &Selection::Detect).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_impossible_is_never_selected() {
+        let only = Selection::Only(vec!["collation".to_owned(), "authPlugin".to_owned()]);
+        let found = found();
+        let chosen = select(&found, &only).unwrap();
+        assert_eq!(chosen.iter().map(|one| one.change.id.as_str()).collect::<Vec<_>>(), ["collation"]);
+    }
+
+    #[test]
+    fn an_id_that_is_gone_is_a_conflict() {
+        let error = select(&found(), &Selection::Only(vec!["comment".to_owned()])).unwrap_err();
+        assert_eq!(error.kind, dbprovision_sdk::ErrorKind::Conflict);
+    }
+
+    #[test]
+    fn a_selected_change_that_lacks_something_says_what() {
+        let error = select(&found(), &Selection::All).unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (dbprovision_sdk::ErrorKind::DependencyMissing, "no r"));
+    }
+}

@@ -1,0 +1,218 @@
+//! Rights and memberships of users and roles: compared as sets, and only the difference is made.
+//!
+//! What is recorded is this resource's share, what is shared is the others': of a right that several resources state,
+//! nothing is taken before the last of them lets go. Where the mode is authoritative, what nobody states goes too.
+//! Deliberately absent: patterns. A name in a spec is a name, whatever characters it has.
+
+pub(crate) mod differences;
+pub(crate) mod rights;
+pub(crate) mod wanted;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dbprovision_sdk::adapter::grants::{GrantReport, GrantSpec, Granted, Grantee as Named};
+use dbprovision_sdk::error::Problems;
+use dbprovision_sdk::groups::grant_operations::Mode;
+use dbprovision_sdk::{Error, ErrorKind, Examination, Grants, ObjectKind, Result, Selection, options};
+use mysql_options::{MySqlGrantConfig, MySqlUserConfig};
+
+use crate::connect::{Session, Tracking};
+use crate::difference::{report, select};
+use crate::observe::rights::{Right, known, of};
+use crate::observe::{account, database, role};
+use crate::quote::escaped_pattern;
+use crate::server::Facts;
+use crate::statements::grant::{self, Grantee};
+use crate::users::wanted::ANYWHERE;
+use crate::{MySql, apply, errors, names, users};
+use differences::{Claims, Holding, differences, role_key};
+use wanted::Stated;
+
+fn read(spec: &GrantSpec) -> Result<Stated> {
+    let block: MySqlGrantConfig = options::parse(spec.options.as_deref())?;
+    let mut problems = Problems::default();
+    names::check_user_name(&spec.grantee.name, "grantee", &mut problems);
+    let generic = spec.roles.iter().enumerate().map(|(at, role)| (role.clone(), format!("roles[{at}]")));
+    let own = block.roles.iter().flatten().enumerate();
+    let own = own.map(|(at, role)| (role.clone(), format!("options.roles[{at}]")));
+    let stated = Stated::read(generic.chain(own).collect::<Vec<_>>(), block.grants.as_deref(), &mut problems);
+    if let Some(path) = stated.roles.get(&spec.grantee.name).filter(|_| spec.grantee.kind == ObjectKind::Role) {
+        problems.add(path.clone(), "a role cannot be a member of itself");
+    }
+    problems.finish()?;
+    Ok(stated)
+}
+
+impl Grants for MySql {
+    fn examine(spec: &GrantSpec) -> Result<Examination> {
+        read(spec).map(|stated| stated.examination())
+    }
+
+    fn grant(&mut self, spec: &GrantSpec, selection: &Selection) -> Result<GrantReport> {
+        let stated = read(spec)?;
+        self.connected()?.locked(&users::lock(&spec.grantee.name), |session, facts, tracking| {
+            let grantees = grantees(session, facts, tracking, &spec.grantee)?;
+            let wanted_rights = stated.rights(facts, &known(session)?)?;
+            stated.check_against(tracking)?;
+            let missing = missing(session, facts, tracking, &stated)?;
+            let now = holdings(session, facts, &grantees)?;
+            let claims = Claims {
+                rights: &wanted_rights,
+                roles: &stated.roles,
+                recorded: &spec.recorded,
+                shared: &spec.shared,
+                authoritative: spec.mode == Mode::Authoritative,
+                missing: &missing,
+                dialect: facts.dialect,
+            };
+            let found = differences(&claims, &now);
+            let chosen = select(&found, selection)?;
+            apply::make(session, &chosen)?;
+            let joined = chosen.iter().any(|one| one.change.id.starts_with("grant:membership:"));
+            if joined && spec.grantee.kind == ObjectKind::User {
+                activate(session, facts, &grantees, &stated)?;
+            }
+            let now = if chosen.is_empty() { now } else { holdings(session, facts, &grantees)? };
+            let roles = stated.roles.keys().map(|role| rights::membership(role));
+            let all = wanted_rights.keys().map(rights::granted).chain(roles).collect();
+            let held = held(spec, &wanted_rights, &stated, &now);
+            Ok(GrantReport { update: report(&found, chosen), held, stated: all })
+        })
+    }
+
+    fn revoke(&mut self, spec: &GrantSpec) -> Result<()> {
+        names::usable_user(&spec.grantee.name)?;
+        self.connected()?.locked(&users::lock(&spec.grantee.name), |session, facts, tracking| {
+            // What is gone holds nothing.
+            let Some(grantees) = absent_is_none(grantees(session, facts, tracking, &spec.grantee))? else {
+                return Ok(());
+            };
+            let now = holdings(session, facts, &grantees)?;
+            let (rights, roles, missing) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+            let claims = Claims {
+                rights: &rights,
+                roles: &roles,
+                recorded: &spec.recorded,
+                shared: &spec.shared,
+                authoritative: false,
+                missing: &missing,
+                dialect: facts.dialect,
+            };
+            let found = differences(&claims, &now);
+            for statement in found.iter().filter(|one| !one.change.impossible).flat_map(|one| &one.statements) {
+                match session.run(statement) {
+                    Err(error) if errors::code(&error).is_some_and(|code| errors::NO_GRANT.contains(&code)) => {}
+                    outcome => outcome?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn get_grants(&mut self, grantee: &Named) -> Result<Vec<Granted>> {
+        names::usable_user(&grantee.name)?;
+        let (session, facts, tracking) = self.connected()?.parts()?;
+        let grantees = grantees(session, facts, tracking, grantee)?;
+        let now = holdings(session, facts, &grantees)?;
+        let rights: BTreeSet<&Right> = now.values().flat_map(|held| &held.rights).collect();
+        let roles: BTreeSet<&String> = now.values().flat_map(|held| &held.roles).collect();
+        let roles = roles.into_iter().map(|role| rights::membership(role));
+        Ok(rights.into_iter().map(rights::granted).chain(roles).collect())
+    }
+}
+
+/// The accounts of a user, or the role.
+fn grantees(session: &mut Session, facts: &Facts, tracking: &Tracking, named: &Named) -> Result<Vec<Grantee>> {
+    let name = named.name.as_str();
+    names::untouchable(account::standing(facts, name))?;
+    if named.kind == ObjectKind::Role {
+        names::untouchable(names::role_standing(name))?;
+    }
+    match named.kind {
+        ObjectKind::Role => match role::find(session, facts, tracking, name)? {
+            Some(_) => Ok(vec![role::grantee(facts, name)]),
+            None => Err(Error::dependency_missing(format!("the role {name} is not there"))),
+        },
+        ObjectKind::User => {
+            let block: MySqlUserConfig = options::parse(named.options.as_deref())?;
+            let hosts = block.allowed_hosts.unwrap_or_else(|| vec![ANYWHERE.to_owned()]);
+            let accounts = account::find(session, facts, tracking, name)?;
+            if let Some(host) = hosts.iter().find(|host| !accounts.iter().any(|one| one.host == **host)) {
+                return Err(Error::dependency_missing(format!("the account {name}@{host} is not there")));
+            }
+            Ok(hosts.into_iter().map(|host| Grantee { user: name.to_owned(), host }).collect())
+        }
+        ObjectKind::Database => Err(Error::new(ErrorKind::Unsupported, "a database holds no rights", "")),
+    }
+}
+
+fn absent_is_none<T>(outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Err(error) if error.kind == ErrorKind::DependencyMissing => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
+fn holdings(session: &mut Session, facts: &Facts, grantees: &[Grantee]) -> Result<BTreeMap<Grantee, Holding>> {
+    let mut found = BTreeMap::new();
+    for one in grantees {
+        let rights = of(session, facts, &one.user, &one.host)?;
+        let roles = account::memberships(session, facts, &one.user)?.remove(&one.host).unwrap_or_default().0;
+        found.insert(one.clone(), Holding { rights, roles });
+    }
+    Ok(found)
+}
+
+/// The server would take a right on a database that is not there, and open whatever gets the name.
+fn missing(session: &mut Session, facts: &Facts, tracking: &Tracking, stated: &Stated) -> Result<BTreeSet<String>> {
+    let mut missing = BTreeSet::new();
+    for name in stated.databases().into_keys() {
+        if database::find(session, tracking, &name)?.is_none() {
+            missing.insert(escaped_pattern(&name));
+            missing.insert(name);
+        }
+    }
+    let named: BTreeSet<String> = stated.roles.keys().cloned().collect();
+    let there = account::existing_roles(session, facts, &named)?;
+    missing.extend(named.difference(&there).map(|role| role_key(role)));
+    Ok(missing)
+}
+
+/// A membership is of no use before its role is active. MariaDB activates one at the login: the first that came.
+fn activate(session: &mut Session, facts: &Facts, grantees: &[Grantee], stated: &Stated) -> Result<()> {
+    for one in grantees {
+        let (held, active) = account::memberships(session, facts, &one.user)?.remove(&one.host).unwrap_or_default();
+        let mut wanted: BTreeSet<String> = active.clone();
+        wanted.extend(stated.roles.keys().filter(|role| held.contains(*role)).cloned());
+        let is_full = facts.is_mariadb() && !active.is_empty();
+        if wanted != active && !is_full {
+            let wanted: Vec<String> = wanted.into_iter().collect();
+            session.simple(&grant::default_roles(&wanted, &one.user, &one.host, facts.dialect), "options.roles")?;
+        }
+    }
+    Ok(())
+}
+
+/// This resource's share of what is held now: what it states, and what it gave before and could not take back yet.
+fn held(
+    spec: &GrantSpec,
+    rights: &BTreeMap<Right, String>,
+    stated: &Stated,
+    now: &BTreeMap<Grantee, Holding>,
+) -> Vec<Granted> {
+    let has = |right: &Right| now.values().any(|held| held.rights.contains(right));
+    let is_member = |role: &str| now.values().any(|held| held.roles.contains(role));
+    let mut found: Vec<Granted> = rights.keys().filter(|right| has(right)).map(rights::granted).collect();
+    found.extend(stated.roles.keys().filter(|role| is_member(role)).map(|role| rights::membership(role)));
+    for before in &spec.recorded {
+        let still = match (rights::recorded(before), rights::recorded_role(before)) {
+            (Some(right), _) => has(&right),
+            (None, Some(role)) => is_member(role),
+            (None, None) => false,
+        };
+        if still && !found.contains(before) && !spec.shared.contains(before) {
+            found.push(before.clone());
+        }
+    }
+    found
+}

@@ -1,0 +1,151 @@
+//! The rights that a grantee should have beside those that it has. Pure.
+//!
+//! A user is several accounts: a right is held where every one of them has it. What is missing is given before anything
+//! is taken, and exactly that is taken which nobody states any more, so that nothing that stays is ever missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dbprovision_sdk::adapter::grants::Granted;
+
+use crate::difference::Difference;
+use crate::observe::rights::{Object, Right};
+use crate::server::Dialect;
+use crate::statements::grant::{self, Grantee};
+
+use super::rights::{granted, id, membership, recorded, recorded_role};
+
+/// What one account or role holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Holding {
+    pub(crate) rights: BTreeSet<Right>,
+    pub(crate) roles: BTreeSet<String>,
+}
+
+/// Everything that decides.
+pub(crate) struct Claims<'known> {
+    /// Each with the field that states it.
+    pub(crate) rights: &'known BTreeMap<Right, String>,
+    pub(crate) roles: &'known BTreeMap<String, String>,
+    pub(crate) recorded: &'known [Granted],
+    pub(crate) shared: &'known [Granted],
+    /// What no resource states goes too.
+    pub(crate) authoritative: bool,
+    /// Databases and roles that are stated and not there.
+    pub(crate) missing: &'known BTreeSet<String>,
+    pub(crate) dialect: Dialect,
+}
+
+/// Every difference, in the order of application.
+pub(crate) fn differences(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for (right, path) in claims.rights {
+        let without: Vec<&Grantee> =
+            now.iter().filter(|(_, held)| !holds(held, right)).map(|(grantee, _)| grantee).collect();
+        if without.is_empty() {
+            continue;
+        }
+        let one = BTreeSet::from([right.clone()]);
+        let lacking = database_of(right)
+            .filter(|database| claims.missing.contains(*database))
+            .map(|database| format!("the database {database} is not there"));
+        let difference =
+            Difference::new(format!("grant:{}", id(&granted(right))), path.clone(), "granted", "not granted");
+        let sql = without.iter().flat_map(|grantee| grant::give(&one, grantee));
+        found.push(sql.fold(difference, Difference::by).lacking(lacking));
+    }
+    for (role, path) in claims.roles {
+        let without = now.iter().filter(|(_, held)| !held.roles.contains(role)).map(|(grantee, _)| grantee);
+        let sql: Vec<String> = without.map(|grantee| grant::join(role, grantee, claims.dialect)).collect();
+        if !sql.is_empty() {
+            let lacking = claims.missing.contains(&role_key(role)).then(|| format!("the role {role} is not there"));
+            let difference =
+                Difference::new(format!("grant:{}", id(&membership(role))), path.clone(), "member", "no member");
+            found.push(sql.into_iter().fold(difference, Difference::by).lacking(lacking));
+        }
+    }
+    found.extend(superfluous(claims, now));
+    found
+}
+
+/// The key of a missing role among missing databases.
+pub(crate) fn role_key(role: &str) -> String {
+    format!("role {role}")
+}
+
+/// A right that may also be granted on holds as one that need not be.
+fn holds(held: &Holding, right: &Right) -> bool {
+    held.rights.contains(right)
+        || (!right.grantable && held.rights.contains(&Right { grantable: true, ..right.clone() }))
+}
+
+fn database_of(right: &Right) -> Option<&str> {
+    match &right.object {
+        Object::Global => None,
+        // The pattern is looked up under the name that it was made of.
+        Object::Database(name) | Object::Table(name, _) | Object::Column(name, ..) | Object::Routine(_, name, _) => {
+            Some(name)
+        }
+    }
+}
+
+/// What is held and not stated by anybody any more.
+fn superfluous(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Difference> {
+    let shared: BTreeSet<Right> = claims.shared.iter().filter_map(recorded).collect();
+    let shared_roles: BTreeSet<&str> = claims.shared.iter().filter_map(recorded_role).collect();
+    let stated = |right: &Right| claims.rights.contains_key(right) || shared.contains(right);
+    let held: BTreeSet<&Right> = now.values().flat_map(|held| &held.rights).collect();
+    let ours: BTreeSet<Right> = claims.recorded.iter().filter_map(recorded).collect();
+    let mut gone: Vec<&Right> =
+        held.into_iter().filter(|right| (claims.authoritative || ours.contains(*right)) && !stated(right)).collect();
+    // A table's rights take those on its columns along, which can then not be revoked any more.
+    gone.sort_by_key(|right| !matches!(right.object, Object::Column(..)));
+    let mut found = Vec::new();
+    for right in &gone {
+        let right = *right;
+        // Of a dynamic privilege the right to grant it on cannot be taken without the privilege itself.
+        let stays = stated(&Right { grantable: !right.grantable, ..right.clone() });
+        if stays && !right.grantable {
+            continue;
+        }
+        let one = BTreeSet::from([right.clone()]);
+        let with = now.iter().filter(|(_, held)| held.rights.contains(right));
+        let difference =
+            Difference::new(format!("revoke:{}", id(&granted(right))), "options.grants", "not granted", "granted");
+        let sql = with.flat_map(|(grantee, held)| {
+            let back = columns_of(right, held.rights.iter().chain(claims.rights.keys()), &gone);
+            let mut statements = grant::take(&one, grantee);
+            statements.extend(grant::give(&back, grantee));
+            statements
+        });
+        found.push(sql.fold(difference, Difference::by).destructive_if(true).impossible_if(stays));
+    }
+    let ours: BTreeSet<&str> = claims.recorded.iter().filter_map(recorded_role).collect();
+    let held: BTreeSet<&String> = now.values().flat_map(|held| &held.roles).collect();
+    for role in held {
+        let stated = claims.roles.contains_key(role) || shared_roles.contains(role.as_str());
+        if stated || !(claims.authoritative || ours.contains(role.as_str())) {
+            continue;
+        }
+        let with = now.iter().filter(|(_, held)| held.roles.contains(role)).map(|(grantee, _)| grantee);
+        let difference =
+            Difference::new(format!("revoke:{}", id(&membership(role))), "options.roles", "no member", "member");
+        let sql = with.map(|grantee| grant::leave(role, grantee, claims.dialect));
+        found.push(sql.fold(difference, Difference::by).destructive_if(true));
+    }
+    found
+}
+
+/// The rights on columns that a right on their table takes along although they stay: the next statement gives them
+/// again. It is the one narrowing that these servers cannot make without a moment between the two.
+fn columns_of<'known>(
+    table: &Right,
+    candidates: impl Iterator<Item = &'known Right>,
+    gone: &[&Right],
+) -> BTreeSet<Right> {
+    let Object::Table(database, name) = &table.object else { return BTreeSet::new() };
+    let belongs = |right: &&Right| match &right.object {
+        Object::Column(other, same, _) => other == database && same == name && right.privilege == table.privilege,
+        Object::Global | Object::Database(_) | Object::Table(..) | Object::Routine(..) => false,
+    };
+    candidates.filter(belongs).filter(|right| !gone.contains(right)).cloned().collect()
+}

@@ -1,0 +1,240 @@
+//! Roles: the server's own, with the rights that their resource states.
+//!
+//! A role has no place for a mark on either server, so its record is in the operator's table, written before the role
+//! is created. What its resource gave it is recorded there too, and of that, what leaves the spec is taken back.
+
+mod wanted;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dbprovision_sdk::adapter::roles::{RoleInfo, RoleSpec};
+use dbprovision_sdk::types::Listed;
+use dbprovision_sdk::{
+    Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Roles, Selection, Standing,
+    UpdateReport,
+};
+
+use crate::connect::{Session, Tracking};
+use crate::difference::{Difference, report, select};
+use crate::grants::differences::{Claims, Holding, differences};
+use crate::grants::rights;
+use crate::observe::marks::Kept;
+use crate::observe::rights::{known, of};
+use crate::observe::role::{self, Role};
+use crate::observe::{account, database, owned, prove};
+use crate::quote::escaped_pattern;
+use crate::server::Facts;
+use crate::statements::Statement;
+use crate::statements::grant;
+use crate::statements::metadata::{self, Kind, RowOf};
+use crate::{MySql, apply, errors, names, users};
+use wanted::Wanted;
+
+fn absent(name: &str) -> Error {
+    Error::not_found(format!("the role {name} is not there"))
+}
+
+fn taken(name: &str) -> Error {
+    Error::new(
+        ErrorKind::AlreadyExists,
+        format!("a role or user with the name {name} is there already"),
+        "it carries another mark or none",
+    )
+}
+
+fn standing(facts: &Facts, name: &str) -> Standing {
+    if name == facts.administrator { Standing::Protected } else { names::role_standing(name) }
+}
+
+fn info(facts: &Facts, role: Role) -> RoleInfo {
+    RoleInfo {
+        standing: standing(facts, &role.name),
+        name: role.name,
+        object_id: None,
+        mark: role.kept.mark,
+        privileged: role.privileged,
+        details: None,
+    }
+}
+
+fn keep(tracking: &Tracking, name: &str, kept: &Kept) -> Statement {
+    let (mark, details) = kept.text();
+    let row = RowOf { kind: Kind::Role, name, host: "", mark: &mark, details: &details, finished: kept.finished };
+    metadata::put(tracking, &row)
+}
+
+impl Roles for MySql {
+    fn examine(spec: &RoleSpec) -> Result<Examination> {
+        Wanted::read(spec).map(|wanted| wanted.stated.examination())
+    }
+
+    fn create(&mut self, spec: &RoleSpec, mark: &Mark) -> Result<RoleInfo> {
+        let wanted = Wanted::read(spec)?;
+        self.connected()?.locked(&users::lock(&wanted.name), |session, facts, tracking| {
+            wanted.check_against(facts)?;
+            create(session, facts, tracking, &wanted, mark)
+        })
+    }
+
+    fn update(&mut self, spec: &RoleSpec, selection: &Selection) -> Result<UpdateReport> {
+        let wanted = Wanted::read(spec)?;
+        self.connected()?.locked(&users::lock(&wanted.name), |session, facts, tracking| {
+            wanted.check_against(facts)?;
+            names::untouchable(standing(facts, &wanted.name))?;
+            wanted.stated.check_against(tracking)?;
+            update(session, facts, tracking, &wanted, selection)
+        })
+    }
+
+    fn claim(&mut self, name: &str, proof: &Proof, comment: Option<&str>, mark: &Mark) -> Result<()> {
+        names::usable_user(name)?;
+        self.connected()?.locked(&users::lock(name), |session, facts, tracking| {
+            names::untouchable(standing(facts, name))?;
+            let found = role::find(session, facts, tracking, name)?.ok_or_else(|| absent(name))?;
+            prove(proof, found.kept.mark.as_ref())?;
+            let kept =
+                Kept { mark: Some(mark.clone()), words: comment.map(str::to_owned), finished: true, ..found.kept };
+            session.run(&keep(tracking, name, &kept))
+        })
+    }
+
+    fn drop(&mut self, spec: &RoleSpec, proof: &Proof) -> Result<()> {
+        let name = spec.name.as_str();
+        names::usable_user(name)?;
+        self.connected()?.locked(&users::lock(name), |session, facts, tracking| {
+            names::untouchable(standing(facts, name))?;
+            if let Some(found) = role::find(session, facts, tracking, name)? {
+                prove(proof, found.kept.mark.as_ref())?;
+                session.simple(&format!("DROP ROLE IF EXISTS {}", grant::role(name, facts.dialect)), "")?;
+            }
+            session.run(&metadata::remove(tracking, Kind::Role, name, None))
+        })
+    }
+
+    fn exists(&mut self, name: &str) -> Result<bool> {
+        names::usable_user(name)?;
+        let (session, facts, tracking) = self.connected()?.parts()?;
+        Ok(role::find(session, facts, tracking, name)?.is_some())
+    }
+
+    fn get_info(&mut self, name: &str) -> Result<Option<RoleInfo>> {
+        names::usable_user(name)?;
+        let (session, facts, tracking) = self.connected()?.parts()?;
+        Ok(role::find(session, facts, tracking, name)?.map(|found| info(facts, found)))
+    }
+
+    fn list(&mut self, page: &Page) -> Result<Listing> {
+        let (session, facts, tracking) = self.connected()?.parts()?;
+        let found = role::list(session, facts, tracking, page)?;
+        let full = found.len() >= usize::try_from(page.limit.clamp(1, 500)).unwrap_or(usize::MAX);
+        let next = found.last().map(|(name, _)| name.clone()).filter(|_| full);
+        let items =
+            found.into_iter().map(|(name, mark)| Listed { standing: standing(facts, &name), name, mark }).collect();
+        Ok(Listing { items, next })
+    }
+
+    fn owned_objects(&mut self, name: &str, limit: u32) -> Result<Vec<OwnedObject>> {
+        names::usable_user(name)?;
+        let (session, facts, tracking) = self.connected()?.parts()?;
+        role::find(session, facts, tracking, name)?.ok_or_else(|| absent(name))?;
+        owned::objects(session, name, &role::grantee(facts, name).host, limit)
+    }
+
+    fn reassign_owned(&mut self, _: &str, _: &Proof, _: Option<&str>) -> Result<()> {
+        // The servers have no statement for it: each object would have to be made anew.
+        Err(Error::unsupported("giving a role's objects to another"))
+    }
+}
+
+/// Creates the role with its record. One that carries the same mark was created by a call whose answer was lost.
+fn create(session: &mut Session, facts: &Facts, tracking: &Tracking, wanted: &Wanted, mark: &Mark) -> Result<RoleInfo> {
+    let name = wanted.name.as_str();
+    if let Some(found) = role::find(session, facts, tracking, name)? {
+        if found.kept.mark.as_ref() != Some(mark) {
+            return Err(taken(name));
+        }
+        session.run(&metadata::finish(tracking, Kind::Role, name))?;
+        return Ok(info(facts, found));
+    }
+    if role::is_taken_by_user(session, facts, name)? {
+        return Err(taken(name));
+    }
+    let kept = Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: Vec::new(), finished: false };
+    session.run(&keep(tracking, name, &kept))?;
+    if let Err(error) = session.simple(&format!("CREATE ROLE {}", grant::role(name, facts.dialect)), "name") {
+        // Nothing was created: a record of it would claim whatever gets this name next.
+        if session.is_usable() {
+            session.run(&metadata::remove(tracking, Kind::Role, name, None))?;
+        }
+        let exists = errors::code(&error) == Some(errors::ACCOUNT);
+        return Err(if exists { Error { detail: error.detail, ..taken(name) } } else { error });
+    }
+    session.run(&metadata::finish(tracking, Kind::Role, name))?;
+    role::find(session, facts, tracking, name)?.map(|found| info(facts, found)).ok_or_else(|| absent(name))
+}
+
+fn update(
+    session: &mut Session,
+    facts: &Facts,
+    tracking: &Tracking,
+    wanted: &Wanted,
+    selection: &Selection,
+) -> Result<UpdateReport> {
+    let name = wanted.name.as_str();
+    let now = role::find(session, facts, tracking, name)?.ok_or_else(|| absent(name))?;
+    let mut missing = BTreeSet::new();
+    for name in wanted.stated.databases().into_keys() {
+        if database::find(session, tracking, &name)?.is_none() {
+            missing.insert(escaped_pattern(&name));
+            missing.insert(name);
+        }
+    }
+    let stated = wanted.stated.rights(facts, &known(session)?)?;
+    let grantee = role::grantee(facts, name);
+    let held = of(session, facts, &grantee.user, &grantee.host)?;
+    // Memberships of a role are no part of its spec.
+    let roles = account::memberships(session, facts, name)?.remove(&grantee.host).unwrap_or_default().0;
+    let holding = BTreeMap::from([(grantee, Holding { rights: held.clone(), roles })]);
+    let before: Vec<_> = now.kept.roles.iter().filter_map(|text| wanted::given(text)).collect();
+    let no_roles = BTreeMap::new();
+    let claims = Claims {
+        rights: &stated,
+        roles: &no_roles,
+        recorded: &before,
+        shared: &[],
+        authoritative: false,
+        missing: &missing,
+        dialect: facts.dialect,
+    };
+    let mut found = differences(&claims, &holding);
+    let after: Vec<String> = stated.keys().map(|right| wanted::text(&rights::granted(right))).collect();
+    if wanted.comment != now.kept.words {
+        let shown = |words: &Option<String>| words.clone().unwrap_or_default();
+        let kept = Kept { words: wanted.comment.clone(), finished: true, ..now.kept.clone() };
+        found.push(
+            Difference::new("comment", "comment", shown(&wanted.comment), shown(&now.kept.words))
+                .by_all([keep(tracking, name, &kept)]),
+        );
+    }
+    let chosen = select(&found, selection)?;
+    if chosen.is_empty() {
+        return Ok(report(&found, chosen));
+    }
+    // Recorded before it is made, with what was recorded before: whatever happens then, it is known to be its own.
+    let both = now.kept.roles.iter().chain(&after).cloned().collect::<BTreeSet<String>>().into_iter().collect();
+    let words = if chosen.iter().any(|one| one.change.id == "comment") {
+        wanted.comment.clone()
+    } else {
+        now.kept.words.clone()
+    };
+    let mut kept = Kept { roles: both, words, finished: true, ..now.kept.clone() };
+    session.run(&keep(tracking, name, &kept))?;
+    let rights_only: Vec<&Difference> = chosen.iter().copied().filter(|one| one.change.id != "comment").collect();
+    apply::make(session, &rights_only)?;
+    let grantee = role::grantee(facts, name);
+    let held = of(session, facts, &grantee.user, &grantee.host)?;
+    kept.roles
+        .retain(|text| wanted::given(text).as_ref().and_then(rights::recorded).is_some_and(|one| held.contains(&one)));
+    session.run(&keep(tracking, name, &kept))?;
+    Ok(report(&found, chosen))
+}

@@ -1,0 +1,269 @@
+//! Users: every account of one name, with what it may use and the roles it is a member of.
+//!
+//! Everything that changes a user happens while its lock is held: it reads, compares and changes, so what is reported
+//! is what was changed.
+
+pub(crate) mod differences;
+mod gone;
+pub(crate) mod hash;
+mod login;
+pub(crate) mod wanted;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use dbprovision_sdk::adapter::users::{LoginOutcome, UserInfo, UserSpec};
+use dbprovision_sdk::types::Listed;
+use dbprovision_sdk::{
+    Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Secret, Selection, UpdateReport,
+    Users, random,
+};
+
+use crate::connect::{Session, Tracking};
+use crate::difference::{report, select};
+use crate::observe::account::{self, Account};
+use crate::observe::marks::Kept;
+use crate::observe::{owned, prove, sessions};
+use crate::server::Facts;
+use crate::statements::account::{Authentication, attribute};
+use crate::statements::metadata::{self, Kind};
+use crate::{MySql, apply, errors, names, statements};
+use differences::{Context, Observed, differences, keep};
+use wanted::Wanted;
+
+/// The lock and the name of an account: users and roles share one namespace on the server.
+pub(crate) fn lock(name: &str) -> String {
+    format!("account:{name}")
+}
+
+fn info(facts: &Facts, name: &str, accounts: &[Account]) -> UserInfo {
+    UserInfo {
+        name: name.to_owned(),
+        object_id: None,
+        mark: accounts.iter().find_map(|one| one.kept.mark.clone()),
+        standing: account::standing(facts, name),
+        privileged: name == facts.administrator || accounts.iter().any(|one| one.privileged),
+        details: None,
+    }
+}
+
+fn absent(name: &str) -> Error {
+    Error::not_found(format!("the user {name} is not there"))
+}
+
+/// A password that nobody knows: an account always has one.
+pub(crate) fn nobodys(plugin: hash::Plugin) -> Result<Authentication> {
+    plugin.authentication(random::hex(32)?.as_bytes())
+}
+
+impl Users for MySql {
+    fn examine(spec: &UserSpec) -> Result<Examination> {
+        Wanted::read(spec).map(|wanted| wanted.examination())
+    }
+
+    fn create(&mut self, spec: &UserSpec, password: Option<&Secret>, mark: &Mark) -> Result<UserInfo> {
+        let wanted = Wanted::read(spec)?;
+        self.connected()?.locked(&lock(&wanted.name), |session, facts, tracking| {
+            wanted.check_against(facts)?;
+            create(session, facts, tracking, &wanted, password, mark)
+        })
+    }
+
+    fn update(&mut self, spec: &UserSpec, password: Option<&Secret>, selection: &Selection) -> Result<UpdateReport> {
+        let wanted = Wanted::read(spec)?;
+        self.connected()?.locked(&lock(&wanted.name), |session, facts, tracking| {
+            wanted.check_against(facts)?;
+            names::untouchable(account::standing(facts, &wanted.name))?;
+            let plugin = wanted.plugin(facts);
+            let password = match password {
+                Some(password) => Some(plugin.authentication(&session.reveal(password)?)?),
+                None => None,
+            };
+            let observed = observe(session, facts, tracking, &wanted)?;
+            let others = match observed.accounts.iter().find(|one| one.kept.mark.is_some()) {
+                Some(one) => account::authentication(session, facts, &wanted.name, &one.host)?,
+                None => None,
+            };
+            // An account that nobody could log in with is no reason to let everybody in.
+            let others = match others {
+                None => nobodys(plugin)?,
+                Some(others) => others,
+            };
+            let context = Context { facts, tracking, password: password.as_ref(), others: Some(&others) };
+            let found = differences(&wanted, &observed, &context)?;
+            let chosen = select(&found, selection)?;
+            apply::make(session, &chosen)?;
+            Ok(report(&found, chosen))
+        })
+    }
+
+    fn claim(&mut self, name: &str, proof: &Proof, comment: Option<&str>, mark: &Mark) -> Result<()> {
+        names::usable_user(name)?;
+        self.connected()?.locked(&lock(name), |session, facts, tracking| {
+            names::untouchable(account::standing(facts, name))?;
+            let accounts = account::find(session, facts, tracking, name)?;
+            if accounts.is_empty() {
+                return Err(absent(name));
+            }
+            prove(proof, accounts.iter().find_map(|one| one.kept.mark.as_ref()))?;
+            for one in gone::split(accounts, proof).0 {
+                let kept = Kept {
+                    mark: Some(mark.clone()),
+                    words: comment.map(str::to_owned),
+                    roles: one.kept.roles,
+                    finished: true,
+                };
+                session.run(&keep(name, &one.host, &kept, facts, tracking))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn drop(&mut self, spec: &UserSpec, proof: &Proof) -> Result<()> {
+        names::usable_user(&spec.name)?;
+        self.connected()?.locked(&lock(&spec.name), |session, facts, tracking| {
+            gone::remove(session, facts, tracking, &spec.name, proof)
+        })
+    }
+
+    fn exists(&mut self, name: &str) -> Result<bool> {
+        names::usable_user(name)?;
+        let (session, facts, tracking) = self.connected()?.parts()?;
+        Ok(!account::find(session, facts, tracking, name)?.is_empty())
+    }
+
+    fn get_info(&mut self, name: &str) -> Result<Option<UserInfo>> {
+        names::usable_user(name)?;
+        let (session, facts, tracking) = self.connected()?.parts()?;
+        let accounts = account::find(session, facts, tracking, name)?;
+        Ok((!accounts.is_empty()).then(|| info(facts, name, &accounts)))
+    }
+
+    fn list(&mut self, page: &Page) -> Result<Listing> {
+        let (session, facts, tracking) = self.connected()?.parts()?;
+        let found = account::list(session, facts, tracking, page)?;
+        let full = found.len() >= usize::try_from(page.limit.clamp(1, 500)).unwrap_or(usize::MAX);
+        let next = found.last().map(|(name, _)| name.clone()).filter(|_| full);
+        let items = found
+            .into_iter()
+            .map(|(name, mark)| Listed { standing: account::standing(facts, &name), name, mark })
+            .collect();
+        Ok(Listing { items, next })
+    }
+
+    fn owned_objects(&mut self, name: &str, limit: u32) -> Result<Vec<OwnedObject>> {
+        names::usable_user(name)?;
+        let (session, facts, tracking) = self.connected()?.parts()?;
+        let accounts = account::find(session, facts, tracking, name)?;
+        if accounts.is_empty() {
+            return Err(absent(name));
+        }
+        let mut found = Vec::new();
+        for one in &accounts {
+            let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+            found.extend(owned::objects(session, name, &one.host, left)?);
+        }
+        Ok(found)
+    }
+
+    fn reassign_owned(&mut self, _: &str, _: &Proof, _: Option<&str>) -> Result<()> {
+        // The servers have no statement for it: each object would have to be made anew.
+        Err(Error::unsupported("giving an account's objects to another"))
+    }
+
+    fn terminate_sessions(&mut self, name: &str) -> Result<u32> {
+        names::usable_user(name)?;
+        let (session, facts, tracking) = self.connected()?.parts()?;
+        names::untouchable(account::standing(facts, name))?;
+        if account::find(session, facts, tracking, name)?.is_empty() {
+            return Err(absent(name));
+        }
+        let there = sessions::of_user(session, name)?;
+        sessions::end(session, &there)
+    }
+
+    fn try_login(&mut self, name: &str, password: &Secret) -> Result<LoginOutcome> {
+        names::usable_user(name)?;
+        login::attempt(self.connected()?, name, password)
+    }
+}
+
+/// Creates the accounts with their marks. Those that carry the same mark were created by a call whose answer was lost.
+fn create(
+    session: &mut Session,
+    facts: &Facts,
+    tracking: &Tracking,
+    wanted: &Wanted,
+    password: Option<&Secret>,
+    mark: &Mark,
+) -> Result<UserInfo> {
+    let name = wanted.name.as_str();
+    let plugin = wanted.plugin(facts);
+    let authentication = match password {
+        Some(password) => plugin.authentication(&session.reveal(password)?)?,
+        None => nobodys(plugin)?,
+    };
+    let there = account::find(session, facts, tracking, name)?;
+    if there.iter().any(|one| one.kept.mark.as_ref() != Some(mark)) {
+        return Err(taken(name));
+    }
+    let begun = there.first().map(|one| one.kept.roles.clone()).unwrap_or_default();
+    let kept = Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: begun, finished: false };
+    for one in &there {
+        let clause = authentication.clause(facts.dialect);
+        session.simple(&statements::account::alter(name, &one.host, &clause), "password")?;
+    }
+    let missing: Vec<&str> =
+        wanted.hosts.iter().map(String::as_str).filter(|host| !there.iter().any(|one| one.host == **host)).collect();
+    let mut clauses = wanted.clauses(facts);
+    if facts.uses_attributes {
+        clauses.push(attribute(&kept));
+        if !missing.is_empty() {
+            for statement in statements::account::create(name, &missing, &authentication, &clauses, facts.dialect) {
+                session.run(&statement).map_err(|error| explained(error, name))?;
+            }
+        }
+    } else {
+        for host in missing {
+            session.run(&keep(name, host, &kept, facts, tracking))?;
+            for statement in statements::account::create(name, &[host], &authentication, &clauses, facts.dialect) {
+                let Err(error) = session.run(&statement) else { continue };
+                // Nothing was created: a record of it would claim whatever gets this name next.
+                if session.is_usable() {
+                    session.run(&metadata::remove(tracking, Kind::User, name, Some(host)))?;
+                }
+                return Err(explained(error, name));
+            }
+        }
+        session.run(&metadata::finish(tracking, Kind::User, name))?;
+    }
+    let accounts = account::find(session, facts, tracking, name)?;
+    if accounts.is_empty() { Err(absent(name)) } else { Ok(info(facts, name, &accounts)) }
+}
+
+fn taken(name: &str) -> Error {
+    Error::new(
+        ErrorKind::AlreadyExists,
+        format!("an account with the name {name} is there already"),
+        "it carries another mark or none",
+    )
+}
+
+/// The server uses one number for an account that is there and for one that is not.
+fn explained(error: Error, name: &str) -> Error {
+    if errors::code(&error) == Some(errors::ACCOUNT) { Error { detail: error.detail, ..taken(name) } } else { error }
+}
+
+fn observe(session: &mut Session, facts: &Facts, tracking: &Tracking, wanted: &Wanted) -> Result<Observed> {
+    let accounts = account::find(session, facts, tracking, &wanted.name)?;
+    if accounts.is_empty() {
+        return Err(absent(&wanted.name));
+    }
+    let mut named: BTreeSet<String> = wanted.roles.iter().cloned().collect();
+    named.retain(|role| accounts.iter().any(|one| !one.roles.contains(role)));
+    let there = account::existing_roles(session, facts, &named)?;
+    let missing_roles = named.difference(&there).cloned().collect();
+    Ok(Observed { accounts, missing_roles })
+}

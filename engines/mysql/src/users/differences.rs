@@ -1,0 +1,238 @@
+//! A user as it is beside the user as it should be. Pure.
+//!
+//! What the API documents as a default is enforced where the field is unstated: limits, encryption, locks, hosts.
+//! The login method is compared only where it is stated. Memberships that the user's own resource made and no longer
+//! states are changes, and destructive ones; those that somebody else made are left alone, and so are accounts of the
+//! same name that are not ours.
+
+use std::collections::BTreeSet;
+
+use dbprovision_sdk::{Error, Mark, Result};
+
+use crate::connect::Tracking;
+use crate::difference::Difference;
+use crate::observe::account::{Account, Encryption};
+use crate::observe::marks::Kept;
+use crate::server::Facts;
+use crate::statements::Statement;
+use crate::statements::account::{self, Authentication};
+use crate::statements::grant::{self, Grantee};
+use crate::statements::metadata::{self, Kind, RowOf};
+
+use super::wanted::{Wanted, lock_after, require};
+
+/// What is known of the user on the server.
+pub(crate) struct Observed {
+    pub(crate) accounts: Vec<Account>,
+    /// Roles to be a member of that are not there.
+    pub(crate) missing_roles: BTreeSet<String>,
+}
+
+/// What the comparison needs beside the spec and the catalogue.
+pub(crate) struct Context<'known> {
+    pub(crate) facts: &'known Facts,
+    pub(crate) tracking: &'known Tracking,
+    /// The password that is to be set.
+    pub(crate) password: Option<&'known Authentication>,
+    /// How the user's other accounts log in, for one that has to be created without knowing the password.
+    pub(crate) others: Option<&'known Authentication>,
+}
+
+/// Every difference, in the order of application.
+pub(crate) fn differences(wanted: &Wanted, observed: &Observed, context: &Context<'_>) -> Result<Vec<Difference>> {
+    let Some(mark) = observed.accounts.iter().find_map(|one| one.kept.mark.clone()) else {
+        return Err(Error::conflict("the user carries no mark: it is not the one that was recorded"));
+    };
+    let ours = |one: &&Account| one.kept.mark.as_ref() == Some(&mark);
+    if let Some(foreign) = observed.accounts.iter().find(|one| wanted.hosts.contains(&one.host) && !ours(one)) {
+        return Err(Error::conflict(format!(
+            "an account {}@{} is there and does not belong to this user",
+            wanted.name, foreign.host
+        )));
+    }
+    let accounts: Vec<&Account> = observed.accounts.iter().filter(ours).collect();
+    let mut found = Vec::new();
+    for host in wanted.hosts.iter().filter(|host| !accounts.iter().any(|one| one.host == **host)) {
+        found.push(new_host(wanted, host, &mark, context));
+    }
+    let kept: Vec<&&Account> = accounts.iter().filter(|one| wanted.hosts.contains(&one.host)).collect();
+    for one in &kept {
+        found.extend(attributes(wanted, one, context));
+        found.extend(memberships(wanted, observed, one, context));
+    }
+    if let Some(password) = context.password.filter(|_| !kept.is_empty()) {
+        let clause = password.clause(context.facts.dialect);
+        let sql = kept.iter().map(|one| Statement::of("password", account::alter(&wanted.name, &one.host, &clause)));
+        found.push(Difference::new("password", "password", "the password of the Secret", "unknown").by_all(sql));
+    }
+    // Nobody is locked out before the new ways in are there.
+    for one in accounts.iter().filter(|one| !wanted.hosts.contains(&one.host)) {
+        let id = format!("host:{}", one.host);
+        let gone = [
+            account::drop(&wanted.name, &one.host),
+            metadata::remove(context.tracking, Kind::User, &wanted.name, Some(&one.host)),
+        ];
+        found.push(
+            Difference::new(id, "options.allowedHosts", "not allowed", "allowed").by_all(gone).destructive_if(true),
+        );
+    }
+    Ok(found)
+}
+
+/// What is written beside an account.
+pub(crate) fn keep(name: &str, host: &str, kept: &Kept, facts: &Facts, tracking: &Tracking) -> Statement {
+    if facts.uses_attributes {
+        return Statement::own(account::alter(name, host, &account::attribute(kept)));
+    }
+    let (mark, details) = kept.text();
+    let row = RowOf { kind: Kind::User, name, host, mark: &mark, details: &details, finished: kept.finished };
+    metadata::put(tracking, &row)
+}
+
+/// One more account of the user, with the password of the others.
+fn new_host(wanted: &Wanted, host: &str, mark: &Mark, context: &Context<'_>) -> Difference {
+    let facts = context.facts;
+    let kept =
+        Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: wanted.roles.clone(), finished: true };
+    let id = format!("host:{host}");
+    let difference = Difference::new(id, "options.allowedHosts", "allowed", "not allowed");
+    let Some(authentication) = context.password.or(context.others) else { return difference };
+    let mut clauses = wanted.clauses(facts);
+    if facts.uses_attributes {
+        clauses.push(account::attribute(&kept));
+    }
+    let first = (!facts.uses_attributes).then(|| keep(&wanted.name, host, &kept, facts, context.tracking));
+    let created = account::create(&wanted.name, &[host], authentication, &clauses, facts.dialect);
+    let member = Grantee { user: wanted.name.clone(), host: host.to_owned() };
+    let roles = wanted.roles.iter().map(|role| grant::join(role, &member, facts.dialect));
+    let defaults =
+        (!wanted.roles.is_empty()).then(|| grant::default_roles(&wanted.roles, &wanted.name, host, facts.dialect));
+    roles.chain(defaults).fold(difference.by_all(first.into_iter().chain(created)), Difference::by)
+}
+
+fn attributes(wanted: &Wanted, now: &Account, context: &Context<'_>) -> Vec<Difference> {
+    let facts = context.facts;
+    let host = now.host.as_str();
+    let alter = |clause: &str| account::alter(&wanted.name, host, clause);
+    // One host needs no suffix, and the id of a change stays what it is when another host comes.
+    let id = |field: &str| if host == super::wanted::ANYWHERE { field.to_owned() } else { format!("{field}@{host}") };
+    let mut found = Vec::new();
+    let mut add = |field: &str, expected: String, actual: String, clause: Option<String>| {
+        let difference = Difference::new(id(field), format!("options.{field}"), expected, actual);
+        found.push(match clause {
+            Some(clause) => difference.by(alter(&clause)),
+            None => difference.impossible_if(true),
+        });
+    };
+    if let Some(plugin) = wanted.stated_plugin().filter(|plugin| plugin.name() != now.plugin) {
+        // Only a new password brings a new method: what is kept of the old one fits its own method alone.
+        let clause = context.password.map(|password| password.clause(facts.dialect));
+        add("authPlugin", plugin.name().to_owned(), now.plugin.clone(), clause);
+    }
+    let expected = wanted.encryption();
+    if expected != now.encryption {
+        let field = if expected == Encryption::Certificate || now.encryption == Encryption::Certificate {
+            "requireX509"
+        } else {
+            "requireSSL"
+        };
+        add(field, require(expected).to_owned(), shown(now.encryption).to_owned(), Some(require(expected).to_owned()));
+    }
+    for ((field, word, limit), actual) in wanted.limits().iter().zip(now.limits) {
+        if *limit != actual {
+            add(field, limit.to_string(), actual.to_string(), Some(format!("WITH {word} {limit}")));
+        }
+    }
+    let locked = wanted.block.account_locked.unwrap_or(false);
+    if locked != now.locked {
+        let clause = if locked { "ACCOUNT LOCK" } else { "ACCOUNT UNLOCK" };
+        add("accountLocked", locked.to_string(), now.locked.to_string(), Some(clause.to_owned()));
+    }
+    let (attempts, days) = wanted.failed_logins();
+    let clause = lock_after((attempts, days));
+    if u64::from(attempts) != now.failed_login_attempts {
+        let actual = now.failed_login_attempts.to_string();
+        add("failedLoginAttempts", attempts.to_string(), actual, Some(clause.clone()));
+    }
+    if i64::from(days) != now.password_lock_days {
+        add("passwordLockTime", days.to_string(), now.password_lock_days.to_string(), Some(clause));
+    }
+    if wanted.comment != now.kept.words {
+        let shown = |words: &Option<String>| words.clone().unwrap_or_default();
+        let kept = Kept { words: wanted.comment.clone(), ..now.kept.clone() };
+        found.push(
+            Difference::new(id("comment"), "comment", shown(&wanted.comment), shown(&now.kept.words)).by_all([keep(
+                &wanted.name,
+                host,
+                &kept,
+                facts,
+                context.tracking,
+            )]),
+        );
+    }
+    found
+}
+
+fn shown(encryption: Encryption) -> &'static str {
+    match encryption {
+        Encryption::None | Encryption::Any | Encryption::Certificate => require(encryption),
+        Encryption::Certain => "REQUIRE a certain issuer, subject or cipher",
+    }
+}
+
+fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Context<'_>) -> Vec<Difference> {
+    let dialect = context.facts.dialect;
+    let host = now.host.as_str();
+    let member = Grantee { user: wanted.name.clone(), host: host.to_owned() };
+    let suffix = if host == super::wanted::ANYWHERE { String::new() } else { format!("@{host}") };
+    let mut found = Vec::new();
+    // What the resource made is recorded before it is made: whatever happens then, it is known to be its own.
+    let recorded = |roles: BTreeSet<String>| {
+        let kept = Kept { roles: roles.into_iter().collect(), words: wanted.comment.clone(), ..now.kept.clone() };
+        keep(&wanted.name, host, &kept, context.facts, context.tracking)
+    };
+    let before: BTreeSet<String> = now.kept.roles.iter().cloned().collect();
+    let stated: BTreeSet<String> = wanted.roles.iter().cloned().collect();
+    for (at, role) in wanted.roles.iter().enumerate().filter(|(_, role)| !now.roles.contains(*role)) {
+        let lacking = observed.missing_roles.contains(role).then(|| format!("the role {role} is not there"));
+        found.push(
+            Difference::new(format!("member:{role}{suffix}"), format!("roles[{at}]"), "member", "no member")
+                .by_all([recorded(before.union(&stated).cloned().collect())])
+                .by(grant::join(role, &member, dialect))
+                .lacking(lacking),
+        );
+    }
+    for role in before.difference(&stated).filter(|role| now.roles.contains(*role)) {
+        let left = before.iter().filter(|one| *one != role).cloned().collect::<BTreeSet<_>>();
+        found.push(
+            Difference::new(format!("member:{role}{suffix}"), "roles", "no member", "member")
+                .by(grant::leave(role, &member, dialect))
+                .by_all([recorded(left.union(&stated).cloned().collect())])
+                .destructive_if(true),
+        );
+    }
+    let expected = wanted.default_roles(context.facts);
+    // Default roles that others chose stay, as long as they are not ours to choose.
+    let ours: BTreeSet<String> =
+        now.default_roles.iter().filter(|role| stated.contains(*role) || before.contains(*role)).cloned().collect();
+    let foreign = now.default_roles.difference(&ours).next().is_some();
+    let differs = if context.facts.is_mariadb() {
+        expected != ours && !(expected.is_empty() && foreign)
+    } else {
+        expected != ours
+    };
+    if differs {
+        let words = |roles: &BTreeSet<String>| roles.iter().cloned().collect::<Vec<_>>().join(", ");
+        let all: Vec<String> = if context.facts.is_mariadb() {
+            wanted.roles.iter().take(1).cloned().collect()
+        } else {
+            let others = now.default_roles.difference(&ours);
+            expected.iter().chain(others).cloned().collect()
+        };
+        found.push(
+            Difference::new(format!("defaultRoles{suffix}"), "roles", words(&expected), words(&ours))
+                .by(grant::default_roles(&all, &wanted.name, host, dialect)),
+        );
+    }
+    found
+}

@@ -1,0 +1,109 @@
+//! Roles on a real server.
+
+use dbprovision_sdk::adapter::roles::RoleSpec;
+use dbprovision_sdk::adapter::users::UserSpec;
+use dbprovision_sdk::{Databases, ErrorKind, Page, Proof, Roles, Selection, Users};
+use engine_mysql::MySql;
+use serde_json::{Value, json};
+
+use crate::databases::spec as database;
+use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof};
+
+fn spec(name: &str, options: &Value) -> RoleSpec {
+    RoleSpec { name: name.to_owned(), comment: None, options: Some(options.to_string()) }
+}
+
+fn ids(adapter: &mut MySql, spec: &RoleSpec) -> Vec<String> {
+    let report = Roles::update(adapter, spec, &Selection::Detect).unwrap();
+    report.changes.into_iter().map(|change| change.id).collect()
+}
+
+fn all(adapter: &mut MySql, spec: &RoleSpec) -> Vec<String> {
+    let report = Roles::update(adapter, spec, &Selection::All);
+    report.unwrap_or_else(|error| panic!("{:?}: {error:?}", spec.options)).applied
+}
+
+#[test]
+fn a_role_holds_what_its_resource_states_and_its_members_have_it() {
+    everywhere(|server, adapter, tag| {
+        let (name, place, member) = (format!("role_{tag}"), format!("place_{tag}"), format!("member_{tag}"));
+        Databases::create(adapter, &database(&place, &json!({})), &mark("d")).unwrap();
+        server.query(&format!("CREATE TABLE {place}.t (a int)")).unwrap();
+        let plain = spec(&name, &json!({"useNativeRoles": true}));
+        Roles::create(adapter, &plain, &mark("r")).unwrap();
+        Roles::create(adapter, &plain, &mark("r")).unwrap();
+        assert_eq!(Roles::create(adapter, &plain, &mark("x")).unwrap_err().kind, ErrorKind::AlreadyExists);
+        assert_eq!(ids(adapter, &plain), [""; 0], "right after creation");
+        let reads = spec(
+            &name,
+            &json!({"grants": [
+                {"level": "database", "database": place, "privileges": ["SELECT"]},
+                {"level": "table", "database": place, "table": "t", "privileges": ["INSERT"]},
+            ]}),
+        );
+        let found = ids(adapter, &reads);
+        assert_eq!(found.len(), 2);
+        assert_eq!(all(adapter, &reads), found);
+        assert_eq!(ids(adapter, &reads), [""; 0]);
+        let user = UserSpec { name: member.clone(), roles: vec![name.clone()], comment: None, options: None };
+        Users::create(adapter, &user, Some(&password()), &mark("u")).unwrap();
+        Users::update(adapter, &user, None, &Selection::All).unwrap();
+        server
+            .query_as(&member, PASSWORD, None, &format!("INSERT INTO {place}.t VALUES (1); SELECT * FROM {place}.t"))
+            .unwrap();
+        // A right that somebody else gave the role is not its resource's to take.
+        server.query(&format!("GRANT DELETE ON {place}.t TO '{name}'")).unwrap();
+        let less = RoleSpec {
+            comment: Some("it's \\".to_owned()),
+            ..spec(
+                &name,
+                &json!({"grants": [
+                    {"level": "table", "database": place, "table": "t", "privileges": ["INSERT"]},
+                ]}),
+            )
+        };
+        let pattern = format!("place\\_{tag}");
+        assert_eq!(all(adapter, &less), [format!("revoke:database:{pattern}:SELECT"), "comment".to_owned()]);
+        assert_eq!(ids(adapter, &less), [""; 0]);
+        assert!(server.query_as(&member, PASSWORD, None, &format!("SELECT * FROM {place}.t")).is_err());
+        server.query_as(&member, PASSWORD, None, &format!("INSERT INTO {place}.t VALUES (1)")).unwrap();
+        let info = Roles::get_info(adapter, &name).unwrap().unwrap();
+        assert_eq!((info.mark, info.privileged), (Some(mark("r")), false));
+        assert_eq!(Roles::drop(adapter, &plain, &proof(&mark("x"))).unwrap_err().kind, ErrorKind::Conflict);
+        Roles::drop(adapter, &plain, &proof(&mark("r"))).unwrap();
+        Roles::drop(adapter, &plain, &proof(&mark("r"))).unwrap();
+        assert!(!Roles::exists(adapter, &name).unwrap());
+        assert!(server.query_as(&member, PASSWORD, None, &format!("INSERT INTO {place}.t VALUES (1)")).is_err());
+    });
+}
+
+#[test]
+fn hostile_names_are_names_and_a_role_is_no_user() {
+    everywhere(|server, adapter, tag| {
+        for name in hostile_names(tag) {
+            Roles::create(adapter, &spec(&name, &json!({})), &mark(&name))
+                .unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        }
+        let roles = Roles::list(adapter, &Page { after: None, limit: 500 }).unwrap().items;
+        let users = Users::list(adapter, &Page { after: None, limit: 500 }).unwrap().items;
+        for name in hostile_names(tag) {
+            let found = roles.iter().find(|one| one.name == name).unwrap_or_else(|| panic!("{name} is not listed"));
+            assert_eq!(found.mark, Some(mark(&name)), "{name}");
+            assert!(!users.iter().any(|one| one.name == name), "{name} is listed as a user");
+            Roles::drop(adapter, &spec(&name, &json!({})), &proof(&mark(&name))).unwrap();
+            assert!(!Roles::exists(adapter, &name).unwrap(), "{name}");
+        }
+        let theirs = format!("theirs_{tag}");
+        server.query(&format!("CREATE ROLE '{theirs}'")).unwrap();
+        let stated = spec(&theirs, &json!({}));
+        assert_eq!(Roles::create(adapter, &stated, &mark("t")).unwrap_err().kind, ErrorKind::AlreadyExists);
+        Roles::claim(adapter, &theirs, &Proof { mark: None, object_id: None }, Some("words"), &mark("t")).unwrap();
+        assert_eq!(ids(adapter, &stated), ["comment"]);
+        Roles::drop(adapter, &stated, &proof(&mark("t"))).unwrap();
+        for wrong in [spec("none", &json!({})), spec("root", &json!({})), spec("r", &json!({"useNativeRoles": false}))]
+        {
+            let error = Roles::create(adapter, &wrong, &mark("w")).unwrap_err();
+            assert!(matches!(error.kind, ErrorKind::InvalidOptions(_)), "{error:?}");
+        }
+    });
+}

@@ -6,7 +6,9 @@
 
 use dbprovision_sdk::{Deadline, Error, ErrorKind, Result};
 use mysql_common::auth::plugins::caching_sha2_password::scramble_sha256;
-use mysql_common::auth::plugins::{AuthProc, ChallengeResponsePlugin, Context, Response};
+use mysql_common::auth::plugins::client_ed25519::ClientEd25519;
+use mysql_common::auth::plugins::parsec::Parsec;
+use mysql_common::auth::plugins::{ChallengeResponsePlugin, Context, Response};
 use mysql_common::constants::CapabilityFlags;
 use mysql_common::io::ParseBuf;
 use mysql_common::packets::{AuthPlugin, AuthSwitchRequest};
@@ -41,7 +43,8 @@ enum Kind {
     CachingSha2,
     Sha256,
     /// MariaDB's methods, which sign the server's challenge.
-    Signing(AuthPlugin<'static>, AuthProc),
+    Ed25519(ClientEd25519),
+    Parsec(Parsec),
 }
 
 impl Method {
@@ -51,9 +54,8 @@ impl Method {
             AuthPlugin::MysqlNativePassword => Kind::Native,
             AuthPlugin::CachingSha2Password => Kind::CachingSha2,
             AuthPlugin::Sha256Password => Kind::Sha256,
-            AuthPlugin::Ed25519 | AuthPlugin::Parsec => {
-                Kind::Signing(plugin.clone().into_owned(), plugin.init().map_err(|_unknown| refused(plugin))?)
-            }
+            AuthPlugin::Ed25519 => Kind::Ed25519(ClientEd25519::default()),
+            AuthPlugin::Parsec => Kind::Parsec(Parsec::default()),
             AuthPlugin::MysqlClearPassword | AuthPlugin::MysqlOldPassword | AuthPlugin::Other(_) => {
                 return Err(refused(plugin));
             }
@@ -70,19 +72,16 @@ impl Method {
             Kind::Native => AuthPlugin::MysqlNativePassword,
             Kind::CachingSha2 => AuthPlugin::CachingSha2Password,
             Kind::Sha256 => AuthPlugin::Sha256Password,
-            Kind::Signing(plugin, _) => plugin.clone(),
+            Kind::Ed25519(_) => AuthPlugin::Ed25519,
+            Kind::Parsec(_) => AuthPlugin::Parsec,
         }
     }
 
     /// What is sent first.
     pub(super) fn first(&mut self, login: &Login<'_>) -> Result<Vec<u8>> {
-        if login.password.is_empty() && !matches!(self.kind, Kind::Signing(..)) {
-            return Ok(match self.kind {
-                Kind::Sha256 => vec![0],
-                Kind::Native | Kind::CachingSha2 | Kind::Signing(..) => Vec::new(),
-            });
-        }
         match &mut self.kind {
+            Kind::Native | Kind::CachingSha2 if login.password.is_empty() => Ok(Vec::new()),
+            Kind::Sha256 if login.password.is_empty() => Ok(vec![0]),
             Kind::Native => Ok(native(login.password, &self.nonce)),
             Kind::CachingSha2 => {
                 let nonce = self.nonce.as_slice().try_into().map_err(|_length| rows::malformed())?;
@@ -90,7 +89,8 @@ impl Method {
             }
             Kind::Sha256 if login.encrypted => Ok(ended(login.password)),
             Kind::Sha256 => Ok(vec![SHA256_KEY_REQUEST]),
-            Kind::Signing(_, signing) => sign(signing, login, &self.nonce),
+            Kind::Ed25519(signing) => sign(signing, login, &self.nonce),
+            Kind::Parsec(signing) => sign(signing, login, &self.nonce),
         }
     }
 
@@ -103,8 +103,8 @@ impl Method {
             (Kind::CachingSha2 | Kind::Sha256, key) if key.starts_with(b"-----BEGIN") && !login.encrypted => {
                 rsa::encrypt_password(login.password, &self.nonce, key).map(Some)
             }
-            (Kind::Signing(_, signing), challenge) => sign(signing, login, challenge).map(Some),
-            (Kind::Native | Kind::CachingSha2 | Kind::Sha256, _) => {
+            (Kind::Parsec(signing), challenge) => sign(signing, login, challenge).map(Some),
+            (Kind::Native | Kind::CachingSha2 | Kind::Sha256 | Kind::Ed25519(_), _) => {
                 Err(Error::protocol("the login was given up: the server's challenge is not understood", ""))
             }
         }
@@ -167,7 +167,7 @@ fn ended(password: &[u8]) -> Vec<u8> {
     password.iter().copied().chain(std::iter::once(0)).collect()
 }
 
-fn sign(signing: &mut AuthProc, login: &Login<'_>, challenge: &[u8]) -> Result<Vec<u8>> {
+fn sign(signing: &mut impl ChallengeResponsePlugin, login: &Login<'_>, challenge: &[u8]) -> Result<Vec<u8>> {
     match signing.run(Password(login.password), challenge) {
         Ok(Response::Next { packet } | Response::Last { packet }) => Ok(packet.unwrap_or_default()),
         Err(_) => Err(Error::protocol("the login was given up: the server's challenge is not understood", "")),

@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use dbprovision_sdk::{Error, Result, random};
-use mysql_common::auth::plugins::{ChallengeResponsePlugin, PluginInitError};
-use mysql_common::packets::AuthPlugin;
+use mysql_common::auth::plugins::ChallengeResponsePlugin;
+use mysql_common::auth::plugins::client_ed25519::ClientEd25519;
+use mysql_common::auth::plugins::parsec::Parsec;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
@@ -72,14 +73,9 @@ fn failed(what: &str) -> Error {
     Error::protocol("the password's hash could not be computed", what)
 }
 
-fn unknown(_: PluginInitError) -> Error {
-    failed("the method is not known")
-}
-
 /// The public key that belongs to the password.
 fn ed25519(password: &[u8]) -> Result<Vec<u8>> {
-    let signing = AuthPlugin::Ed25519.init().map_err(unknown)?;
-    signing.password_hash(Password(password)).ok_or_else(|| failed("no public key"))
+    ClientEd25519::default().password_hash(Password(password)).ok_or_else(|| failed("no public key"))
 }
 
 /// `P0:salt:key`: the login is answered with this salt, and what the client signs with must fit the key.
@@ -90,7 +86,7 @@ fn parsec(password: &[u8]) -> Result<String> {
     head.copy_from_slice(&[b'P', 0]);
     random::fill(salt)?;
     let salt = STANDARD_NO_PAD.encode(salt);
-    let mut signing = AuthPlugin::Parsec.init().map_err(unknown)?;
+    let mut signing = Parsec::default();
     for challenge in [&[0; 32][..], &parameters] {
         signing.run(Password(password), challenge).map_err(|error| failed(&error.to_string()))?;
     }

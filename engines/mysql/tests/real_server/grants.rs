@@ -144,7 +144,8 @@ fn a_right_that_stays_never_blinks() {
         let name = format!("probe_{tag}");
         fill(server, adapter, &name);
         let who = user(adapter, &format!("prober_{tag}"), &["%"]);
-        let narrow = json!({"grants": [{"level": "database", "database": name, "privileges": ["SELECT"]}]});
+        // What is read stays readable, although the right to it moves from one level to another and back.
+        let narrow = json!({"grants": [{"level": "table", "database": name, "table": "t", "privileges": ["SELECT"]}]});
         let wide = json!({"grants": [
             {"level": "database", "database": name, "privileges": ["SELECT", "INSERT", "UPDATE"], "withGrantOption": true},
             {"level": "table", "database": name, "table": "t", "privileges": ["DELETE"]},

@@ -1,0 +1,77 @@
+//! The same kinds on MariaDB and MySQL: a database, a user with its Secret, a role and a grant, and their end.
+
+use anyhow::{Context, Result, ensure};
+use crds::names::reason;
+use dbprovision_tests::manifests::{access_grant, database, instance_at, role, secret, user, with};
+use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
+use serde_json::json;
+use testkit::mysql::{MysqlServer, Options, Version};
+
+/// Creates, grants, logs in, changes and deletes on one version.
+async fn served(purpose: &str, version: Version, engine: &str) -> Result<()> {
+    let stage = Stage::open(purpose).await?;
+    let server = MysqlServer::start(Options { version, ..Options::default() }).await?;
+    let operator = stage.operator().await?;
+    let administrator = &server.administrator;
+    let credentials = json!({ "username": administrator.name, "password": administrator.password });
+    let of_engine = json!({ "spec": { "engine": engine, "connection": { "database": "mysql" } } });
+    let offered = with(instance_at("main", &server.host, server.port), of_engine);
+    stage.put_all([secret("main-admin", credentials), offered]).await?;
+    stage.until(&operator, &Subject::instance("main"), ready()).await?;
+
+    stage.put(with(database("orders", "order_s"), json!({ "spec": { "mysql": { "charset": "utf8mb4" } } }))).await?;
+    stage.put(user("app", "app")).await?;
+    stage.put(role("readers", "readers")).await?;
+    let (orders, app, readers) = (Subject::database("orders"), Subject::user("app"), Subject::role("readers"));
+    for subject in [&orders, &app, &readers] {
+        stage.until(&operator, subject, ready()).await?;
+    }
+    server.query("CREATE TABLE order_s.bill (a int); CREATE DATABASE orderXs; CREATE TABLE orderXs.bill (a int)")?;
+    let read = json!([{ "level": "database", "database": "order_s", "privileges": ["SELECT"] }]);
+    let insert = json!([{ "level": "table", "database": "order_s", "table": "bill", "privileges": ["INSERT"] }]);
+    stage.change(&readers, json!({ "spec": { "mysql": { "grants": read } } })).await?;
+    stage.until(&operator, &readers, ready()).await?;
+    let to_app = json!({ "spec": { "userRef": { "name": "app" }, "deletionProtection": false,
+        "mysql": { "roles": ["readers"], "grants": insert } } });
+    stage.put(with(access_grant("writes"), to_app)).await?;
+    let writes = Subject::access_grant("writes");
+    stage.until(&operator, &writes, ready()).await?;
+
+    let password = stage.secret_value(&Subject::secret("app"), "password").await?;
+    let as_app = |sql: &str| server.query_as("app", &password, None, sql);
+    as_app("INSERT INTO order_s.bill VALUES (7)")?;
+    ensure!(as_app("SET ROLE readers; SELECT a FROM order_s.bill")?.trim() == "7", "the role does not let it read");
+    ensure!(as_app("SET ROLE readers; SELECT a FROM orderXs.bill").is_err(), "a right on order_s opens orderXs");
+    ensure!(as_app("DELETE FROM order_s.bill").is_err());
+
+    // What leaves the spec goes; the password is followed by the Secret of the user alone.
+    stage.change(&writes, json!({ "spec": { "mysql": { "grants": [] } } })).await?;
+    stage.until(&operator, &writes, ready()).await?;
+    ensure!(as_app("INSERT INTO order_s.bill VALUES (8)").is_err());
+    let wrong = json!({ "spec": { "mysql": { "grants": [{ "level": "table", "database": "order_s", "privileges": ["SELECT"] }] } } });
+    stage.change(&writes, wrong).await?;
+    let refused = becomes("Accepted", "False", reason::INVALID_OPTIONS).saying("spec.mysql.grants[0]");
+    stage.until(&operator, &writes, refused).await?;
+
+    for subject in [&writes, &app, &readers, &orders] {
+        stage.delete(subject).await?;
+        stage.until_gone(&operator, subject).await?;
+    }
+    let left = server.query(
+        "SELECT concat(user, ' ', host) FROM mysql.user WHERE user IN ('app', 'readers') \
+         UNION SELECT schema_name FROM information_schema.schemata WHERE schema_name = 'order_s'",
+    )?;
+    ensure!(left.trim().is_empty(), "left behind: {left}");
+    stage.delete(&Subject::instance("main")).await?;
+    stage.until_gone(&operator, &Subject::instance("main")).await.context("the instance")
+}
+
+#[tokio::test]
+async fn mariadb_is_served_like_any_other_engine() -> Result<()> {
+    served("mariadb", Version::NewerMariaDb, "mariadb").await
+}
+
+#[tokio::test]
+async fn mysql_is_served_like_any_other_engine() -> Result<()> {
+    served("mysql", Version::MySql, "mysql").await
+}

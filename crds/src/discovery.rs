@@ -40,9 +40,20 @@ pub struct DiscoveredResourcesStatus {
     /// Roles that belong to no resource.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<DiscoveredResource>,
-    /// When the present findings were first made.
+    /// When the server was last searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_scan: Option<Time>,
+    /// How many more there are, beyond the first 200 of each list.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted: u32,
+    /// Why the last search failed; the lists are those of the search before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Something on the server that belongs to no resource.
@@ -54,7 +65,7 @@ pub struct DiscoveredResource {
     /// When it was first seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discovered: Option<Time>,
-    /// Whether a resource has adopted it since.
+    /// True on what a resource has adopted since it was first seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adopted: Option<bool>,
 }

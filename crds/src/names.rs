@@ -72,4 +72,6 @@ pub mod condition {
     pub const CONNECTED: &str = "Connected";
     /// The server answered the last check.
     pub const HEALTHY: &str = "Healthy";
+    /// The server was searched for what belongs to no resource; on instances that ask for it.
+    pub const DISCOVERED: &str = "Discovered";
 }

@@ -12,13 +12,15 @@ use dbprovision_crds::all_crds;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 9] = [
     "databaseinstances",
     "clusterdatabaseinstances",
     "databases",
     "databaseusers",
     "databaseroles",
     "clusterdatabaseroles",
+    "databasegrants",
+    "clusterdatabasegrants",
     "databasereferencegrants",
 ];
 
@@ -40,6 +42,8 @@ fn table(plural: &str) -> Vec<String> {
         "databaseusers" => include_str!("fields/databaseusers.txt"),
         "databaseroles" => include_str!("fields/databaseroles.txt"),
         "clusterdatabaseroles" => include_str!("fields/clusterdatabaseroles.txt"),
+        "databasegrants" => include_str!("fields/databasegrants.txt"),
+        "clusterdatabasegrants" => include_str!("fields/clusterdatabasegrants.txt"),
         _ => "",
     };
     let own =
@@ -218,6 +222,8 @@ fn the_rules_speak_the_published_words() {
         ("databases", "/properties/spec", "instanceRef and clusterInstanceRef are mutually exclusive"),
         ("databaseusers", "/properties/spec", "either instanceRef or clusterInstanceRef must be specified"),
         ("databaseusers", "/properties/spec", "instanceRef and clusterInstanceRef are mutually exclusive"),
+        ("databasegrants", "/properties/spec", "either userRef or roleRef must be specified"),
+        ("databasegrants", "/properties/spec", "userRef and roleRef are mutually exclusive"),
         (
             "databases",
             "/properties/spec/properties/initSQL",
@@ -279,6 +285,24 @@ fn names_columns_and_subresources_are_as_published() {
     };
     assert_eq!(columns("databaseroles"), of_role(".spec.instanceRef.name"));
     assert_eq!(columns("clusterdatabaseroles"), of_role(".spec.clusterInstanceRef.name"));
+    let published = [
+        "User(string .spec.userRef.name)",
+        "Role(string .spec.roleRef.name)",
+        "Database(string .spec.databaseRef.name)",
+        "Phase(string .status.phase)",
+        ready,
+        age,
+    ];
+    assert_eq!(columns("databasegrants"), published);
+    let published = [
+        "Target(string .status.targetInfo.name)",
+        "Type(string .status.targetInfo.type)",
+        "Applied(integer .status.appliedGrants.applied)",
+        "Phase(string .status.phase)",
+        ready,
+        age,
+    ];
+    assert_eq!(columns("clusterdatabasegrants"), published);
     for (plural, short, scope) in [
         ("databaseinstances", "dbi", "Namespaced"),
         ("clusterdatabaseinstances", "cdbi", "Cluster"),
@@ -286,6 +310,8 @@ fn names_columns_and_subresources_are_as_published() {
         ("databaseusers", "dbu", "Namespaced"),
         ("databaseroles", "dbr", "Namespaced"),
         ("clusterdatabaseroles", "cdbr", "Cluster"),
+        ("databasegrants", "dbg", "Namespaced"),
+        ("clusterdatabasegrants", "cdbg", "Cluster"),
         ("databasereferencegrants", "dbrefgrant", "Namespaced"),
     ] {
         let spec = crd(plural).spec;

@@ -10,6 +10,7 @@ pub mod claim;
 pub mod conditions;
 pub mod consent;
 pub mod deletion;
+pub mod discovery;
 pub mod drift;
 pub mod duration;
 pub mod fingerprint;

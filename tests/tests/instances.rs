@@ -172,7 +172,12 @@ async fn what_is_not_served_is_refused_by_its_path_and_accepted_without_it() -> 
     let server = stage.postgres().await?;
     let operator = stage.operator().await?;
     let refused = [
-        ("discovery", json!({ "discovery": { "enabled": true } }), reason::NOT_YET_SERVED, "spec.discovery"),
+        (
+            "discovery",
+            json!({ "discovery": { "enabled": true, "interval": "often" } }),
+            reason::INVALID_SPEC,
+            "spec.discovery.interval",
+        ),
         ("mysql", json!({ "mysql": { "charset": "utf8mb4" } }), reason::UNSUPPORTED, "spec.mysql"),
         ("clickhouse", json!({ "clickhouse": { "secure": true } }), reason::UNSUPPORTED, "spec.clickhouse"),
         ("parameters", json!({ "parameters": { "a": 1 } }), reason::UNSUPPORTED, "spec.parameters"),

@@ -44,7 +44,9 @@ async fn it_is_alive_at_once_and_ready_only_with_engines_loaded_and_caches_synce
     .await?;
     ensure!(said.iter().any(|text| text.contains("engines are not loaded")), "{said:?}");
     ensure!(said.iter().any(|text| text.contains("caches are not synced")), "{said:?}");
-    ensure!(operator.metrics().await?.contains("dbops_engines_available 1"));
+    let engines = std::fs::read_dir(testkit::workspace::engines())?.filter_map(Result::ok);
+    let engines = engines.filter(|entry| entry.path().extension().is_some_and(|end| end == "wasm")).count();
+    ensure!(operator.metrics().await?.contains(&format!("dbops_engines_available {engines}\n")), "of {engines}");
     Ok(())
 }
 

@@ -74,6 +74,12 @@ pub const SECRET_CONFLICT: &str = "SecretConflict";
 /// Another server answers at the address while resources are recorded on the old one.
 pub const SERVER_CHANGED: &str = "ServerChanged";
 
+/// The server was searched.
+pub const SEARCHED: &str = "Searched";
+
+/// The server could not be searched.
+pub const SEARCH_FAILED: &str = "SearchFailed";
+
 // Of what is not there yet.
 
 /// The instance does not exist.

@@ -166,6 +166,25 @@ impl Stores {
         }
     }
 
+    /// Whether there is such an object; a kind that is none of ours has none. Namespaces of cluster-scoped kinds are empty.
+    pub fn exists(&self, kind: &str, namespace: &str, name: &str) -> bool {
+        fn has<K>(store: &Store<K>, namespace: &str, name: &str) -> bool
+        where
+            K: kube::runtime::reflector::Lookup + Clone + 'static,
+            K::DynamicType: Default + Eq + std::hash::Hash + Clone,
+        {
+            let key = ObjectRef::new(name);
+            store.get(&if namespace.is_empty() { key } else { key.within(namespace) }).is_some()
+        }
+        match kind {
+            "Database" => has(&self.databases, namespace, name),
+            "DatabaseUser" => has(&self.users, namespace, name),
+            "DatabaseRole" => has(&self.roles, namespace, name),
+            "ClusterDatabaseRole" => has(&self.cluster_roles, "", name),
+            _ => false,
+        }
+    }
+
     /// The database of this name.
     pub fn database(&self, namespace: &str, name: &str) -> Option<Arc<Database>> {
         self.databases.get(&ObjectRef::new(name).within(namespace))

@@ -5,6 +5,7 @@
 mod binding;
 mod check;
 mod delete;
+mod discovery;
 mod report;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use kube::runtime::controller::Action;
 use planning::{Blocked, Class};
 use tracing::Instrument as _;
 
+use self::discovery::Discovery;
 use super::failure::Failure;
 use super::run::Run;
 use super::trouble::{Stop, asking};
@@ -64,7 +66,6 @@ async fn connect<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Resu
         let added = run.ctx.patches.add_finalizer(run.object.as_ref(), I::FINALIZER).await;
         added.map_err(asking("adding the finalizer"))?;
     }
-    refuse_what_is_not_served(run)?;
     ask(run, draft).await
 }
 
@@ -93,10 +94,17 @@ async fn leave<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result
 async fn ask<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result<Done, Stop> {
     let prepared = binding::prepare(run).await?;
     report::engine(draft, &prepared.engine);
+    let discovery = Discovery::of(run, &prepared.engine)?;
     let bound = bind(run, prepared)?;
     let outcome = check::server(run, &bound, draft).await;
-    if outcome.is_err() {
-        run.ctx.servers.disconnected(&run.object.id());
+    match (&outcome, discovery) {
+        (Err(_), _) => run.ctx.servers.disconnected(&run.object.id()),
+        (Ok(_), None) => draft.discovered_resources = None,
+        (Ok(Done::Answers(next)), Some(discovery)) if !run.deleting() => {
+            let search = discovery.search(run, &bound.server, draft).await;
+            return Ok(Done::Answers(search.min(*next)));
+        }
+        (Ok(_), Some(_)) => {}
     }
     outcome
 }
@@ -114,16 +122,6 @@ fn bind<I: Connected>(run: &Run<I>, prepared: binding::Prepared) -> Result<Bound
         .map_err(|error| Blocked::failed(reason::TLS_FAILED, error.to_string(), Class::Waiting))?;
     run.ctx.servers.bind(&id, hash.clone(), Arc::clone(&server));
     Ok(BoundServer { server, binding: hash, facts: None })
-}
-
-fn refuse_what_is_not_served<I: Connected>(run: &Run<I>) -> Result<(), Blocked> {
-    if run.object.instance_spec().discovery.as_ref().is_some_and(|discovery| discovery.enabled) {
-        return Err(Blocked::invalid(
-            reason::NOT_YET_SERVED,
-            "spec.discovery is not yet served: remove it, or set enabled to false",
-        ));
-    }
-    Ok(())
 }
 
 async fn conclude<I: Connected>(

@@ -80,6 +80,19 @@ pub struct AttemptLabels {
     pub status: Ending,
 }
 
+/// What a search of an instance's server found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OrphanLabels {
+    /// Name of the resource.
+    pub instance: String,
+    /// Namespace of the resource; empty for a cluster-scoped one.
+    pub namespace: String,
+    /// The engine in its spec.
+    pub engine: String,
+    /// `database`, `user` or `role`.
+    pub object: &'static str,
+}
+
 /// What an instance is, as labels.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct InstanceInfoLabels {

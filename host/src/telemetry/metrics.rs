@@ -20,7 +20,8 @@ use prometheus_client::registry::Registry;
 use crate::object_key::ObjectKey;
 use crate::telemetry::labels::{
     AttemptLabels, CorrectionLabels, DatabaseInfoLabels, DatabaseLabels, Ending, InstanceInfoLabels, InstanceLabels,
-    KindLabels, ObjectLabels, Operation, OperationDurationLabels, OperationLabels, ReconcileLabels, UserInfoLabels,
+    KindLabels, ObjectLabels, Operation, OperationDurationLabels, OperationLabels, OrphanLabels, ReconcileLabels,
+    UserInfoLabels,
 };
 use crate::telemetry::readings::{Readings, ReadingsCollector};
 use crate::telemetry::tracked::Tracked;
@@ -34,6 +35,9 @@ pub struct Metrics {
     instance_healthy: Tracked<InstanceLabels, Gauge>,
     instance_last_health_check: Tracked<InstanceLabels, Gauge<f64, AtomicU64>>,
     instance_info: Tracked<InstanceInfoLabels, Gauge>,
+    discovery_scans: Tracked<AttemptLabels, Counter>,
+    discovered_orphans: Tracked<OrphanLabels, Gauge>,
+    adoptions: Family<KindLabels, Counter>,
     database_operations: Tracked<OperationLabels, Counter>,
     database_operation_duration: Family<OperationDurationLabels, Histogram, fn() -> Histogram>,
     database_size: Tracked<DatabaseLabels, Gauge>,
@@ -108,6 +112,16 @@ impl Metrics {
             Tracked::register(of, "drift_detections", "Looks that found drift", Counter::default as fn() -> _);
         let drift_corrections =
             Tracked::register(of, "drift_corrections", "Corrections of drift", Counter::default as fn() -> _);
+        let discovery_scans =
+            Tracked::register(of, "discovery_scans", "Searches of servers", Counter::default as fn() -> _);
+        let discovered_orphans = Tracked::register(
+            of,
+            "discovered_orphans",
+            "What the last search found that belongs to no resource",
+            Gauge::default as fn() -> _,
+        );
+        let adoptions = Family::default();
+        of.register("adoptions", "Objects of servers that resources took over", Clone::clone(&adoptions));
         let reconciles = Family::default();
         of.register("reconcile", "Reconciles by what came of them", Clone::clone(&reconciles));
         let reconcile_duration = family(of, "reconcile_duration_seconds", "Time of reconciles");
@@ -119,6 +133,9 @@ impl Metrics {
             instance_healthy,
             instance_last_health_check,
             instance_info,
+            discovery_scans,
+            discovered_orphans,
+            adoptions,
             database_operations,
             database_operation_duration,
             database_size,
@@ -164,6 +181,25 @@ impl Metrics {
         let labels = instance_labels(instance, engine);
         self.instance_healthy.of(&key, &labels).set(i64::from(healthy));
         self.instance_last_health_check.of(&key, &labels).set(at.as_duration().as_secs_f64());
+    }
+
+    /// A server was searched for what belongs to no resource.
+    pub fn searched(&self, instance: &InstanceId, engine: &str, status: Ending) {
+        let InstanceLabels { instance: name, namespace, engine } = instance_labels(instance, engine);
+        let labels = AttemptLabels { instance: name, namespace, engine, status };
+        self.discovery_scans.of(&ObjectKey::from(instance), &labels).inc();
+    }
+
+    /// How many databases, users or roles (`object`) the last search found that belong to no resource.
+    pub fn orphans(&self, instance: &InstanceId, engine: &str, object: &'static str, count: usize) {
+        let InstanceLabels { instance: name, namespace, engine } = instance_labels(instance, engine);
+        let labels = OrphanLabels { instance: name, namespace, engine, object };
+        self.discovered_orphans.of(&ObjectKey::from(instance), &labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A resource of this kind took over what existed.
+    pub fn adopted(&self, kind: &'static str) {
+        self.adoptions.get_or_create(&KindLabels { kind }).inc();
     }
 
     /// What an instance is now.
@@ -275,6 +311,8 @@ impl Metrics {
         self.instance_healthy.forget(key);
         self.instance_last_health_check.forget(key);
         self.instance_info.forget(key);
+        self.discovery_scans.forget(key);
+        self.discovered_orphans.forget(key);
         self.database_operations.forget(key);
         self.database_size.forget(key);
         self.database_info.forget(key);

@@ -59,14 +59,16 @@ fn same_server<I: Connected>(run: &Run<I>, facts: &ServerFacts) -> Result<(), Bl
     };
     let databases = run.ctx.stores.databases_of(&id).iter().filter(|database| elsewhere(database.ownership())).count();
     let users = run.ctx.stores.users_of(&id).iter().filter(|user| elsewhere(user.ownership())).count();
-    if databases + users == 0 {
+    let roles = run.ctx.stores.roles_of(&id).iter().filter(|role| elsewhere(role.ownership())).count()
+        + run.ctx.stores.cluster_roles_of(&id).iter().filter(|role| elsewhere(role.ownership())).count();
+    if databases + users + roles == 0 {
         return Ok(());
     }
     Err(Blocked::conflict(
         reason::SERVER_CHANGED,
         format!(
-            "another server answers at this address, and {databases} databases and {users} users are recorded on the \
-             old one; nothing is applied to the new one: point spec.connection back, or delete those resources first"
+            "another server answers at this address, and {databases} databases, {users} users and {roles} roles are \
+             recorded on the old one; nothing is applied to the new one: point spec.connection back, or delete those resources first"
         ),
     ))
 }

@@ -5,7 +5,7 @@ use crds::{InstanceEngineStatus, InstancePhase, InstanceStatus, Time};
 use planning::conditions::{self, Verdict};
 use planning::{Blocked, Class, Gate};
 
-use super::Connected;
+use super::{Connected, discovery};
 use crate::controllers::failure::Failure;
 use crate::controllers::run::Run;
 use crate::engines::Engine;
@@ -36,6 +36,7 @@ pub(super) fn answers<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) {
     let mut verdicts = conditions::all_well("the server answers");
     verdicts.push(Verdict::new(condition::CONNECTED, true, reason::CONNECTION_SUCCESS, "the server let us in"));
     verdicts.push(healthy);
+    verdicts.extend(discovery::verdict(draft));
     draft.phase = Some(InstancePhase::Ready);
     draft.message = Some("the server answers".to_owned());
     draft.deletion_confirmation = None;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crds::names::reason;
 use crds::{Ownership, Time};
 use kube::ResourceExt as _;
-use planning::claim::{self, Claim};
+use planning::claim::{self, Claim, Observed};
 use planning::{Blocked, Class, adoption, conditions};
 use rand::RngExt as _;
 use sandbox::contract::{Mark, Proof};
@@ -166,13 +166,13 @@ async fn own<K: Provisioned>(
         (Claim::Blocked(blocked), _) => Err(blocked.into()),
         (Claim::Owned, seen) => {
             let fresh = draft.ownership().as_ref().is_some_and(|recorded| recorded.created_at.is_none());
-            let mut owned = record(run, draft, seen.and_then(|seen| seen.observed.object_id))?;
+            let mut owned = record(run, draft, seen.map(|seen| seen.observed))?;
             owned.fresh |= fresh;
             Ok(owned)
         }
         (Claim::Reclaim { nonce }, seen) => {
             *draft.ownership() = Some(intent(run, bound, live, nonce));
-            let owned = record(run, draft, seen.and_then(|seen| seen.observed.object_id))?;
+            let owned = record(run, draft, seen.map(|seen| seen.observed))?;
             Ok(Owned { fresh: true, ..owned })
         }
         (Claim::RepairMark, seen) => {
@@ -189,11 +189,13 @@ async fn own<K: Provisioned>(
                 report::write(run, draft).await?;
             }
             let owned = record(run, draft, None)?;
-            let object_id = seen.and_then(|seen| seen.observed.object_id);
+            let observed = seen.map(|seen| seen.observed);
+            let object_id = observed.as_ref().and_then(|observed| observed.object_id.clone());
             let mark = translate::mark(&run.identity(), &owned.nonce);
-            write_mark::<K>(session, bound, name, identified(object_id.clone()), wanted, mark).await?;
+            write_mark::<K>(session, bound, name, identified(object_id), wanted, mark).await?;
+            run.ctx.metrics.adopted(K::KIND);
             run.ctx.events.normal(run.object.as_ref(), "Adopted", &format!("took over {name:?}")).await;
-            record(run, draft, object_id).map(|owned| Owned { fresh: true, ..owned }).map_err(Into::into)
+            record(run, draft, observed).map(|owned| Owned { fresh: true, ..owned }).map_err(Into::into)
         }
         (Claim::Create, _) => {
             let companions = planned_companions(wanted);
@@ -219,7 +221,7 @@ async fn own<K: Provisioned>(
             let Seen { observed, info: _ } = created.map_err(|error| raced(&error, bound))?;
             mark_changed();
             run.ctx.events.normal(run.object.as_ref(), "Created", &format!("created {name:?}")).await;
-            let owned = record(run, draft, observed.object_id)?;
+            let owned = record(run, draft, Some(observed))?;
             Ok(Owned { fresh: true, ..owned })
         }
     }
@@ -279,8 +281,8 @@ fn planned_companions<K: Provisioned>(wanted: &Wanted<K>) -> Vec<crds::OwnedComp
         .collect()
 }
 
-/// Notes in the draft that the object is there.
-fn record<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, object_id: Option<String>) -> Result<Owned, Blocked> {
+/// Notes in the draft that the object is there, where it was seen.
+fn record<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, there: Option<Observed>) -> Result<Owned, Blocked> {
     let ownership = draft.ownership().as_mut().ok_or_else(|| {
         Blocked::failed(
             reason::RECONCILE_FAILED,
@@ -288,8 +290,9 @@ fn record<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, object_id: Option
             Class::Bug,
         )
     })?;
-    if object_id.is_some() {
-        ownership.object_id = object_id;
+    if let Some(Observed { object_id, .. }) = there {
+        // Not every engine has identities of its own.
+        ownership.object_id = object_id.or(ownership.object_id.take());
         ownership.created_at.get_or_insert_with(|| Time::from(run.now));
     }
     Ok(Owned { nonce: ownership.nonce.clone(), applied_generation: ownership.applied_generation, fresh: false })

@@ -60,6 +60,9 @@ pub struct OwnedCompanion {
     /// The server's own immutable identity of the object, once known.
     #[serde(rename = "objectID", skip_serializing_if = "Option::is_none")]
     pub object_id: Option<String>,
+    /// Whether it was seen on the server with this resource's mark; until then it is only intended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub established: bool,
     /// Keyed fingerprint of the password that was last set, where the object logs in. It does not reveal the password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_fingerprint: Option<String>,

@@ -167,7 +167,7 @@ fn parse_instance_id(text: &str) -> Result<String, String> {
 /// Reads an interval. Less than a second would be a busy loop.
 fn parse_interval(text: &str) -> Result<Duration, String> {
     let interval = planning::duration::parse(text).map_err(|error| error.to_string())?;
-    if interval < Duration::from_secs(1) {
+    if interval < planning::drift::SHORTEST_INTERVAL {
         return Err("at least 1s is expected".to_owned());
     }
     Ok(interval)

@@ -1,6 +1,25 @@
 //! What to do about differences: the adapter says what differs, this selects what is changed.
 
-use crds::{DriftDiff, DriftMode};
+use std::time::Duration;
+
+use crds::names::reason;
+use crds::{DriftDiff, DriftMode, DriftPolicy};
+
+use crate::{Blocked, duration};
+
+/// The shortest interval between two looks: less would be a busy loop on somebody's server.
+pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The interval that a policy states.
+pub fn interval(policy: &DriftPolicy) -> Result<Duration, Blocked> {
+    let invalid =
+        |problem: String| Blocked::invalid(reason::INVALID_SPEC, format!("spec.driftPolicy.interval: {problem}"));
+    let interval = duration::parse(&policy.interval).map_err(|error| invalid(error.to_string()))?;
+    if interval < SHORTEST_INTERVAL {
+        return Err(invalid(format!("{:?} is too short; the shortest is 1s", policy.interval)));
+    }
+    Ok(interval)
+}
 
 /// A difference, as the adapter reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -60,6 +60,8 @@ pub struct Holder {
 pub struct Known<'a> {
     /// The resource that manages the object, if one does.
     pub holder: Option<&'a Holder>,
+    /// A resource of the naming namespace names the object too, and does not have it yet, or never will.
+    pub awaited: bool,
     /// The server says that it is the administrator's equal, or it is the administrator's own account.
     pub privileged: bool,
 }
@@ -101,7 +103,9 @@ pub fn may_name<'a>(
     // Who may make a cluster-scoped resource is in the place of a cluster-scoped instance's owner.
     let in_own_namespace = side.instance_namespace.unwrap_or_default() == side.ours.namespace;
     let listed = match standing {
-        Standing::Predefined | Standing::Dangerous => side.ceiling.predefined_roles.contains(name),
+        Standing::Predefined => side.ceiling.predefined_roles.contains(name),
+        // What opens the server was allowed above, by a switch of its own.
+        Standing::Dangerous => true,
         Standing::Ordinary | Standing::Protected => side.ceiling.unmanaged_names.contains(name),
     };
     let allowed = match known.holder {
@@ -109,10 +113,16 @@ pub fn may_name<'a>(
         // No namespace could consent: the instance lists what of the whole cluster may be named.
         Some(holder) if holder.namespace.is_empty() => listed,
         Some(holder) => consents(holder, side.ours, grants),
-        None => in_own_namespace || listed || *standing == Standing::Dangerous,
+        None => in_own_namespace || listed,
     };
     if allowed {
         return Ok(());
+    }
+    if known.awaited && known.holder.is_none() {
+        return Err(Blocked::waiting(
+            reason::DEPENDENCY_MISSING,
+            format!("{path} names {name:?}, which a resource of this namespace names and has not got yet"),
+        ));
     }
     // One text for every case: it must not tell whether the object or its resource exists.
     Err(Blocked::refused(

@@ -82,6 +82,7 @@ async fn drift_is_detected_with_its_difference_and_left_alone_until_the_spec_cha
         database.status_has("/drift/detected", &json!(true)).await?;
         database.shows("Synced", "False", reason::DRIFT_DETECTED).await?;
         database.shows("Ready", "True", reason::RECONCILE_SUCCESS).await?;
+        site.event(&database, "DriftDetected", "spec.postgres.connectionLimit").await?;
         let drift = database.status().await?["drift"].clone();
         let diffs = drift["diffs"].as_array().cloned().unwrap_or_default();
         let of = |field: &str| diffs.iter().find(|diff| diff["field"] == field).cloned().unwrap_or_default();

@@ -9,8 +9,8 @@ mod server;
 
 use anyhow::{Context, Result, ensure};
 use crds::names::{annotation, reason};
-use dbprovision_tests::manifests::{credentials, database, instance, instance_at, secret, with};
-use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
+use dbprovision_tests::manifests::{credentials, database, instance, instance_at, secret, user, with};
+use dbprovision_tests::stage::{PATIENCE, Stage, Subject, becomes, ready};
 use serde_json::{Value, json};
 use testkit::proxy::tcp::Protocol;
 use testkit::proxy::{TcpProxy, tcp::Weather};
@@ -271,4 +271,39 @@ async fn a_resource_waits_for_its_instance_and_goes_on_when_it_is_there() -> Res
     stage.until(&operator, &orders, ready()).await?;
     stage.delete(&orders).await?;
     stage.until_gone(&operator, &orders).await
+}
+
+#[tokio::test]
+async fn what_an_instance_says_of_itself_reaches_its_resources_at_once() -> Result<()> {
+    let stage = Stage::open("instance-moves").await?;
+    let server = stage.postgres().await?;
+    let operator = stage.operator().await?;
+    let word = stage.word("moves");
+    stage.put_all([credentials("main-admin", server), instance("main", server), user("app", &word)]).await?;
+    stage.until(&operator, &Subject::user("app"), ready()).await?;
+    let secret = Subject::secret("app");
+    ensure!(stage.secret_value(&secret, "host").await? == server.host);
+    // Another name of the same server.
+    stage.change(&Subject::instance("main"), json!({ "spec": { "connection": { "host": "localhost" } } })).await?;
+    stage
+        .eventually("the Secret has the new host", PATIENCE, &operator, async || {
+            ensure!(stage.secret_value(&secret, "host").await? == "localhost");
+            Ok(())
+        })
+        .await?;
+    let policy = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "1s" } } });
+    stage.change(&Subject::instance("main"), policy).await?;
+    server.query("postgres", &format!("ALTER ROLE {word} CONNECTION LIMIT 9")).await?;
+    let limit = format!("SELECT rolconnlimit FROM pg_roles WHERE rolname = '{word}'");
+    stage
+        .eventually("drift is corrected by the instance's new policy", PATIENCE, &operator, async || {
+            ensure!(server.query_cell("postgres", &limit).await?.as_deref() == Some("-1"));
+            Ok(())
+        })
+        .await?;
+    let unreadable = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "often" } } });
+    stage.change(&Subject::instance("main"), unreadable).await?;
+    let refused = becomes("Accepted", "False", reason::INVALID_SPEC).saying("spec.driftPolicy.interval");
+    stage.until(&operator, &Subject::instance("main"), refused).await?;
+    Ok(())
 }

@@ -118,16 +118,9 @@ async fn the_later_of_two_claims_is_a_conflict_and_its_end_drops_nothing() {
         greedy
             .create(site.database_spec(&site.name("greedy"), json!({ "postgres": { "ownership": ownership } })))
             .await?;
-        greedy
-            .eventually("the database is not Ready", async || {
-                let status = greedy.status().await?;
-                let ready = status["conditions"].to_string();
-                ensure!(ready.contains("\"Ready\"") && !ready.contains(reason::CREATING), "{status}");
-                Ok(())
-            })
-            .await?;
-        let status = greedy.status().await?;
-        ensure!(status["phase"] != "Ready", "somebody else's account became its owner: {status}");
+        let message = greedy.stopped(reason::CONFLICT).await?;
+        ensure!(message.contains("spec.postgres.ownership.roleName"), "{message}");
+        ensure!(!site.has_database(&site.name("greedy")).await?, "a database was made that can have no owner");
         greedy.remove().await?;
         ensure!(site.takes(&username, &password, "postgres").await?, "the account was changed");
 

@@ -262,3 +262,46 @@ async fn a_deleted_user_goes_with_its_rights_and_sessions_unless_it_is_to_stay()
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_said_of_a_secret_that_is_not_written_is_understood_or_refused() {
+    perform("user-unwritten", async |site| {
+        let own = site.name("own-");
+        site.create_secret(&own, json!({ "password": "chosen by hand" })).await?;
+        for (stem, more, reason, word) in [
+            ("vault", json!({ "format": "vault" }), reason::NOT_YET_SERVED, "format"),
+            ("labels", json!({ "secretTemplate": { "labels": { "a": "b" } } }), reason::INVALID_SPEC, "secretTemplate"),
+        ] {
+            let mut secret = json!({ "secretName": own, "generate": false });
+            secret
+                .as_object_mut()
+                .into_iter()
+                .for_each(|block| block.extend(more.as_object().cloned().unwrap_or_default()));
+            let user = site.user(stem);
+            user.create(site.user_spec(&site.name(stem), json!({ "passwordSecret": secret }))).await?;
+            let message = user.refused(reason).await?;
+            ensure!(message.contains(word), "{message}");
+            ensure!(!site.has_role(&site.name(stem)).await?, "{stem} was created");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_interval_that_cannot_be_read_or_would_never_end_is_refused() {
+    perform("user-interval", async |site| {
+        let user = site.user("hasty");
+        let policy = |interval: &str| json!({ "driftPolicy": { "mode": "correct", "interval": interval } });
+        user.create(site.user_spec(&site.name("hasty"), policy("banana"))).await?;
+        for interval in ["banana", "0s", "1ms", "-1s", "8"] {
+            user.change(policy(interval)).await?;
+            let message = user.refused(reason::INVALID_SPEC).await?;
+            ensure!(message.contains("spec.driftPolicy.interval") && message.contains(interval), "{message}");
+        }
+        ensure!(!site.has_role(&site.name("hasty")).await?, "it was created");
+        user.change(policy("1s")).await?;
+        user.ready().await.map(drop)
+    })
+    .await;
+}

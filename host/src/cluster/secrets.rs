@@ -5,7 +5,7 @@
 //! only as the very object. Values are wiped when dropped; what the HTTP client buffers on the way is not ours
 //! to wipe. Deliberately absent: whether a Secret is ours, which `planning` decides, and any list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use k8s_openapi::ByteString;
@@ -84,6 +84,13 @@ pub struct WantedSecret {
     pub kind: String,
     /// Its values.
     pub data: SecretData,
+}
+
+impl WantedSecret {
+    /// Whether the Secret that was found is as wanted. What others added to its metadata is theirs.
+    pub fn is_as(&self, found: &FoundSecret) -> bool {
+        difference(found, self).is_none()
+    }
 }
 
 impl fmt::Debug for WantedSecret {
@@ -265,14 +272,14 @@ fn difference(found: &FoundSecret, wanted: &WantedSecret) -> Option<Value> {
         }
     }
     let mut metadata = Map::new();
-    let lacks = |present: &Option<BTreeMap<String, String>>, wanted: &BTreeMap<String, String>| {
-        wanted.iter().any(|(key, value)| present.as_ref().and_then(|present| present.get(key)) != Some(value))
-    };
-    if lacks(&found.metadata.labels, &wanted.labels) {
-        metadata.insert("labels".to_owned(), json!(wanted.labels));
-    }
-    if lacks(&found.metadata.annotations, &wanted.annotations) {
-        metadata.insert("annotations".to_owned(), json!(wanted.annotations));
+    for (field, present, wanted) in [
+        ("labels", &found.metadata.labels, &wanted.labels),
+        ("annotations", &found.metadata.annotations, &wanted.annotations),
+    ] {
+        let entries = of_metadata(present.as_ref(), wanted, &written_by_us(&found.metadata, field));
+        if !entries.is_empty() {
+            metadata.insert(field.to_owned(), Value::Object(entries));
+        }
     }
     let owners = found.metadata.owner_references.as_deref().unwrap_or_default();
     if let Some(owner) = wanted.owner.as_ref().filter(|owner| !owners.contains(owner)) {
@@ -293,6 +300,28 @@ fn difference(found: &FoundSecret, wanted: &WantedSecret) -> Option<Value> {
     metadata.insert("resourceVersion".to_owned(), json!(found.metadata.resource_version));
     patch.insert("metadata".to_owned(), Value::Object(metadata));
     Some(Value::Object(patch))
+}
+
+/// The entries to write, and those of ours that are wanted no longer.
+fn of_metadata(
+    present: Option<&BTreeMap<String, String>>,
+    wanted: &BTreeMap<String, String>,
+    ours: &BTreeSet<String>,
+) -> Map<String, Value> {
+    let value = |key: &String| present.and_then(|present| present.get(key));
+    let missing = wanted.iter().filter(|(key, wanted)| value(key) != Some(wanted));
+    let missing = missing.map(|(key, value)| (key.clone(), json!(value)));
+    let former = ours.iter().filter(|key| value(key).is_some() && !wanted.contains_key(*key));
+    missing.chain(former.map(|key| (key.clone(), Value::Null))).collect()
+}
+
+/// The keys of a map in the metadata that this operator wrote last, as the API server notes
+/// (`managedFields`, Kubernetes documentation, "Server-Side Apply").
+fn written_by_us(metadata: &ObjectMeta, field: &str) -> BTreeSet<String> {
+    let ours = metadata.managed_fields.iter().flatten().filter(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER));
+    ours.filter_map(|entry| entry.fields_v1.as_ref()?.0.get("f:metadata")?.get(format!("f:{field}"))?.as_object())
+        .flat_map(|keys| keys.keys().filter_map(|key| key.strip_prefix("f:")).map(str::to_owned))
+        .collect()
 }
 
 #[cfg(test)]
@@ -348,6 +377,18 @@ mod tests {
         let resource = OwnerReference { uid: "o".to_owned(), ..OwnerReference::default() };
         let owned = WantedSecret { owner: Some(resource), ..wanted(&[("same", "y")]) };
         assert!(difference(&found(&[("same", "y")]), &owned).is_some());
+    }
+
+    #[test]
+    fn what_we_wrote_and_no_longer_want_goes_and_what_others_wrote_stays() {
+        let mut old = found(&[("same", "y")]);
+        let entry = json!({ "manager": FIELD_MANAGER, "operation": "Update", "fieldsType": "FieldsV1",
+            "fieldsV1": { "f:metadata": { "f:labels": { ".": {}, "f:a": {}, "f:former": {}, "f:gone": {} } } } });
+        let theirs = json!({ "manager": "kubectl", "fieldsV1": { "f:metadata": { "f:labels": { "f:their": {} } } } });
+        old.metadata.managed_fields = serde_json::from_value(json!([entry, theirs])).unwrap();
+        old.metadata.labels.get_or_insert_default().insert("former".to_owned(), "x".to_owned());
+        let written = difference(&old, &wanted(&[("same", "y")])).unwrap();
+        assert_eq!(written["metadata"]["labels"], json!({ "former": null }));
     }
 
     #[test]

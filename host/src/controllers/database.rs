@@ -77,6 +77,16 @@ impl Reported for Database {
     fn names_what_nobody_watches(&self) -> bool {
         self.spec.init_sql.as_ref().is_some_and(|script| script.config_map_ref.is_some() || script.secret_ref.is_some())
     }
+
+    fn measure(run: &Run<Self>, draft: &mut DatabaseStatus) {
+        run.ctx.metrics.database_info(&DatabaseInfoLabels {
+            name: run.key.name.clone(),
+            database: run.object.spec.name.clone(),
+            instance: run.object.instance_id().map(|instance| instance.name).unwrap_or_default(),
+            namespace: run.key.namespace.clone(),
+            phase: draft.phase.map(|phase| phase.to_string()).unwrap_or_default(),
+        });
+    }
 }
 
 impl Provisioned for Database {
@@ -102,8 +112,11 @@ impl Provisioned for Database {
         DatabaseSpec { name: self.spec.name.clone(), owner: self.spec.owner.clone(), comment, options }
     }
 
-    async fn gather(run: &Run<Self>, _: &Bound, wanted: &Wanted<Self>) -> Result<DatabaseInputs, Stop> {
+    async fn gather(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>) -> Result<DatabaseInputs, Stop> {
         let script = script::prepare(run).await?;
+        if script.is_some() {
+            script::may_run(run, bound, wanted)?;
+        }
         let companions = companions::find(run, wanted).await?;
         Ok(DatabaseInputs { script, companions })
     }
@@ -271,17 +284,8 @@ fn measure(run: &Run<Database>, bound: &Bound, size: Option<i64>) {
     let (database, instance) = (run.object.spec.name.clone(), bound.id.name.clone());
     if let Some(bytes) = size.and_then(|bytes| u64::try_from(bytes).ok()) {
         let engine = bound.spec().engine.clone();
-        let labels = DatabaseLabels {
-            name: name.clone(),
-            database: database.clone(),
-            instance: instance.clone(),
-            engine,
-            namespace: namespace.clone(),
-        };
-        run.ctx.metrics.database_size(&labels, bytes);
+        run.ctx.metrics.database_size(&DatabaseLabels { name, database, instance, engine, namespace }, bytes);
     }
-    let phase = "Ready".to_owned();
-    run.ctx.metrics.database_info(&DatabaseInfoLabels { name, database, instance, namespace, phase });
 }
 
 /// Puts what the adapter tells under its engine's key, whichever that is; the schema decides what is kept.

@@ -2,7 +2,6 @@
 
 mod password;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,6 +49,8 @@ pub(crate) struct UserInputs {
     fingerprint: String,
     /// The Secret to write.
     output: Option<(OutputSecret, Found, Policy)>,
+    /// The Secret that was written before, where it is another.
+    former: Option<OutputSecret>,
 }
 
 /// What the engine shows.
@@ -70,6 +71,16 @@ impl Reported for DatabaseUser {
     fn names_what_nobody_watches(&self) -> bool {
         self.spec.existing_password_secret.is_some()
             || self.spec.password_secret.as_ref().is_some_and(|secret| !secret.generate)
+    }
+
+    fn measure(run: &Run<Self>, draft: &mut DatabaseUserStatus) {
+        run.ctx.metrics.user_info(&UserInfoLabels {
+            name: run.key.name.clone(),
+            username: run.object.spec.username.clone(),
+            instance: run.object.instance_id().map(|instance| instance.name).unwrap_or_default(),
+            namespace: run.key.namespace.clone(),
+            phase: draft.phase.map(|phase| phase.to_string()).unwrap_or_default(),
+        });
     }
 }
 
@@ -121,8 +132,13 @@ impl Provisioned for DatabaseUser {
             }
             None => None,
         };
-        let password = given.or_else(|| output.as_ref().and_then(|(_, found, _)| output::password(found)));
-        let mut inputs = UserInputs { password, is_new: false, fingerprint: String::new(), output };
+        let mut password = given.or_else(|| output.as_ref().and_then(|(_, found, _)| output::password(found)));
+        let former = password::former_of(run, output.as_ref().map(|(wanted, ..)| wanted));
+        if let (None, Some(former)) = (&password, &former) {
+            // Under its new name the Secret has the password that is in use.
+            password = output::found_of_ours(run, former).await?.as_ref().and_then(output::password);
+        }
+        let mut inputs = UserInputs { password, is_new: false, fingerprint: String::new(), output, former };
         password::compare(run, &mut inputs).await?;
         Ok(inputs)
     }
@@ -161,6 +177,9 @@ impl Provisioned for DatabaseUser {
             None => output::generate(policy)?,
         };
         output::ensure(run, bound, wanted, found, &run.object.spec.username, &password).await?;
+        if let Some(former) = &inputs.former {
+            output::discard(run, former).await?;
+        }
         let (namespace, name) = (wanted.namespace.clone(), wanted.name.clone());
         draft.secret = Some(SecretInfo { namespace: Some(namespace), name: Some(name), last_rotated_at: None });
         let wanted = wanted.clone();
@@ -219,7 +238,7 @@ impl Provisioned for DatabaseUser {
 
     async fn finish(
         run: &Run<Self>,
-        bound: &Bound,
+        _: &Bound,
         _: &mut Session,
         _: &Wanted<Self>,
         inputs: &UserInputs,
@@ -231,6 +250,9 @@ impl Provisioned for DatabaseUser {
         draft.password_fingerprint = inputs.password.as_ref().map(|_| inputs.fingerprint.clone());
         draft.ownership_block = None;
         if inputs.output.is_none() {
+            if let Some(former) = &inputs.former {
+                output::discard(run, former).await?;
+            }
             draft.secret = run.object.spec.existing_password_secret.as_ref().map(|secret| SecretInfo {
                 name: Some(secret.name.clone()),
                 namespace: Some(secret.namespace.clone().unwrap_or_else(|| run.key.namespace.clone())),
@@ -240,13 +262,6 @@ impl Provisioned for DatabaseUser {
         if let Some(details) = info.details {
             tracing::trace!(details, "the account as the server shows it");
         }
-        run.ctx.metrics.user_info(&UserInfoLabels {
-            name: run.key.name.clone(),
-            username: run.object.spec.username.clone(),
-            instance: bound.id.name.clone(),
-            namespace: run.key.namespace.clone(),
-            phase: "Ready".to_owned(),
-        });
         Ok(())
     }
 
@@ -273,13 +288,14 @@ impl Provisioned for DatabaseUser {
             return session.reassign_user_owned(&ownership.name, &proof, None).await.map_err(call);
         }
         let blocked = owns_objects(&ownership.name, &owned);
-        draft.ownership_block = Some(OwnershipBlockStatus {
+        let found = OwnershipBlockStatus {
             blocked: Some(true),
-            last_checked_at: Some(Time::from(run.now)),
+            last_checked_at: None,
             owned_objects: owned.into_iter().map(owned_object).collect(),
             resolution: Some(managed::HAND_OVER.to_owned()),
             message: Some(blocked.message.clone()),
-        });
+        };
+        draft.ownership_block = Some(told_since(draft.ownership_block.take(), found, Time::from(run.now)));
         Err(blocked.into())
     }
 
@@ -296,14 +312,11 @@ impl Provisioned for DatabaseUser {
         else {
             return Ok(());
         };
-        let wanted = OutputSecret {
-            namespace: namespace.clone(),
-            name: name.clone(),
-            type_: String::new(),
-            labels: BTreeMap::default(),
-            annotations: BTreeMap::default(),
-        };
-        output::remove(run, &wanted).await
+        if *namespace == run.key.namespace {
+            // The garbage collector takes it along.
+            return Ok(());
+        }
+        output::discard(run, &password::secret_at(namespace, name)).await
     }
 
     fn count(
@@ -316,6 +329,14 @@ impl Provisioned for DatabaseUser {
     ) {
         metrics.user_operation(instance, engine, operation, ending, since.elapsed());
     }
+}
+
+/// The time moves with the findings: it is no reason to write by itself.
+fn told_since(told: Option<OwnershipBlockStatus>, found: OwnershipBlockStatus, now: Time) -> OwnershipBlockStatus {
+    let is_the_same =
+        |told: &OwnershipBlockStatus| OwnershipBlockStatus { last_checked_at: None, ..told.clone() } == found;
+    let since = told.filter(is_the_same).and_then(|told| told.last_checked_at);
+    OwnershipBlockStatus { last_checked_at: Some(since.unwrap_or(now)), ..found }
 }
 
 fn owns_objects(name: &str, owned: &[OwnedObject]) -> Blocked {
@@ -333,4 +354,21 @@ fn owned_object(object: OwnedObject) -> crds::OwnedObject {
 fn seen(info: contract::UserInfo) -> Seen<Info> {
     let contract::UserInfo { name: _, object_id, mark, standing, privileged, details } = info;
     Seen { observed: translate::observed(object_id, mark, standing, privileged), info: Info { details } }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_was_told_before_keeps_its_time() {
+        let at = |second| Time::from(Timestamp::from_second(second).unwrap());
+        let found = |message: &str| OwnershipBlockStatus { message: Some(message.to_owned()), ..Default::default() };
+        let first = told_since(None, found("owns a table"), at(1));
+        assert_eq!(told_since(Some(first.clone()), found("owns a table"), at(2)), first);
+        let other = told_since(Some(first), found("owns a view"), at(3));
+        assert_eq!(other.last_checked_at, Some(at(3)));
+    }
 }

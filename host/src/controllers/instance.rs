@@ -15,7 +15,7 @@ use crds::names::{annotation, reason};
 use crds::{Instance, InstanceStatus};
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
-use planning::{Blocked, Class};
+use planning::{Blocked, Class, drift};
 use tracing::Instrument as _;
 
 use self::discovery::Discovery;
@@ -66,6 +66,8 @@ async fn connect<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Resu
         let added = run.ctx.patches.add_finalizer(run.object.as_ref(), I::FINALIZER).await;
         added.map_err(asking("adding the finalizer"))?;
     }
+    let policy = run.object.instance_spec().drift_policy.as_ref();
+    policy.map_or(Ok(()), |policy| drift::interval(policy).map(drop))?;
     ask(run, draft).await
 }
 

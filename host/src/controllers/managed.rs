@@ -120,12 +120,27 @@ async fn in_order<K: Reported>(run: &Run<K>, draft: &mut K::Status, done: Done) 
             Action::await_change()
         }
         Done::InOrder { next } => {
-            report::write(run, draft).await?;
+            let found = newly_found(run, draft);
+            if report::write(run, draft).await?
+                && let Some(fields) = found
+            {
+                let text = format!("the server differs in {fields}: see status.drift");
+                run.ctx.events.warning(run.object.as_ref(), "DriftDetected", &text).await;
+            }
             Action::requeue(next)
         }
     };
     run.ctx.backoff.forget(&run.key);
     Ok(action)
+}
+
+/// The fields that differ, where the stored status does not tell of the same differences.
+fn newly_found<K: Reported>(run: &Run<K>, draft: &mut K::Status) -> Option<String> {
+    use super::status::StatusFields as _;
+    let diffs = &draft.drift().as_ref()?.diffs;
+    let mut stored = run.object.status().cloned().unwrap_or_default();
+    let is_told = stored.drift().as_ref().is_some_and(|told| told.diffs == *diffs);
+    (!is_told && !diffs.is_empty()).then(|| super::translate::fields(diffs))
 }
 
 async fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked: &Blocked) -> Result<Action, Failure> {

@@ -1,8 +1,6 @@
 //! The Secret an application logs in with: made before the password is set on the server, repaired where it was
 //! changed, and never taken from somebody else.
 
-use std::collections::BTreeMap;
-
 use crds::names::{label, reason};
 use planning::output_secret::{self, OutputSecret};
 use planning::password::Policy;
@@ -109,13 +107,27 @@ pub(crate) async fn ensure<K: Provisioned>(
                 Class::Transient,
             ))
         }
-        error @ (SecretError::Read { .. } | SecretError::Write { .. }) => asking("writing the output Secret")(error),
+        error @ SecretError::Read { .. } => asking("writing the output Secret")(error),
+        error @ SecretError::Write { .. } => refused(error, wanted, password),
     };
+    if let Found::Ours(found) = found
+        && found.kind != full.kind
+    {
+        return Err(Blocked::invalid(
+            reason::IMMUTABLE,
+            format!(
+                "spec.passwordSecret.secretTemplate.type: the Secret {}/{} has the type {:?}, which cannot be changed; \
+                 delete the Secret, and it is made again with the type {:?} and a new password",
+                wanted.namespace, wanted.name, found.kind, full.kind
+            ),
+        )
+        .into());
+    }
     match found {
         Found::Absent => {
             run.ctx.secrets.create(&full).await.map_err(clash)?;
         }
-        Found::Ours(found) if differs(found, &full) => {
+        Found::Ours(found) if !full.is_as(found) => {
             run.ctx.secrets.update(found, &full).await.map_err(clash)?;
             let text = format!("repaired the Secret {}", wanted.name);
             run.ctx.events.normal(run.object.as_ref(), "SecretRegenerated", &text).await;
@@ -123,6 +135,35 @@ pub(crate) async fn ensure<K: Provisioned>(
         Found::Ours(_) => {}
     }
     Ok(())
+}
+
+/// The API server said no: in its own words, unless they tell what they must not.
+fn refused(error: SecretError, wanted: &OutputSecret, password: &SecretValue) -> Stop {
+    let SecretError::Write { source: kube::Error::Api(status), .. } = &error else {
+        return asking("writing the output Secret")(error);
+    };
+    let place = format!("the Secret {}/{}", wanted.namespace, wanted.name);
+    let tells = String::from_utf8_lossy(password.expose()).into_owned();
+    let said = if status.message.contains(&tells) { "it is not valid" } else { status.message.as_str() };
+    match status.code {
+        400 | 422 => Blocked::invalid(
+            reason::INVALID_SPEC,
+            format!("spec.passwordSecret: the API server does not take {place}: {said}"),
+        )
+        .into(),
+        403 => Blocked::failed(
+            reason::PERMISSION_DENIED,
+            format!("the API server does not let the operator write {place}: {said}"),
+            Class::Refused,
+        )
+        .into(),
+        404 => Blocked::waiting(
+            reason::DEPENDENCY_MISSING,
+            format!("spec.passwordSecret.secretNamespace: {place} cannot be written: {said}"),
+        )
+        .into(),
+        _ => asking("writing the output Secret")(error),
+    }
 }
 
 fn full<K: Provisioned>(run: &Run<K>, wanted: &OutputSecret, data: SecretData) -> Result<WantedSecret, Stop> {
@@ -147,32 +188,24 @@ fn full<K: Provisioned>(run: &Run<K>, wanted: &OutputSecret, data: SecretData) -
     })
 }
 
-/// Whether something that we decide is not as it should be. What others added is theirs.
-fn differs(found: &FoundSecret, wanted: &WantedSecret) -> bool {
-    let lacks = |has: Option<&BTreeMap<String, String>>, want: &BTreeMap<String, String>| {
-        want.iter().any(|(key, value)| has.and_then(|has| has.get(key)) != Some(value))
-    };
-    found.data.len() != wanted.data.len()
-        || wanted.data.iter().any(|(key, value)| found.value(key) != Some(value.as_slice()))
-        || lacks(found.metadata.labels.as_ref(), &wanted.labels)
-        || lacks(found.metadata.annotations.as_ref(), &wanted.annotations)
-}
-
-/// Deletes a Secret in another namespace, which no garbage collector does for us.
-pub(crate) async fn remove<K: Provisioned>(run: &Run<K>, wanted: &OutputSecret) -> Result<(), Stop> {
-    if wanted.namespace == run.key.namespace {
-        return Ok(());
-    }
+/// The Secret, where it is there and ours.
+pub(crate) async fn found_of_ours<K: Provisioned>(run: &Run<K>, wanted: &OutputSecret) -> Result<Option<Found>, Stop> {
     match find(run, wanted).await {
-        Ok(Found::Ours(found)) => {
-            let uid = found.metadata.uid.clone().unwrap_or_default();
-            let deleted = run.ctx.secrets.delete(&wanted.namespace, &wanted.name, &uid).await;
-            deleted.map_err(asking("deleting the output Secret"))
-        }
+        Ok(found @ Found::Ours(_)) => Ok(Some(found)),
         // Somebody else's by now, or on its way out.
-        Ok(Found::Absent) | Err(Stop::Blocked(_)) => Ok(()),
+        Ok(Found::Absent) | Err(Stop::Blocked(_)) => Ok(None),
         Err(failure @ Stop::Failure(_)) => Err(failure),
     }
+}
+
+/// Deletes a Secret of ours that nobody needs any more; anybody else's is left alone.
+pub(crate) async fn discard<K: Provisioned>(run: &Run<K>, wanted: &OutputSecret) -> Result<(), Stop> {
+    if let Some(Found::Ours(found)) = found_of_ours(run, wanted).await? {
+        let uid = found.metadata.uid.clone().unwrap_or_default();
+        let deleted = run.ctx.secrets.delete(&wanted.namespace, &wanted.name, &uid).await;
+        deleted.map_err(asking("deleting the output Secret"))?;
+    }
+    Ok(())
 }
 
 /// The fingerprint that stands in the status.

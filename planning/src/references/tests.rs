@@ -33,7 +33,7 @@ fn ask(
     let ours = ours();
     may_name(
         &reference(standing),
-        Known { holder, privileged },
+        Known { holder, awaited: false, privileged },
         Side { ours: &ours, instance_namespace, ceiling },
         grants,
     )
@@ -92,6 +92,28 @@ fn dangerous_names_are_behind_the_ceiling_for_everyone() {
     let allowed = PrivilegeCeiling { dangerous_roles: true, ..none() };
     assert!(ask(Standing::Dangerous, None, false, None, &allowed, &[]).is_ok());
     assert!(ask(Standing::Protected, None, false, Some("a"), &allowed, &[]).is_err());
+}
+
+#[test]
+fn what_a_resource_of_the_namespace_only_names_is_not_theirs() {
+    let ours = ours();
+    let ask = |holder: Option<&Holder>, instance_namespace| {
+        let known = Known { holder, awaited: true, privileged: false };
+        let ceiling = none();
+        may_name(
+            &reference(Standing::Ordinary),
+            known,
+            Side { ours: &ours, instance_namespace, ceiling: &ceiling },
+            &[],
+        )
+    };
+    let waits = ask(None, None).unwrap_err();
+    assert_eq!((waits.class, waits.reason), (crate::Class::Waiting, reason::DEPENDENCY_MISSING));
+    // Somebody else has it: naming it changes nothing.
+    let theirs = holder("b");
+    assert_eq!(ask(Some(&theirs), None).unwrap_err().reason, reason::CONSENT_MISSING);
+    // What nobody manages may be named where the instance is.
+    assert!(ask(None, Some("a")).is_ok());
 }
 
 #[test]

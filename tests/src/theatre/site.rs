@@ -216,6 +216,14 @@ impl Site {
         Ok(())
     }
 
+    /// Puts a label on a Secret, as a person would.
+    pub async fn label_secret(&self, name: &str, key: &str, value: &str) -> Result<()> {
+        let patch = Patch::Merge(json!({ "metadata": { "labels": { key: value } } }));
+        let parameters = PatchParams { field_manager: Some("person".to_owned()), ..PatchParams::default() };
+        self.secrets().patch(name, &parameters, &patch).await.context("label a Secret")?;
+        Ok(())
+    }
+
     /// Deletes a Secret.
     pub async fn delete_secret(&self, name: &str) -> Result<()> {
         self.secrets().delete(name, &DeleteParams::default()).await.context("delete a Secret")?;

@@ -53,6 +53,8 @@ async fn every_privilege_is_refused_by_its_path_until_the_ceiling_is_raised() ->
         let made = Catalogue::read(&server, name).await?;
         ensure!(made.is_empty(), "made in spite of the ceiling: {made:?}");
     }
+    let made = Catalogue::read(&server, "a_script").await?;
+    ensure!(made.is_empty(), "a database was made for a script that may not run: {made:?}");
 
     // Each switch opens what it names and nothing else.
     for raised in ["superuser", "replication", "bypassRLS", "createRole"] {

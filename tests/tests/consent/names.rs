@@ -112,6 +112,51 @@ async fn a_role_of_another_namespace_is_named_only_with_its_consent_and_nobody_l
     Ok(())
 }
 
+/// A resource of one's own that names somebody else's object and does not get it is no way to that object.
+#[tokio::test]
+async fn naming_an_object_in_ones_own_spec_gives_no_right_to_it() -> Result<()> {
+    let two = Two::open("consent-squat").await?;
+    two.stage.put(user("lender", "lender")).await?;
+    two.stage.put(database("victim", "victim")).await?;
+    two.until(&Subject::user("lender"), ready()).await?;
+    two.until(&Subject::database("victim"), ready()).await?;
+    two.server.query("postgres", "CREATE ROLE by_hand").await?;
+
+    let auto = json!({ "spec": { "postgres": { "ownership": { "autoOwnership": true, "roleName": "by_hand" } } } });
+    two.put_there(user("squatter", "by_hand")).await?;
+    two.put_there(user("rival", "lender")).await?;
+    two.put_there(database("rival", "victim")).await?;
+    two.put_there(with(database("companion", "companion"), auto)).await?;
+    for (subject, reason) in [
+        (Subject::user("squatter"), reason::ADOPTION_REQUIRED),
+        (Subject::user("rival"), reason::CONFLICT),
+        (Subject::database("rival"), reason::CONFLICT),
+        (Subject::database("companion"), reason::CONFLICT),
+    ] {
+        two.until(&subject.inside(&two.other), becomes("Synced", "False", reason)).await?;
+    }
+    let has_companion = "SELECT count(*) FROM pg_catalog.pg_database WHERE datname = 'companion'";
+    ensure!(two.server.query_cell("postgres", has_companion).await?.as_deref() == Some("0"), "it was created");
+
+    let copied = json!({ "spec": { "postgres": { "template": "victim" } } });
+    two.put_there(member_of("member-by-hand", "by_hand")).await?;
+    two.put_there(member_of("member-lender", "lender")).await?;
+    two.put_there(with(database("copy", "copy"), copied)).await?;
+    two.put_there(with(database("owned", "owned"), json!({ "spec": { "owner": "by_hand" } }))).await?;
+    for (subject, status, reason) in [
+        (Subject::user("member-by-hand"), "Synced", reason::DEPENDENCY_MISSING),
+        (Subject::user("member-lender"), "Accepted", reason::CONSENT_MISSING),
+        (Subject::database("copy"), "Accepted", reason::CONSENT_MISSING),
+        (Subject::database("owned"), "Synced", reason::DEPENDENCY_MISSING),
+    ] {
+        two.until(&subject.inside(&two.other), becomes(status, "False", reason)).await?;
+    }
+    for name in ["member-by-hand", "member-lender", "copy", "owned"] {
+        ensure!(Catalogue::read(&two.server, name).await?.is_empty(), "{name} was made");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn schema_owners_and_roles_are_references_too() -> Result<()> {
     let two = Two::open("consent-paths").await?;

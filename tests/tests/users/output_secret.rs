@@ -133,13 +133,86 @@ async fn a_secret_that_was_deleted_or_damaged_is_repaired_and_its_login_works() 
 async fn a_secret_under_another_name_works_too() {
     perform("user-secret-renamed", async |site| {
         let (user, name) = site.ready_user("moved", json!({})).await?;
-        let other = site.name("elsewhere-");
+        let (first, other) = (site.login_secret("moved"), site.name("elsewhere-"));
+        let password = site.password(&first).await?;
         user.change(json!({ "passwordSecret": { "secretName": other } })).await?;
         user.ready().await?;
         site.login(&other, "postgres").await?;
+        ensure!(site.password(&other).await? == password, "a Secret's new name is no reason for a new password");
+        ensure!(!site.has_secret(&first).await?, "the Secret of the former name still has the password");
         let status = user.status().await?;
         ensure!(status["secret"]["name"] == other, "{status}");
         ensure!(site.has_role(&name).await?, "{name} is not there");
+
+        // A password of the user's own takes its place, and the one that was generated goes.
+        let own = site.name("own-");
+        site.create_secret(&own, json!({ "word": "chosen by hand" })).await?;
+        user.change(json!({ "passwordSecret": null, "existingPasswordSecret": { "name": own, "key": "word" } }))
+            .await?;
+        user.ready().await?;
+        ensure!(site.takes(&name, "chosen by hand", "postgres").await?, "the user's own password was not set");
+        ensure!(!site.has_secret(&other).await?, "the generated Secret is still there");
+        ensure!(site.has_secret(&own).await?, "the user's own Secret was taken");
+
+        // Back again: the user's own Secret stays, whatever becomes of the resource.
+        user.change(json!({ "passwordSecret": { "secretName": other }, "existingPasswordSecret": null })).await?;
+        user.ready().await?;
+        site.login(&other, "postgres").await?;
+        ensure!(site.has_secret(&own).await?, "the user's own Secret was taken");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_api_server_does_not_take_is_told_and_heals() {
+    perform("user-secret-refused", async |site| {
+        let (user, name) = (site.user("refused"), site.name("refused"));
+        let secret = site.name("refused-");
+        let template = |template: serde_json::Value| json!({ "passwordSecret": { "secretName": secret, "secretTemplate": template } });
+        user.create(site.user_spec(&name, template(json!({ "labels": { "team": "a b" } })))).await?;
+        let message = user.refused(reason::INVALID_SPEC).await?;
+        ensure!(message.contains("spec.passwordSecret") && message.contains("a b"), "{message}");
+        ensure!(!site.has_role(&name).await?, "an account without a Secret was created");
+        // A type whose keys the Secret does not have.
+        user.change(template(json!({ "labels": null, "type": "kubernetes.io/tls" }))).await?;
+        let message = user.refused(reason::INVALID_SPEC).await?;
+        ensure!(message.contains("tls.crt"), "{message}");
+        user.change(template(json!({ "type": "Opaque" }))).await?;
+        user.ready().await?;
+        site.login(&secret, "postgres").await?;
+        // The type of a Secret cannot be changed, so what to do is said and nothing happens by itself.
+        user.change(template(json!({ "type": "example.com/login" }))).await?;
+        let message = user.refused(reason::IMMUTABLE).await?;
+        ensure!(message.contains("delete the Secret"), "{message}");
+        site.login(&secret, "postgres").await?;
+        site.delete_secret(&secret).await?;
+        user.ready().await?;
+        ensure!(site.secret(&secret).await?.type_.as_deref() == Some("example.com/login"));
+        site.login(&secret, "postgres").await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn labels_and_annotations_that_left_the_template_leave_the_secret_and_others_stay() {
+    perform("user-secret-labels", async |site| {
+        let secret = site.name("labelled-");
+        let template = json!({ "labels": { "team": "blue", "tier": "1" }, "annotations": { "example.com/a": "x" } });
+        let (user, _) = site
+            .ready_user("labelled", json!({ "passwordSecret": { "secretName": secret, "secretTemplate": template } }))
+            .await?;
+        site.label_secret(&secret, "example.com/theirs", "kept").await?;
+        let changed = json!({ "labels": { "team": "green", "tier": null }, "annotations": null });
+        user.change(json!({ "passwordSecret": { "secretTemplate": changed } })).await?;
+        user.ready().await?;
+        let found = site.secret(&secret).await?;
+        let labels = found.metadata.labels.clone().unwrap_or_default();
+        ensure!(labels.get("team").map(String::as_str) == Some("green"), "{labels:?}");
+        ensure!(!labels.contains_key("tier"), "{labels:?}");
+        ensure!(labels.get("example.com/theirs").map(String::as_str) == Some("kept"), "{labels:?}");
+        let annotations = found.metadata.annotations.clone().unwrap_or_default();
+        ensure!(!annotations.contains_key("example.com/a"), "{annotations:?}");
         Ok(())
     })
     .await;

@@ -3,10 +3,10 @@
 use dbprovision_sdk::adapter::databases::DatabaseSpec;
 use std::collections::BTreeSet;
 
-use dbprovision_sdk::{Deadline, Error, ErrorKind, Proof, Result};
+use dbprovision_sdk::{Deadline, Error, ErrorKind, Proof, Result, options};
+use postgres_options::PostgresDatabaseConfig;
 
-use crate::observe::database;
-use crate::observe::prove;
+use crate::observe::{database, prove, role};
 use crate::quote::identifier;
 use crate::server::Connected;
 use crate::statements::Statement;
@@ -14,7 +14,6 @@ use crate::statements::database as statements;
 use crate::{apply, names, users};
 
 use super::lock;
-use super::wanted::{Companions, Wanted};
 
 /// Sessions that were told to end need a moment.
 const SESSIONS_END_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
@@ -62,16 +61,20 @@ fn in_use(error: Error) -> Error {
     error
 }
 
-/// The companions of the same mark that own nothing else.
+/// The companions that own nothing else, where the options ask for it. Which they are is read from their marks:
+/// the options may have named others, or none, when they were created.
 fn drop_companions(connected: &mut Connected, spec: &DatabaseSpec, proof: &Proof) -> Result<()> {
     let Some(mark) = &proof.mark else { return Ok(()) };
-    // A spec that is not acceptable must not hold up a deletion; it never created companions either.
-    let Ok(Wanted { companions: Some(Companions { role, user, drop_on_delete: true, .. }), .. }) = Wanted::read(spec)
-    else {
+    // Options that cannot be read ask for nothing, and must not hold up a deletion.
+    let asks = options::parse::<PostgresDatabaseConfig>(spec.options.as_deref())
+        .ok()
+        .and_then(|block| block.ownership?.drop_on_delete)
+        .unwrap_or(false);
+    if !asks {
         return Ok(());
-    };
-    for name in [user, role] {
-        match users::remove_companion(connected, &name, mark) {
+    }
+    for role in role::marked(connected.main()?, mark)? {
+        match users::remove_companion(connected, &role.name, mark) {
             // One that owns something else, or belongs to another resource by now, stays.
             Err(Error {
                 kind: ErrorKind::DependencyMissing | ErrorKind::Conflict | ErrorKind::PermissionDenied,

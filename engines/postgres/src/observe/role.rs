@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dbprovision_sdk::{Error, Page, Result, Standing};
+use dbprovision_sdk::{Error, Mark, Page, Result, Standing};
 
 use super::Comment;
 use crate::connect::Session;
@@ -42,8 +42,10 @@ SELECT r.oid::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper, r.rolinhe
        pg_catalog.shobj_description(r.oid, 'pg_authid'),
        r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR EXISTS (
            SELECT FROM pg_catalog.pg_roles high
-            WHERE pg_catalog.pg_has_role(r.oid, high.oid, 'MEMBER') AND (high.rolsuper OR high.rolname = SESSION_USER
-               OR high.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))),
+            WHERE (high.rolsuper OR high.rolname = SESSION_USER
+               OR high.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files',
+                   'rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin'))
+              AND pg_catalog.pg_has_role(r.oid, high.oid, 'MEMBER')),
        r.oid < 16384 OR r.rolname = SESSION_USER
   FROM pg_catalog.pg_roles r";
 
@@ -63,6 +65,18 @@ pub(crate) fn list(session: &mut Session, page: &Page, log_in: bool) -> Result<V
     );
     let which = if log_in { "users" } else { "roles" };
     session.rows(&query, &[after, &limit, which])?.iter().map(read).collect()
+}
+
+/// The roles that carry this mark, by name.
+pub(crate) fn marked(session: &mut Session, mark: &Mark) -> Result<Vec<Role>> {
+    // The nonce is in the comment as it is; the whole mark is compared here.
+    let query = format!(
+        "{COLUMNS} WHERE pg_catalog.strpos(pg_catalog.shobj_description(r.oid, 'pg_authid'), $1) > 0
+         ORDER BY r.rolname::pg_catalog.text COLLATE \"C\""
+    );
+    let mut found = session.rows(&query, &[&mark.nonce])?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    found.retain(|role| role.comment.mark.as_ref() == Some(mark));
+    Ok(found)
 }
 
 fn read(row: &crate::connect::Row) -> Result<Role> {

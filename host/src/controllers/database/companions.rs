@@ -146,11 +146,15 @@ impl Companions {
         for Companion { kind, name, path: _, login } in &self.0 {
             let fingerprint = login.as_ref().map(|login| login.fingerprint.clone());
             match ownership.companions.iter_mut().find(|companion| companion.name == *name) {
-                Some(known) => known.password_fingerprint = fingerprint,
+                Some(known) => {
+                    known.password_fingerprint = fingerprint;
+                    known.established = true;
+                }
                 None => ownership.companions.push(OwnedCompanion {
                     kind: *kind,
                     name: name.clone(),
                     object_id: None,
+                    established: true,
                     password_fingerprint: fingerprint,
                 }),
             }

@@ -2,8 +2,8 @@
 
 use crds::names::reason;
 use crds::{
-    ConfigMapKeySelector, Database, DatabaseStatus, InitSqlConfig, InitSqlFailurePolicy, InitSqlStatus,
-    SecretKeySelector, Time,
+    AdoptionPolicy, ConfigMapKeySelector, Database, DatabaseStatus, InitSqlConfig, InitSqlFailurePolicy, InitSqlStatus,
+    Managed as _, SecretKeySelector, Time,
 };
 use planning::consent::{Referrer, Target};
 use planning::references::{Privilege, within_ceiling};
@@ -11,7 +11,7 @@ use planning::{Blocked, Class, consent, init_sql};
 use sandbox::Session;
 use sandbox::contract::{Script, ScriptReport};
 
-use super::super::managed::{Bound, Provisioned as _, Reported as _};
+use super::super::managed::{Bound, Provisioned as _, Reported as _, Wanted};
 use super::super::run::Run;
 use super::super::translate;
 use super::super::trouble::{self, Stop, asking, stop};
@@ -94,6 +94,27 @@ fn missing(reason: &'static str, path: &str, kind: &str, namespace: &str, name: 
     Blocked::waiting(reason, format!("{path}: {kind} {namespace}/{name} with key {key:?} does not exist"))
 }
 
+/// With the administrator as the owner there is no fence between a script and the whole server.
+fn as_administrator(bound: &Bound) -> Result<(), Blocked> {
+    within_ceiling(
+        "spec.initSQL, on a database that belongs to the administrator itself,",
+        Privilege::AdministratorScript,
+        &bound.ceiling(),
+    )
+}
+
+/// Whether it may run at all, as far as that is known before the database is there: one that states no owner will
+/// belong to the administrator.
+pub(super) fn may_run(run: &Run<Database>, bound: &Bound, wanted: &Wanted<Database>) -> Result<(), Blocked> {
+    let spec = &run.object.spec;
+    let is_there = run.object.ownership().is_some_and(|ownership| ownership.created_at.is_some());
+    let has_owner = spec.owner.is_some() || !wanted.examination.companions.is_empty();
+    if is_there || has_owner || spec.adoption_policy == AdoptionPolicy::Adopt {
+        return Ok(());
+    }
+    as_administrator(bound)
+}
+
 /// Runs it if it is due, and says in the status how it went.
 pub(super) async fn run(
     run: &Run<Database>,
@@ -108,18 +129,13 @@ pub(super) async fn run(
         return Ok(());
     }
     let administrator = session.server().await.map_err(stop(bound.paths()))?.administrator;
-    // With the administrator as the owner there is no fence between the script and the whole server.
-    let as_administrator = owner.is_none_or(|owner| owner == administrator);
-    if as_administrator {
-        within_ceiling(
-            "spec.initSQL, on a database that belongs to the administrator itself,",
-            Privilege::AdministratorScript,
-            &bound.ceiling(),
-        )?;
+    let is_administrators = owner.is_none_or(|owner| owner == administrator);
+    if is_administrators {
+        as_administrator(bound)?;
     }
     let nonce = draft.ownership.as_ref().map(|ownership| ownership.nonce.clone()).unwrap_or_default();
     let mark = translate::mark(&run.identity(), &nonce);
-    let script = Script { statements: statements.clone(), as_administrator };
+    let script = Script { statements: statements.clone(), as_administrator: is_administrators };
     run.may_write()?;
     let started = std::time::Instant::now();
     let outcome = session.run_script(&run.object.spec.name, &script, &mark).await;

@@ -1,7 +1,9 @@
 //! Where a user's password comes from: generated into its output Secret, or kept by the user in one of theirs.
 
+use std::collections::BTreeMap;
+
 use crds::names::{label, reason};
-use crds::{DatabaseUser, Managed as _};
+use crds::{DatabaseUser, Managed as _, SecretInfo};
 use planning::consent::{Referrer, Target};
 use planning::output_secret::OutputSecret;
 use planning::{Blocked, consent, names, output_secret};
@@ -16,14 +18,37 @@ use crate::controllers::trouble::{Stop, asking};
 /// The Secret to write: none where the password is the user's own and no Secret was asked for.
 pub(super) fn output_of(run: &Run<DatabaseUser>) -> Result<Option<OutputSecret>, Blocked> {
     let spec = &run.object.spec;
-    let writes =
-        spec.password_secret.as_ref().map_or(spec.existing_password_secret.is_none(), |secret| secret.generate);
-    if !writes {
-        return Ok(None);
-    }
+    let stated = spec.password_secret.as_ref();
     let default_name = names::credentials_secret(&spec.username);
-    output_secret::parse(spec.password_secret.as_ref(), &run.key.namespace, default_name, (label::USER, &run.key.name))
-        .map(Some)
+    // Read even where nothing is to be written: what it says is understood or refused.
+    let wanted = output_secret::parse(stated, &run.key.namespace, default_name, (label::USER, &run.key.name))?;
+    if stated.is_some_and(|secret| !secret.generate && secret.secret_template.is_some()) {
+        return Err(Blocked::invalid(
+            reason::INVALID_SPEC,
+            "spec.passwordSecret.secretTemplate is about a Secret that is written, and generate is false: remove one",
+        ));
+    }
+    let writes = stated.map_or(spec.existing_password_secret.is_none(), |secret| secret.generate);
+    Ok(writes.then_some(wanted))
+}
+
+/// The Secret that was written before and is not the one to write now.
+pub(super) fn former_of(run: &Run<DatabaseUser>, wanted: Option<&OutputSecret>) -> Option<OutputSecret> {
+    let SecretInfo { name, namespace, last_rotated_at: _ } = run.object.status.as_ref()?.secret.as_ref()?;
+    let (namespace, name) = (namespace.as_deref()?, name.as_deref()?);
+    let is_the_same = wanted.is_some_and(|wanted| wanted.namespace == namespace && wanted.name == name);
+    (!is_the_same).then(|| secret_at(namespace, name))
+}
+
+/// A Secret by its place alone.
+pub(super) fn secret_at(namespace: &str, name: &str) -> OutputSecret {
+    OutputSecret {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        type_: String::new(),
+        labels: BTreeMap::default(),
+        annotations: BTreeMap::default(),
+    }
 }
 
 /// A password that the user keeps: in `existingPasswordSecret`, or in the Secret named by `passwordSecret` where

@@ -47,6 +47,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     }
     let mut session = live.server.lane(Lane::Work, PATIENCE).await.map_err(stop(bound.paths()))?;
     authority::names(run, &bound, &live, &wanted.examination, &mut session).await?;
+    authority::companions(run, &bound, &live, &wanted.examination, draft.ownership().as_ref(), &mut session).await?;
     let owned = own(run, &bound, &live, &wanted, &mut inputs, &mut session, draft).await?;
     let applied_before = owned.applied_generation.is_some() && owned.applied_generation == run.generation();
     let mark = translate::mark(&run.identity(), &owned.nonce);
@@ -84,10 +85,13 @@ pub(crate) fn same_server(recorded: Option<&Ownership>, bound: &Bound, live: &Li
 /// Everything that the outcome depends on.
 pub(crate) fn look<K: Reported>(run: &Run<K>, bound: &Bound, live: &Live, fingerprint: &str) -> Look {
     let annotations = run.object.meta().annotations.clone().unwrap_or_default();
-    let ceiling = serde_json::to_string(&bound.spec().privilege_ceiling).unwrap_or_default();
+    // Of the instance, what a resource or its Secret is made from.
+    let crds::InstanceSpec { connection, privilege_ceiling, drift_policy, resource_tracking, .. } = bound.spec();
+    let crds::ConnectionConfig { host, port, .. } = connection;
+    let offered = (host, port, privilege_ceiling, drift_policy, resource_tracking);
     let consents = consents(run);
     let identity = &live.facts.identity;
-    let inputs = format!("{:?} {annotations:?} {ceiling} {identity} {fingerprint} {consents}", run.generation());
+    let inputs = format!("{:?} {annotations:?} {offered:?} {identity} {fingerprint} {consents}", run.generation());
     // Only whether it is the same is asked: a digest is small, whatever the annotations are.
     Look { inputs: Sha256::digest(inputs).into(), at: run.now }
 }
@@ -276,6 +280,7 @@ fn planned_companions<K: Provisioned>(wanted: &Wanted<K>) -> Vec<crds::OwnedComp
             kind: translate::companion_kind(companion.kind),
             name: companion.name.clone(),
             object_id: None,
+            established: false,
             password_fingerprint: None,
         })
         .collect()

@@ -1,9 +1,11 @@
 //! What the resource may ask for: privileges within the instance's ceiling, names that somebody consented to.
 
+use crds::names::reason;
+use crds::{OwnedCompanion, Ownership};
 use planning::Blocked;
 use planning::references::{self, Known, NameReference, NamedKind, Side, Standing};
 use sandbox::Session;
-use sandbox::contract::Examination;
+use sandbox::contract::{Companion, Examination, Mark};
 
 use super::super::run::Run;
 use super::super::translate;
@@ -33,11 +35,50 @@ pub(crate) async fn names<K: Reported>(
     let side = Side { ours: &ours, instance_namespace: bound.id.namespace.as_deref(), ceiling: &ceiling };
     for reference in &examination.references {
         let reference = translate::reference(reference.clone(), bound.paths());
-        let holder = ownership::holder(&run.ctx, &live.facts.identity, reference.kind, &reference.name);
+        let ownership::Holding { holder, awaited } =
+            ownership::holding(&run.ctx, &live.facts.identity, reference.kind, &reference.name, &run.key.namespace);
         let privileged = is_privileged(bound, live, &reference, session).await?;
-        let known = Known { holder: holder.as_ref(), privileged };
+        let known = Known { holder: holder.as_ref(), awaited, privileged };
         let grants = run.ctx.stores.grants.state();
         references::may_name(&reference, known, side, grants.iter().map(AsRef::as_ref))?;
+    }
+    Ok(())
+}
+
+/// What is created together with the object must be free, or be ours already: decided before anything is touched.
+pub(crate) async fn companions<K: Reported>(
+    run: &Run<K>,
+    bound: &Bound,
+    live: &Live,
+    examination: &Examination,
+    recorded: Option<&Ownership>,
+    session: &mut Session,
+) -> Result<(), Stop> {
+    for companion in &examination.companions {
+        let Companion { path, kind, name, wants_password: _ } = companion;
+        let is_ours = |known: &OwnedCompanion| known.established && known.name == *name;
+        if recorded.is_some_and(|recorded| recorded.companions.iter().any(is_ours)) {
+            continue;
+        }
+        let kind = translate::named_kind(*kind);
+        let mark = match kind {
+            NamedKind::Database => session.get_database_info(name).await.map(|info| info.map(|info| info.mark)),
+            NamedKind::User => session.get_user_info(name).await.map(|info| info.map(|info| info.mark)),
+            NamedKind::Role => session.get_role_info(name).await.map(|info| info.map(|info| info.mark)),
+        };
+        let is_marked_ours = |mark: Option<Mark>| {
+            mark.is_some_and(|mark| translate::mark_read(mark).identity.same_resource(&run.identity()))
+        };
+        let there = mark.map_err(stop(bound.paths()))?;
+        let held = ownership::is_held_by_another(run, &live.facts.identity, kind, name);
+        if held || there.is_some_and(|mark| !is_marked_ours(mark)) {
+            let path = bound.paths().resolve(path);
+            return Err(Blocked::conflict(
+                reason::CONFLICT,
+                format!("{path} makes {name:?}, which exists already and is somebody else's; nothing was touched: choose another name"),
+            )
+            .into());
+        }
     }
     Ok(())
 }

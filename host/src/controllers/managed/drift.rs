@@ -27,7 +27,8 @@ pub(super) struct Updated {
 pub(crate) fn policy<K: Reported>(run: &Run<K>, bound: &Bound, stated: Option<&DriftPolicy>) -> (DriftMode, Duration) {
     let default = run.ctx.config.default_drift_interval;
     match stated.or(bound.spec().drift_policy.as_ref()) {
-        Some(DriftPolicy { mode, interval }) => (*mode, planning::duration::parse(interval).unwrap_or(default)),
+        // An interval that cannot be read was refused where it is stated: on the resource, or on the instance.
+        Some(policy @ DriftPolicy { mode, interval: _ }) => (*mode, drift::interval(policy).unwrap_or(default)),
         None => (DriftMode::default(), default),
     }
 }
@@ -71,6 +72,7 @@ pub(super) async fn update<K: Provisioned>(
     let allow_destructive = run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT);
     let correction = drift::correct(mode, allow_destructive, &changes);
     run.ctx.metrics.drift_looked(&run.key, !changes.is_empty());
+    let sets_password = !wished.is_empty() || correction.apply.iter().any(|id| drift::is_new_password(id));
     let mut apply: Vec<String> = wished.into_iter().map(|change| change.id).collect();
     apply.extend(correction.apply.iter().cloned());
     if !apply.is_empty() {
@@ -79,7 +81,10 @@ pub(super) async fn update<K: Provisioned>(
         let text = format!("corrected {}", fields.collect::<Vec<_>>().join(", "));
         let selection = Selection::Only(apply);
         run.may_write()?;
+        let started = Instant::now();
         let outcome = K::update(session, wanted.spec.clone(), inputs, mark.clone(), selection).await;
+        let operation = if sets_password { Operation::SetPassword } else { Operation::Update };
+        K::count(&run.ctx.metrics, &bound.id, &bound.spec().engine, operation, Ending::of(&outcome), started);
         let corrects = !correction.apply.is_empty();
         if corrects {
             run.ctx.metrics.drift_corrected(&run.key, Ending::of(&outcome));

@@ -7,7 +7,8 @@ use planning::claim::Rival;
 use planning::references::{Holder, NamedKind};
 
 use super::super::run::Run;
-use super::Provisioned;
+use super::super::translate;
+use super::{Provisioned, Reported};
 use crate::context::Context;
 
 /// The other resources that name the object of `run` on the server with this identity.
@@ -15,73 +16,89 @@ pub(super) fn rivals<K: Provisioned>(run: &Run<K>, identity: &str) -> Vec<Rival>
     let name = run.object.external_name();
     let us = (run.object.meta().creation_timestamp.clone(), run.uid.clone());
     let mut rivals = Vec::new();
-    let mut consider = |other: &dyn Claimant| {
-        if other.uid() == run.uid || !other.may_claim(&run.ctx, identity, name) {
+    claimants(&run.ctx, translate::named_kind(K::OBJECT), |_, other| {
+        if other.uid() == run.uid || other.claim(&run.ctx, identity, name).is_none() {
             return;
         }
         let recorded = other.ownership().is_some_and(|ownership| ownership.created_at.is_some());
         rivals.push(Rival { recorded, earlier: (other.created(), other.uid()) < us });
-    };
-    for database in run.ctx.stores.databases.state() {
-        match translate_kind::<K>() {
-            NamedKind::Database => consider(database.as_ref()),
-            NamedKind::User | NamedKind::Role => consider(&CompanionsOf(database.as_ref())),
-        }
-    }
-    if translate_kind::<K>() != NamedKind::Database {
-        for user in run.ctx.stores.users.state() {
-            consider(user.as_ref());
-        }
-        for role in run.ctx.stores.roles.state() {
-            consider(role.as_ref());
-        }
-        for role in run.ctx.stores.cluster_roles.state() {
-            consider(role.as_ref());
-        }
-    }
+    });
     rivals
 }
 
-fn translate_kind<K: Provisioned>() -> NamedKind {
-    super::super::translate::named_kind(K::OBJECT)
+/// Who stands behind a name on a server.
+#[derive(Debug, Default)]
+pub(super) struct Holding {
+    /// The resource that manages the object, or is about to.
+    pub(super) holder: Option<Holder>,
+    /// A resource of the asking namespace names the object and does not have it, or does not have it yet.
+    pub(super) awaited: bool,
 }
 
-/// The resource that manages an object of this name.
-pub(super) fn holder(ctx: &Context, identity: &str, kind: NamedKind, name: &str) -> Option<Holder> {
-    let holder = |kind: &str, namespace: Option<String>, object: String| Holder {
-        kind: kind.to_owned(),
-        namespace: namespace.unwrap_or_default(),
-        name: object,
-    };
+/// Who manages the object of this name, as far as a resource of the namespace `asking` is concerned.
+///
+/// Only a record tells: a spec that names an object says what somebody wants, and so does a creation that has not
+/// happened yet. Of the asking namespace itself neither counts, or naming an object would be a way to get it.
+pub(super) fn holding(ctx: &Context, identity: &str, kind: NamedKind, name: &str, asking: &str) -> Holding {
+    let mut holding = Holding::default();
+    claimants(ctx, kind, |kind, claimant| {
+        let Some(claim) = claimant.claim(ctx, identity, name) else { return };
+        let (namespace, object) = claimant.place();
+        let is_own = namespace == asking;
+        let counts = match claim {
+            ClaimOf::Established => true,
+            ClaimOf::Intended => !is_own,
+            ClaimOf::Named => false,
+        };
+        if !counts {
+            holding.awaited |= is_own;
+        } else if claim == ClaimOf::Established || holding.holder.is_none() {
+            // What is established outweighs what is intended.
+            holding.holder = Some(Holder { kind: kind.to_owned(), namespace, name: object });
+        }
+    });
+    holding
+}
+
+/// Whether another resource has an object of this name, or is about to and came first.
+pub(super) fn is_held_by_another<K: Reported>(run: &Run<K>, identity: &str, kind: NamedKind, name: &str) -> bool {
+    let us = (run.object.meta().creation_timestamp.clone(), run.uid.clone());
+    let mut held = false;
+    claimants(&run.ctx, kind, |_, other| {
+        held |= other.uid() != run.uid
+            && match other.claim(&run.ctx, identity, name) {
+                Some(ClaimOf::Established) => true,
+                Some(ClaimOf::Intended) => (other.created(), other.uid()) < us,
+                Some(ClaimOf::Named) | None => false,
+            };
+    });
+    held
+}
+
+/// Everything that can be behind a name of this kind, with its kind.
+fn claimants(ctx: &Context, kind: NamedKind, mut consider: impl FnMut(&'static str, &dyn Claimant)) {
     let databases = ctx.stores.databases.state();
     match kind {
-        NamedKind::Database => databases
-            .iter()
-            .find(|database| database.may_claim(ctx, identity, name))
-            .map(|database| holder("Database", database.namespace(), database.name_any())),
+        NamedKind::Database => {
+            for database in &databases {
+                consider("Database", database.as_ref());
+            }
+        }
         // One namespace of names on many servers: a role may be a user's or a database's companion.
-        NamedKind::User | NamedKind::Role => ctx
-            .stores
-            .users
-            .state()
-            .iter()
-            .find(|user| user.may_claim(ctx, identity, name))
-            .map(|user| holder("DatabaseUser", user.namespace(), user.name_any()))
-            .or_else(|| {
-                let role = ctx.stores.roles.state().into_iter().find(|role| role.may_claim(ctx, identity, name))?;
-                Some(holder("DatabaseRole", role.namespace(), role.name_any()))
-            })
-            .or_else(|| {
-                let roles = ctx.stores.cluster_roles.state();
-                let role = roles.into_iter().find(|role| role.may_claim(ctx, identity, name))?;
-                Some(holder("ClusterDatabaseRole", None, role.name_any()))
-            })
-            .or_else(|| {
-                databases
-                    .iter()
-                    .find(|database| CompanionsOf(database.as_ref()).may_claim(ctx, identity, name))
-                    .map(|database| holder("Database", database.namespace(), database.name_any()))
-            }),
+        NamedKind::User | NamedKind::Role => {
+            for user in ctx.stores.users.state() {
+                consider("DatabaseUser", user.as_ref());
+            }
+            for role in ctx.stores.roles.state() {
+                consider("DatabaseRole", role.as_ref());
+            }
+            for role in ctx.stores.cluster_roles.state() {
+                consider("ClusterDatabaseRole", role.as_ref());
+            }
+            for database in &databases {
+                consider("Database", &CompanionsOf(database.as_ref()));
+            }
+        }
     }
 }
 
@@ -90,25 +107,39 @@ trait Claimant {
     fn uid(&self) -> String;
     fn created(&self) -> Option<Time>;
     fn ownership(&self) -> Option<&Ownership>;
-    fn may_claim(&self, ctx: &Context, identity: &str, name: &str) -> bool;
+    /// Namespace, empty for a cluster-scoped resource, and name.
+    fn place(&self) -> (String, String);
+    /// What it says of an object of this name on this server; none: nothing.
+    fn claim(&self, ctx: &Context, identity: &str, name: &str) -> Option<ClaimOf>;
 }
 
-/// What is recorded counts; where nothing is, what the spec names on an instance of the same server.
-fn claims(
+/// How much there is to a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClaimOf {
+    /// It has the object: recorded in its status when it was seen on the server.
+    Established,
+    /// It recorded that it is about to create or adopt it.
+    Intended,
+    /// Its spec names it.
+    Named,
+}
+
+/// What is recorded; where nothing is, what the spec names on an instance of the same server.
+fn claim(
     ctx: &Context,
     ownership: Option<&Ownership>,
     instance: Option<InstanceId>,
     external_name: &str,
     identity: &str,
     name: &str,
-) -> bool {
-    match ownership {
-        Some(ownership) => ownership.server_identity == identity && ownership.name == name,
-        None => {
-            external_name == name
-                && instance.and_then(|id| ctx.servers.get(&id)).is_some_and(|live| live.facts.identity == identity)
-        }
+) -> Option<ClaimOf> {
+    if let Some(ownership) = ownership {
+        let is_it = ownership.server_identity == identity && ownership.name == name;
+        let claim = if ownership.created_at.is_some() { ClaimOf::Established } else { ClaimOf::Intended };
+        return is_it.then_some(claim);
     }
+    let is_there = || instance.and_then(|id| ctx.servers.get(&id)).is_some_and(|live| live.facts.identity == identity);
+    (external_name == name && is_there()).then_some(ClaimOf::Named)
 }
 
 macro_rules! claimant {
@@ -126,8 +157,12 @@ macro_rules! claimant {
                 Managed::ownership(self)
             }
 
-            fn may_claim(&self, ctx: &Context, identity: &str, name: &str) -> bool {
-                claims(ctx, Managed::ownership(self), self.instance_id(), self.external_name(), identity, name)
+            fn place(&self) -> (String, String) {
+                (self.meta().namespace.clone().unwrap_or_default(), self.name_any())
+            }
+
+            fn claim(&self, ctx: &Context, identity: &str, name: &str) -> Option<ClaimOf> {
+                claim(ctx, Managed::ownership(self), self.instance_id(), self.external_name(), identity, name)
             }
         }
     };
@@ -154,9 +189,13 @@ impl Claimant for CompanionsOf<'_> {
         Managed::ownership(self.0)
     }
 
-    fn may_claim(&self, _: &Context, identity: &str, name: &str) -> bool {
-        Managed::ownership(self.0).is_some_and(|ownership| {
-            ownership.server_identity == identity && ownership.companions.iter().any(|companion| companion.name == name)
-        })
+    fn place(&self) -> (String, String) {
+        self.0.place()
+    }
+
+    fn claim(&self, _: &Context, identity: &str, name: &str) -> Option<ClaimOf> {
+        let ownership = Managed::ownership(self.0).filter(|ownership| ownership.server_identity == identity)?;
+        let companion = ownership.companions.iter().find(|companion| companion.name == name)?;
+        Some(if companion.established { ClaimOf::Established } else { ClaimOf::Intended })
     }
 }

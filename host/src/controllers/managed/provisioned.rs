@@ -41,6 +41,9 @@ pub(crate) trait Reported: Ours + Resource<DynamicType = ()> {
 
     /// Whether it names Secrets or `ConfigMap`s of others, which are never watched: they are read again in time.
     fn names_what_nobody_watches(&self) -> bool;
+
+    /// Into the metrics: what the object is now, by the status that is about to be written.
+    fn measure(_run: &Run<Self>, _draft: &mut Self::Status) {}
 }
 
 /// A kind that stands for an object on a server.

@@ -86,6 +86,11 @@ async fn a_change_of_password_ends_where_an_undisturbed_one_ends() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_password_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
+    visit(Scenario::Password, true, 26).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_update_ends_where_an_undisturbed_one_ends() -> Result<()> {
     visit(Scenario::Update, false, 65).await
 }
@@ -98,4 +103,24 @@ async fn an_update_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()>
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_leaves_nothing() -> Result<()> {
     visit(Scenario::Delete, false, 180).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_that_are_given_end_where_an_undisturbed_run_ends() -> Result<()> {
+    visit(Scenario::Give, false, 120).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_that_are_given_and_deleted_after_the_kill_leave_nothing() -> Result<()> {
+    visit(Scenario::Give, true, 120).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_rights_ends_where_an_undisturbed_one_ends() -> Result<()> {
+    visit(Scenario::Narrow, false, 30).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_that_are_taken_leave_nothing() -> Result<()> {
+    visit(Scenario::Take, false, 100).await
 }

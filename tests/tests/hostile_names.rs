@@ -8,6 +8,8 @@ use crds::names::{condition, reason};
 use dbprovision_tests::theatre::{Resource, Site, literal, perform};
 use serde_json::{Value, json};
 
+#[path = "hostile_names/instances.rs"]
+mod instances;
 #[path = "hostile_names/passwords.rs"]
 mod passwords;
 
@@ -185,6 +187,14 @@ fn database_fields(text: &dyn Fn(&str) -> String) -> Vec<(&'static str, Value)> 
         ("role", privilege(&text("role"), "public", "public")),
         ("grantee", privilege(&text("x"), &text("grantee"), "public")),
         ("rolename", json!({ "postgres": { "ownership": { "autoOwnership": true, "roleName": text("rolename") } } })),
+        ("companion", json!({ "postgres": { "ownership": { "autoOwnership": true, "userName": text("companion") } } })),
+        ("comment", json!({ "managedResourceComment": text("comment") })),
+        ("interval", json!({ "driftPolicy": { "interval": text("interval") } })),
+        ("map", json!({ "initSQL": { "configMapRef": { "name": text("map"), "key": text("key") } } })),
+        ("mapspace", json!({ "initSQL": { "configMapRef": { "name": "m", "key": "k", "namespace": text("space") } } })),
+        ("script", json!({ "initSQL": { "secretRef": { "name": text("script"), "key": text("key") } } })),
+        ("instance", json!({ "instanceRef": { "name": text("instance") } })),
+        ("place", json!({ "instanceRef": { "name": "x", "namespace": text("place") } })),
     ]
 }
 
@@ -204,7 +214,19 @@ fn user_fields(text: &dyn Fn(&str) -> String, secret: &str) -> Vec<(&'static str
         ("secret", json!({ "passwordSecret": { "secretName": text("secret") } })),
         ("source", json!({ "existingPasswordSecret": source })),
         ("elsewhere", json!({ "passwordSecret": { "secretName": "x", "secretNamespace": text("elsewhere") } })),
+        ("existing", json!({ "existingPasswordSecret": { "name": "x", "key": "k", "namespace": text("existing") } })),
+        ("type", templated(secret, &json!({ "type": text("type") }))),
+        ("label", templated(secret, &json!({ "labels": { "team": text("label") } }))),
+        ("labelkey", templated(secret, &json!({ "labels": { text("labelkey"): "blue" } }))),
+        ("annotation", templated(&format!("{secret}a"), &json!({ "annotations": { "team": text("annotation") } }))),
+        ("comment", json!({ "managedResourceComment": text("comment") })),
+        ("interval", json!({ "driftPolicy": { "interval": text("interval") } })),
+        ("instance", json!({ "instanceRef": { "name": text("instance") } })),
     ]
+}
+
+fn templated(secret: &str, template: &Value) -> Value {
+    json!({ "passwordSecret": { "secretName": secret, "secretTemplate": template } })
 }
 
 /// Waits until the operator has made up its mind, and says whether the resource is Ready.
@@ -261,8 +283,10 @@ async fn hostile_texts_in_every_other_field_break_nothing() {
         for (field, text, resource) in &resources {
             let ready = settled(resource).await.with_context(|| format!("{field} is {text:?}"))?;
             // These are the fields that can hold any text there is.
-            let holds_any = ["value", "path", "extschema", "rolename"].contains(field) && !text.contains('\0');
-            let free = holds_any || *field == "exclude";
+            let holds_any = ["value", "path", "extschema", "rolename", "companion", "comment"].contains(field)
+                && !text.contains('\0');
+            // A Secret's annotation and the characters to leave out may hold a NUL too.
+            let free = holds_any || ["exclude", "annotation"].contains(field);
             let status = resource.status().await?;
             ensure!(ready == free, "{field} is {text:?} and Ready is {ready}: {status}");
         }

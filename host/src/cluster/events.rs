@@ -4,12 +4,12 @@
 //! events there are, and secrets; messages arrive scrubbed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
+use tokio::sync::mpsc;
 
 use crate::errors::chain;
 use crate::telemetry::reconcile::current_id;
@@ -20,12 +20,23 @@ const NOTE_BYTES: usize = 1024;
 /// Longer than the library counts repetitions together.
 const REMEMBERED: Duration = Duration::from_mins(10);
 
-/// Writes events.
+/// Events that may wait to be written; beyond them, one is logged and lost.
+const WAITING: usize = 4096;
+
+/// Writes events, one after the other and behind the reconciles: nobody waits for one.
 #[derive(Clone)]
 pub struct Events {
-    client: Client,
-    reporter: Reporter,
-    series: Arc<Mutex<HashMap<SeriesKey, Series>>>,
+    queue: mpsc::Sender<Waiting>,
+}
+
+/// An event that waits to be written.
+struct Waiting {
+    object: ObjectReference,
+    type_: EventType,
+    reason: String,
+    /// What tells it from another of the same reason.
+    text: String,
+    note: String,
 }
 
 /// What repeats, or does not.
@@ -44,51 +55,77 @@ struct Series {
 }
 
 impl Events {
-    /// Events of this replica.
+    /// Events of this replica. They are written as long as a clone of this lives.
     pub fn new(client: Client, replica: String) -> Self {
+        let (queue, waiting) = mpsc::channel(WAITING);
         let controller = "db-provision-operator".to_owned();
-        Self { client, reporter: Reporter { controller, instance: Some(replica) }, series: Arc::default() }
+        let reporter = Reporter { controller, instance: Some(replica) };
+        tokio::spawn(Writer { client, reporter, series: HashMap::new() }.write(waiting));
+        Self { queue }
     }
 
     /// Something went as it should.
-    pub async fn normal<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, text: &str) {
-        self.publish(&object.object_ref(&()), EventType::Normal, reason, text, None).await;
+    pub fn normal<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, text: &str) {
+        self.publish(object.object_ref(&()), EventType::Normal, reason, text, None);
     }
 
     /// Something needs attention.
-    pub async fn warning<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, text: &str) {
-        self.publish(&object.object_ref(&()), EventType::Warning, reason, text, None).await;
+    pub fn warning<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, text: &str) {
+        self.publish(object.object_ref(&()), EventType::Warning, reason, text, None);
     }
 
     /// The same, with the id of the running reconcile before the text, by which the log can be searched.
-    pub async fn warning_with_id<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, text: &str) {
-        self.publish(&object.object_ref(&()), EventType::Warning, reason, text, Some(&current_id())).await;
+    pub fn warning_with_id<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, text: &str) {
+        self.publish(object.object_ref(&()), EventType::Warning, reason, text, Some(&current_id()));
     }
 
-    async fn publish(&self, object: &ObjectReference, type_: EventType, reason: &str, text: &str, id: Option<&str>) {
-        let key = SeriesKey { uid: object.uid.clone().unwrap_or_default(), reason: reason.to_owned() };
-        let recorder = self.recorder(key, text, Instant::now());
-        let event = Event {
-            type_,
-            reason: reason.to_owned(),
-            note: Some(note(text, id)),
-            action: "Reconcile".to_owned(),
-            secondary: None,
-        };
-        if let Err(error) = recorder.publish(&event, object).await {
-            tracing::warn!(reason, error = chain(&error), "cannot write an event");
+    fn publish(&self, object: ObjectReference, type_: EventType, reason: &str, text: &str, id: Option<&str>) {
+        let (reason, note) = (reason.to_owned(), note(text, id));
+        let event = Waiting { object, type_, reason, text: text.to_owned(), note };
+        if let Err(error) = self.queue.try_send(event) {
+            let lost = error.into_inner();
+            tracing::warn!(reason = lost.reason, "an event is lost, because too many wait: {}", lost.note);
+        }
+    }
+}
+
+struct Writer {
+    client: Client,
+    reporter: Reporter,
+    series: HashMap<SeriesKey, Series>,
+}
+
+impl Writer {
+    async fn write(mut self, mut waiting: mpsc::Receiver<Waiting>) {
+        while let Some(Waiting { object, type_, reason, text, note }) = waiting.recv().await {
+            let event = Event {
+                type_,
+                reason: reason.clone(),
+                note: Some(note),
+                action: "Reconcile".to_owned(),
+                secondary: None,
+            };
+            // What went well is said once; counting repetitions of it is worth no memory.
+            let written = if type_ == EventType::Normal {
+                Recorder::new(self.client.clone(), self.reporter.clone()).publish(&event, &object).await
+            } else {
+                let key = SeriesKey { uid: object.uid.clone().unwrap_or_default(), reason };
+                self.recorder(key, text, Instant::now()).publish(&event, &object).await
+            };
+            if let Err(error) = written {
+                tracing::warn!(reason = event.reason, error = chain(&error), "cannot write an event");
+            }
         }
     }
 
-    fn recorder(&self, key: SeriesKey, text: &str, now: Instant) -> Recorder {
-        let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, series| now.saturating_duration_since(series.used) < REMEMBERED);
-        if let Some(series) = all.get_mut(&key).filter(|series| series.text == text) {
+    fn recorder(&mut self, key: SeriesKey, text: String, now: Instant) -> Recorder {
+        self.series.retain(|_, series| now.saturating_duration_since(series.used) < REMEMBERED);
+        if let Some(series) = self.series.get_mut(&key).filter(|series| series.text == text) {
             series.used = now;
             return series.recorder.clone();
         }
         let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
-        all.insert(key, Series { text: text.to_owned(), recorder: recorder.clone(), used: now });
+        self.series.insert(key, Series { text, recorder: recorder.clone(), used: now });
         recorder
     }
 }

@@ -22,7 +22,7 @@ use self::companions::Companions;
 use self::script::Prepared;
 use super::cascade::take_along;
 use super::failure::Failure;
-use super::managed::{self, Bound, Provisioned, Reported, Seen, Wanted};
+use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
 use super::run::Run;
 use super::translate;
 use super::trouble::Stop;
@@ -141,11 +141,14 @@ impl Provisioned for Database {
     async fn secure(
         run: &Run<Self>,
         bound: &Bound,
-        _: &mut Session,
+        lease: &mut Lease<'_>,
         _: &Wanted<Self>,
         inputs: &mut DatabaseInputs,
         draft: &mut DatabaseStatus,
     ) -> Result<(), Stop> {
+        if inputs.companions.log_in() {
+            lease.rest();
+        }
         companions::secure(run, bound, &mut inputs.companions, draft).await
     }
 

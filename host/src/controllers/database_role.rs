@@ -18,7 +18,7 @@ use sandbox::{Adapter, CallError, Session};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::managed::{self, Bound, Provisioned, Reported, Seen, Wanted};
+use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
 use super::report;
 use super::rights::{self, Account};
 use super::run::Run;
@@ -179,7 +179,7 @@ impl<R: RoleResource> Provisioned for R {
     async fn secure(
         run: &Run<Self>,
         bound: &Bound,
-        session: &mut Session,
+        lease: &mut Lease<'_>,
         _: &Wanted<Self>,
         inputs: &mut RoleInputs,
         draft: &mut DatabaseRoleStatus,
@@ -190,10 +190,11 @@ impl<R: RoleResource> Provisioned for R {
             return Ok(());
         }
         // Recorded before it is given: whatever happens in between, it can be taken back.
-        let planned = session.grant(rights, &Selection::Detect).await.map_err(stop(bound.paths()))?;
+        let planned = lease.session().await?.grant(rights, &Selection::Detect).await.map_err(stop(bound.paths()))?;
         let union = rights::union(&draft.held, planned.held.into_iter().chain(planned.stated));
         if union != draft.held {
             draft.held = union;
+            lease.rest();
             report::write(run, draft).await?;
         }
         rights.recorded = rights::of_status(&draft.held);

@@ -21,7 +21,7 @@ use sandbox::contract::{
 use sandbox::{Adapter, CallError, SecretValue, Session};
 
 use super::failure::Failure;
-use super::managed::{self, Bound, Provisioned, Reported, Seen, Wanted};
+use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
 use super::output::{self, Found};
 use super::run::Run;
 use super::translate;
@@ -166,12 +166,13 @@ impl Provisioned for DatabaseUser {
     async fn secure(
         run: &Run<Self>,
         bound: &Bound,
-        _: &mut Session,
+        lease: &mut Lease<'_>,
         _: &Wanted<Self>,
         inputs: &mut UserInputs,
         draft: &mut DatabaseUserStatus,
     ) -> Result<(), Stop> {
         let Some((wanted, found, policy)) = &inputs.output else { return Ok(()) };
+        lease.rest();
         let password = match &inputs.password {
             Some(password) => password.clone(),
             None => output::generate(policy)?,

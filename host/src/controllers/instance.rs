@@ -155,10 +155,11 @@ async fn in_order<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, done: 
             report::answers(run, draft);
             if report::write(run, draft).await? && !was_connected {
                 let version = draft.version.clone().unwrap_or_default();
-                run.ctx
-                    .events
-                    .normal(run.object.as_ref(), "Connected", &format!("connected; the server says {version}"))
-                    .await;
+                run.ctx.events.normal(
+                    run.object.as_ref(),
+                    "Connected",
+                    &format!("connected; the server says {version}"),
+                );
             }
             Action::requeue(next)
         }
@@ -172,7 +173,7 @@ async fn stopped<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, blocked
     report::stopped(run, draft, blocked);
     if report::write(run, draft).await? {
         let reason = if run.deleting() { "DeletionBlocked" } else { "ConnectionFailed" };
-        run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message).await;
+        run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message);
     }
     Ok(run.ctx.backoff.failed(&run.key, blocked.class).map_or_else(Action::await_change, Action::requeue))
 }

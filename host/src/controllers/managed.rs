@@ -7,6 +7,7 @@ mod apply;
 pub(crate) mod authority;
 mod delete;
 mod drift;
+mod lease;
 mod load;
 mod ownership;
 mod provisioned;
@@ -22,6 +23,7 @@ use tracing::Instrument as _;
 pub(crate) use apply::{in_order as conclude_in_order, look, same_server, seen_lately};
 pub(crate) use delete::{HAND_OVER, is_hopeless, owns_what_goes};
 pub(crate) use drift::policy as drift_policy;
+pub(crate) use lease::Lease;
 pub(crate) use load::{Bound, bound_to, live};
 pub(crate) use provisioned::{Provisioned, Reported, Seen, is_conflict};
 pub(crate) use validate::{Wanted, options};
@@ -125,7 +127,7 @@ async fn in_order<K: Reported>(run: &Run<K>, draft: &mut K::Status, done: Done) 
                 && let Some(fields) = found
             {
                 let text = format!("the server differs in {fields}: see status.drift");
-                run.ctx.events.warning(run.object.as_ref(), "DriftDetected", &text).await;
+                run.ctx.events.warning(run.object.as_ref(), "DriftDetected", &text);
             }
             Action::requeue(next)
         }
@@ -150,7 +152,7 @@ async fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked: &Blo
         let waits_for_the_instance = blocked.about_the_instance && blocked.class == Class::Waiting;
         if report::write(run, draft).await? && !waits_for_the_instance {
             let reason = event_reason(run.deleting(), blocked);
-            run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message).await;
+            run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message);
         }
     }
     run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = None);

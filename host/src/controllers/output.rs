@@ -130,7 +130,7 @@ pub(crate) async fn ensure<K: Provisioned>(
         Found::Ours(found) if !full.is_as(found) => {
             run.ctx.secrets.update(found, &full).await.map_err(clash)?;
             let text = format!("repaired the Secret {}", wanted.name);
-            run.ctx.events.normal(run.object.as_ref(), "SecretRegenerated", &text).await;
+            run.ctx.events.normal(run.object.as_ref(), "SecretRegenerated", &text);
         }
         Found::Ours(_) => {}
     }

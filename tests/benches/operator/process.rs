@@ -9,8 +9,22 @@ use testkit::world::Operator;
 const TICKS_PER_SECOND: u64 = 100;
 
 /// Its resident memory in bytes.
-pub(crate) fn resident(operator: &Operator) -> Result<u64> {
-    operator.resident_bytes()
+pub(crate) struct Resident {
+    /// All of it.
+    pub(crate) all: u64,
+    /// What only this process needs: not the pages of its program, which the kernel drops and reads again at will.
+    pub(crate) own: u64,
+}
+
+/// Its resident memory.
+pub(crate) fn resident(operator: &Operator) -> Result<Resident> {
+    let text = std::fs::read_to_string(format!("/proc/{}/status", operator.process_id())).context("read status")?;
+    let bytes = |name: &str| -> Result<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("find {name}"))?;
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().context("read a size")?;
+        Ok(kilobytes * 1024)
+    };
+    Ok(Resident { all: bytes("VmRSS:")?, own: bytes("RssAnon:")? })
 }
 
 /// The time it spent on processors, its own and the kernel's for it.

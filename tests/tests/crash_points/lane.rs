@@ -1,5 +1,6 @@
 //! One series of visits: a namespace, a server, two proxies and an operator that dies again and again.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,7 @@ use testkit::proxy::{ApiProxy, Fault, TcpProxy};
 use testkit::world::Operator;
 
 use crate::points::{End, Point, Side, Survey};
-use crate::scenario::{Scenario, WORD, delete, populate, subjects};
+use crate::scenario::{COMPANION_SECRET, Scenario, WORD};
 
 /// A lane.
 pub(crate) struct Lane {
@@ -75,7 +76,7 @@ impl Lane {
     async fn begin(&mut self) -> Result<()> {
         match (self.scenario.begins_populated(), self.populated) {
             (true, false) => {
-                populate(&self.stage, &self.through, self.round).await?;
+                self.scenario.populate(&self.stage, &self.through, self.round).await?;
                 self.populated = true;
                 self.until_populated().await
             }
@@ -86,7 +87,7 @@ impl Lane {
 
     /// Deletes everything and checks that nothing is left.
     async fn empty(&mut self) -> Result<()> {
-        delete(&self.stage).await?;
+        self.scenario.delete(&self.stage).await?;
         self.until_gone().await?;
         self.populated = false;
         Ok(())
@@ -98,7 +99,7 @@ impl Lane {
         let met =
             self.kill_at(point).await.with_context(|| format!("at {}", survey.describe(point).unwrap_or_default()))?;
         if deleting {
-            delete(&self.stage).await?;
+            self.scenario.delete(&self.stage).await?;
         }
         self.operator.restart().await.context("start the operator again")?;
         self.until_at_goal(deleting)
@@ -172,7 +173,8 @@ impl Lane {
             let secret = Subject::secret(&name);
             if name != "main-admin" && name != "given" {
                 let owner = self.stage.get(&secret).await?;
-                ensure!(owner.text("/metadata/ownerReferences/0/kind")? == "DatabaseUser", "{name} belongs to nobody");
+                let kind = if name == COMPANION_SECRET { "Database" } else { "DatabaseUser" };
+                ensure!(owner.text("/metadata/ownerReferences/0/kind")? == kind, "{name} belongs to nobody");
                 self.stage.delete(&secret).await?;
             }
         }
@@ -183,7 +185,11 @@ impl Lane {
     /// everything, for what its predecessor wrote may be what it would undo.
     async fn is_populated(&self) -> Result<()> {
         let metrics = self.operator.metrics().await?;
-        for (kind, least) in [("Database", 1), ("DatabaseUser", 2)] {
+        let mut least: BTreeMap<String, u32> = BTreeMap::new();
+        for subject in self.scenario.subjects() {
+            *least.entry(subject.kind().to_owned()).or_default() += 1;
+        }
+        for (kind, least) in least {
             let label = format!("kind=\"{kind}\"");
             let looked = metrics.lines().filter(|line| {
                 line.starts_with("dbops_reconcile_total") && line.contains(&label) && line.contains("changed\"")
@@ -191,7 +197,7 @@ impl Lane {
             let looked: f64 = looked.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
             ensure!(looked >= f64::from(least), "the operator has not looked at every {kind} yet");
         }
-        for subject in &subjects() {
+        for subject in &self.scenario.subjects() {
             let seen = self.stage.get(subject).await?;
             seen.check(&ready())?;
             ensure!(seen.at("/metadata/deletionTimestamp").is_none(), "{subject} is being deleted");
@@ -201,16 +207,14 @@ impl Lane {
             ensure!(login.is_accepted(), "{user}: {login:?}");
             Ok(())
         };
-        let secret = Subject::secret("app");
-        ensure!(self.stage.secret_value(&secret, "username").await? == "crash_app");
-        login("crash_app", &self.stage.secret_value(&secret, "password").await?).await?;
-        // The given password as it is in its Secret now, which is the newest.
-        let given = self.stage.secret_value(&Subject::secret("given"), "word").await?;
-        login("crash_own", &given).await
+        for (user, secret, key) in self.scenario.logins() {
+            login(user, &self.stage.secret_value(&Subject::secret(secret), key).await?).await?;
+        }
+        Ok(())
     }
 
     async fn is_gone(&self) -> Result<()> {
-        for subject in &subjects() {
+        for subject in &self.scenario.subjects() {
             let found = self.stage.find(subject).await?;
             ensure!(found.is_none(), "{subject} is there: {}", found.map(|seen| seen.summary()).unwrap_or_default());
         }
@@ -219,7 +223,7 @@ impl Lane {
 
     async fn end(&self) -> Result<End> {
         let mut objects = Vec::new();
-        for subject in &subjects() {
+        for subject in &self.scenario.subjects() {
             if let Some(seen) = self.stage.find(subject).await? {
                 let finalizers = seen.at("/metadata/finalizers").cloned().unwrap_or(Value::Null);
                 objects.push(format!("{subject}: {} {finalizers}", seen.summary()));

@@ -1,7 +1,7 @@
 //! What is done while the operator is killed. Every scenario can be played again and again on one server.
 
 use anyhow::Result;
-use dbprovision_tests::manifests::{credentials, database, instance, secret, user, with};
+use dbprovision_tests::manifests::{access_grant, credentials, database, instance, role, secret, user, with};
 use dbprovision_tests::stage::{Stage, Subject};
 use serde_json::{Value, json};
 use testkit::postgres::PostgresEndpoint;
@@ -17,15 +17,23 @@ pub(crate) enum Scenario {
     Update,
     /// Everything is deleted.
     Delete,
+    /// A role with rights, and a grant to a user.
+    Give,
+    /// The rights change: some go, some come.
+    Narrow,
+    /// Role, grant and all are deleted.
+    Take,
+}
+
+/// What there is: accounts and databases, or rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cast {
+    Accounts,
+    Rights,
 }
 
 /// The databases and users on the server; nobody else is on it.
 pub(crate) const WORD: &str = "crash";
-
-/// All resources, in the order in which they are applied.
-pub(crate) fn subjects() -> [Subject; 4] {
-    [Subject::instance("main"), Subject::user("app"), Subject::user("own"), Subject::database("orders")]
-}
 
 /// The password that the scenario's user is given in a round.
 fn password(round: u32) -> String {
@@ -33,18 +41,50 @@ fn password(round: u32) -> String {
 }
 
 impl Scenario {
+    fn cast(self) -> Cast {
+        match self {
+            Self::Create | Self::Password | Self::Update | Self::Delete => Cast::Accounts,
+            Self::Give | Self::Narrow | Self::Take => Cast::Rights,
+        }
+    }
+
+    /// All resources, in the order in which they are applied.
+    pub(crate) fn subjects(self) -> Vec<Subject> {
+        let common = [Subject::instance("main"), Subject::user("app"), Subject::database("orders")];
+        let own = match self.cast() {
+            Cast::Accounts => vec![Subject::user("own"), Subject::database("owned")],
+            Cast::Rights => vec![Subject::role("readers"), Subject::access_grant("gives")],
+        };
+        common.into_iter().chain(own).collect()
+    }
+
+    /// Users that log in with what stands in which Secret, and under which key.
+    pub(crate) fn logins(self) -> Vec<(&'static str, &'static str, &'static str)> {
+        let app = ("crash_app", "app", "password");
+        match self.cast() {
+            // The given password as it is in its Secret now, which is the newest.
+            Cast::Accounts => vec![app, ("crash_own", "given", "word"), ("crash_served", COMPANION_SECRET, "password")],
+            Cast::Rights => vec![app],
+        }
+    }
+
     /// Whether it begins with everything there.
     pub(crate) fn begins_populated(self) -> bool {
-        self != Self::Create
+        !matches!(self, Self::Create | Self::Give)
     }
 
     /// Whether it ends with everything there.
     pub(crate) fn ends_populated(self) -> bool {
-        self != Self::Delete
+        !matches!(self, Self::Delete | Self::Take)
     }
 
     /// Attributes as they are in every round.
     pub(crate) fn without_round(self, attributes: &str, round: u32) -> String {
+        if self == Self::Narrow {
+            // Odd and even rounds differ in which of two rights they give.
+            let of_schema = attributes.replace("crash_readers=U/", "(usage)");
+            return of_schema.replace("crash_app=T/", "(direct)").replace("crash_app=c/", "(direct)");
+        }
         let limit = if self == Self::Update { limit(round) } else { limit(0) };
         attributes.replace(&format!("limit {limit} "), "limit N ").replace(&format!("work_mem={limit}MB"), "work_mem=N")
     }
@@ -52,41 +92,48 @@ impl Scenario {
     /// Does it, in its `round`.
     pub(crate) async fn act(self, stage: &Stage, through: &PostgresEndpoint, round: u32) -> Result<()> {
         match self {
-            Self::Create => populate(stage, through, round).await,
+            Self::Create | Self::Give => self.populate(stage, through, round).await,
             Self::Password => {
                 stage.put(secret("given", json!({ "word": password(round) }))).await?;
                 // A Secret that somebody else maintains is read at the health interval; an annotation hurries it.
                 stage.annotate(&Subject::user("own"), json!({ "round": round.to_string() })).await
             }
-            Self::Update => stage.put_all(manifests(round)).await,
-            Self::Delete => delete(stage).await,
+            Self::Update => stage.put_all(accounts(round)).await,
+            Self::Narrow => stage.put_all(rights(round)).await,
+            Self::Delete | Self::Take => self.delete(stage).await,
         }
     }
-}
 
-/// Applies everything.
-pub(crate) async fn populate(stage: &Stage, through: &PostgresEndpoint, round: u32) -> Result<()> {
-    // Checks are no part of what is counted.
-    let seldom = json!({ "spec": { "healthCheck": { "intervalSeconds": 3600 } } });
-    stage.put_all([credentials("main-admin", through), with(instance("main", through), seldom)]).await?;
-    stage.put(secret("given", json!({ "word": password(round) }))).await?;
-    stage.put_all(manifests(0)).await
-}
-
-/// Deletes everything, the instance first, as a careless person does.
-pub(crate) async fn delete(stage: &Stage) -> Result<()> {
-    for subject in &subjects() {
-        stage.delete(subject).await?;
+    /// Applies everything.
+    pub(crate) async fn populate(self, stage: &Stage, through: &PostgresEndpoint, round: u32) -> Result<()> {
+        // Checks are no part of what is counted.
+        let seldom = json!({ "spec": { "healthCheck": { "intervalSeconds": 3600 } } });
+        stage.put_all([credentials("main-admin", through), with(instance("main", through), seldom)]).await?;
+        stage.put(secret("given", json!({ "word": password(round) }))).await?;
+        match self.cast() {
+            Cast::Accounts => stage.put_all(accounts(0)).await,
+            Cast::Rights => stage.put_all(rights(0)).await,
+        }
     }
-    Ok(())
+
+    /// Deletes everything, the instance first, as a careless person does.
+    pub(crate) async fn delete(self, stage: &Stage) -> Result<()> {
+        for subject in &self.subjects() {
+            stage.delete(subject).await?;
+        }
+        Ok(())
+    }
 }
+
+/// The Secret of the account that is made together with a database.
+pub(crate) const COMPANION_SECRET: &str = "owned-crash-served";
 
 /// What an update changes.
 fn limit(round: u32) -> u32 {
     10 + round
 }
 
-fn manifests(round: u32) -> [Value; 3] {
+fn accounts(round: u32) -> [Value; 4] {
     let limit = limit(round);
     let app = json!({ "spec": { "postgres": {
         "connectionLimit": limit, "configParameters": { "work_mem": format!("{limit}MB") },
@@ -103,9 +150,29 @@ fn manifests(round: u32) -> [Value; 3] {
         "initSQL": { "inline": ["CREATE TABLE IF NOT EXISTS orders (a int)"] },
         "postgres": { "connectionLimit": limit, "schemas": [{ "name": "sales" }] },
     } });
+    let owned = json!({ "spec": { "postgres": { "ownership": {
+        "autoOwnership": true, "roleName": "crash_serving", "userName": "crash_served", "dropOnDelete": true,
+    } } } });
     [
         with(user("app", "crash_app"), app),
         with(user("own", "crash_own"), own),
         with(database("orders", "crash_orders"), orders),
+        with(database("owned", "crash_owned"), owned),
+    ]
+}
+
+/// By turns, a right on one schema or on the other, so that every round takes and gives.
+fn rights(round: u32) -> [Value; 4] {
+    let (schema, privilege) = if round.is_multiple_of(2) { ("sales", "CONNECT") } else { ("stock", "TEMPORARY") };
+    let usage = json!([{ "database": "crash_orders", "schema": schema, "privileges": ["USAGE"] }]);
+    let direct = json!([{ "database": "crash_orders", "privileges": [privilege] }]);
+    let to_app = json!({ "spec": { "userRef": { "name": "app" }, "deletionProtection": false,
+        "postgres": { "roles": ["crash_readers"], "grants": direct } } });
+    let schemas = json!({ "spec": { "postgres": { "schemas": [{ "name": "sales" }, { "name": "stock" }] } } });
+    [
+        user("app", "crash_app"),
+        with(database("orders", "crash_orders"), schemas),
+        with(role("readers", "crash_readers"), json!({ "spec": { "postgres": { "grants": usage } } })),
+        with(access_grant("gives"), to_app),
     ]
 }

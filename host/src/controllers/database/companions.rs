@@ -96,6 +96,11 @@ impl Companions {
         self.0.iter().map(of).collect::<Vec<_>>().join(",")
     }
 
+    /// Whether one logs in, and so has a Secret.
+    pub(super) fn log_in(&self) -> bool {
+        self.0.iter().any(|companion| companion.login.is_some())
+    }
+
     /// Notes that the server has heard of every password.
     pub(super) fn applied(&mut self) {
         self.0.iter_mut().filter_map(|companion| companion.login.as_mut()).for_each(|login| login.is_new = false);

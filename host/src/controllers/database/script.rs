@@ -163,7 +163,7 @@ pub(super) async fn run(
             Err(Blocked::failed(reason::INIT_SQLFAILED, error, Class::Waiting).into())
         }
         (Some(error), InitSqlFailurePolicy::Continue) => {
-            run.ctx.events.warning(run.object.as_ref(), "InitSQLFailed", &error).await;
+            run.ctx.events.warning(run.object.as_ref(), "InitSQLFailed", &error);
             Ok(())
         }
         (None, InitSqlFailurePolicy::Block | InitSqlFailurePolicy::Continue) => Ok(()),

@@ -1,7 +1,5 @@
 //! Gives what the spec states and takes back what it no longer states.
 
-use std::time::Duration;
-
 use crds::names::{self, annotation, reason};
 use crds::{
     AppliedGrantsInfo, DatabaseGrantStatus, GrantDetail, GrantMode, GrantTargetInfo, HeldRight, Ownership, Time,
@@ -9,12 +7,12 @@ use crds::{
 use kube::ResourceExt as _;
 use planning::consent::{self, Referrer};
 use planning::{Blocked, Class, drift};
+use sandbox::Session;
 use sandbox::contract::{
     self, BlockOwner, GrantReport, GrantSpec, Grantee, ObjectKind, Reference, Selection, Standing,
 };
-use sandbox::{Lane, Session};
 
-use super::super::managed::{self, Bound, Done, Reported};
+use super::super::managed::{self, Bound, Done, Lease, Reported};
 use super::super::rights::{self, Account};
 use super::super::run::Run;
 use super::super::translate;
@@ -24,9 +22,6 @@ use super::{GrantResource, Named, Target};
 use crate::servers::Live;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
-
-/// How long a grant waits for one of its instance's sessions.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The kinds of instances have no field of a grant's that holds a name.
 const NAME_FIELD: &str = "userRef";
@@ -86,21 +81,23 @@ where
         let added = run.ctx.patches.add_finalizer(run.object.as_ref(), <G as GrantResource>::FINALIZER).await;
         added.map_err(asking("adding the finalizer"))?;
     }
-    let mut session = live.server.lane(Lane::Work, PATIENCE).await.map_err(stop(bound.paths()))?;
-    authority::names(run, &bound, &live, &examination, &mut session).await?;
-    leave_the_former(run, draft, &bound, owned, &mut session).await?;
+    let mut lease = Lease::of(&live.server, &bound);
+    let session = lease.session().await?;
+    authority::names(run, &bound, &live, &examination, session).await?;
+    leave_the_former(run, draft, &bound, owned, session).await?;
     // Whoever was made again has none of the rights that it was given: nothing was applied to it yet.
     let applied_before = draft
         .ownership
         .as_ref()
         .is_some_and(|record| record.applied_generation == run.generation() && record.object_id == owned.object_id);
     let found = session.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
+    lease.rest();
     intend(run, draft, &bound, &named, &target, owned, &found).await?;
     spec.recorded = rights::of_status(&draft.held);
     let selection = if applied_before { chosen(run, policy.0, &bound, &found) } else { (Selection::All, Vec::new()) };
     let (selection, remain) = selection;
-    let report = give(run, &bound, &mut session, &spec, &selection, found).await?;
-    drop(session);
+    let report = give(run, &bound, lease.session().await?, &spec, &selection, found).await?;
+    lease.rest();
 
     draft.held = rights::for_status(report.held);
     let numbers = numbers(&draft.held, remain.len());
@@ -184,7 +181,7 @@ where
     session.revoke(&spec).await.map_err(stop(bound.paths()))?;
     mark_changed();
     let text = format!("took back what {:?} was given", account.name);
-    run.ctx.events.normal(run.object.as_ref(), "Revoked", &text).await;
+    run.ctx.events.normal(run.object.as_ref(), "Revoked", &text);
     draft.held.clear();
     draft.ownership = None;
     Ok(())
@@ -278,7 +275,7 @@ where
         mark_changed();
         let (reason, text) = if corrects { ("DriftCorrected", "corrected") } else { ("Applied", "applied") };
         let text = format!("{text} {} differences", report.update.applied.len());
-        run.ctx.events.normal(run.object.as_ref(), reason, &text).await;
+        run.ctx.events.normal(run.object.as_ref(), reason, &text);
     }
     Ok(report)
 }

@@ -46,7 +46,7 @@ where
             Ok(()) => Ok(Done::Released),
             Err(Stop::Blocked(blocked)) if managed::is_hopeless(run, &blocked, false) && force => {
                 let text = format!("left on the server, because deletion was forced: {}", blocked.message);
-                run.ctx.events.warning(run.object.as_ref(), "RevokeFailed", &text).await;
+                run.ctx.events.warning(run.object.as_ref(), "RevokeFailed", &text);
                 Ok(Done::Released)
             }
             Err(stopped) => Err(stopped),
@@ -61,7 +61,7 @@ where
     if run.ctx.stores.instance(&recorded.instance).is_none() {
         // There is no way to the server any more, and waiting would keep the namespace from going.
         let text = format!("left what {:?} was given: {} does not exist any more", recorded.name, recorded.instance);
-        run.ctx.events.warning(run.object.as_ref(), "RevokeFailed", &text).await;
+        run.ctx.events.warning(run.object.as_ref(), "RevokeFailed", &text);
         return Ok(());
     }
     let live = run.ctx.servers.get(&recorded.instance).ok_or_else(|| {
@@ -92,7 +92,7 @@ where
     outcome.map_err(stop(paths))?;
     mark_changed();
     let text = format!("took back what {:?} was given", account.name);
-    run.ctx.events.normal(run.object.as_ref(), "Revoked", &text).await;
+    run.ctx.events.normal(run.object.as_ref(), "Revoked", &text);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use planning::claim::{self, Claim, Observed};
 use planning::{Blocked, Class, adoption, conditions};
 use rand::RngExt as _;
 use sandbox::contract::{Mark, Proof};
-use sandbox::{CallError, Lane, Session};
+use sandbox::{CallError, Session};
 use sha2::{Digest as _, Sha256};
 
 use super::super::memory::Look;
@@ -19,14 +19,11 @@ use super::super::status::StatusFields as _;
 use super::super::translate;
 use super::super::trouble::{self, Stop, asking, stop};
 use super::{
-    Bound, Done, Provisioned, Reported, Seen, Wanted, authority, drift, load, ownership, provisioned, validate,
+    Bound, Done, Lease, Provisioned, Reported, Seen, Wanted, authority, drift, load, ownership, provisioned, validate,
 };
 use crate::servers::Live;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
-
-/// How long a resource waits for one of its instance's sessions.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Brings the server to what the spec says.
 pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> Result<Done, Stop> {
@@ -45,22 +42,23 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
         let added = run.ctx.patches.add_finalizer(run.object.as_ref(), K::FINALIZER).await;
         added.map_err(asking("adding the finalizer"))?;
     }
-    let mut session = live.server.lane(Lane::Work, PATIENCE).await.map_err(stop(bound.paths()))?;
-    authority::names(run, &bound, &live, &wanted.examination, &mut session).await?;
-    authority::companions(run, &bound, &live, &wanted.examination, draft.ownership().as_ref(), &mut session).await?;
-    let owned = own(run, &bound, &live, &wanted, &mut inputs, &mut session, draft).await?;
+    let mut lease = Lease::of(&live.server, &bound);
+    let session = lease.session().await?;
+    authority::names(run, &bound, &live, &wanted.examination, session).await?;
+    authority::companions(run, &bound, &live, &wanted.examination, draft.ownership().as_ref(), session).await?;
+    let owned = own(run, &bound, &live, &wanted, &mut inputs, &mut lease, draft).await?;
     let applied_before = owned.applied_generation.is_some() && owned.applied_generation == run.generation();
     let mark = translate::mark(&run.identity(), &owned.nonce);
-    K::secure(run, &bound, &mut session, &wanted, &mut inputs, draft).await?;
+    K::secure(run, &bound, &mut lease, &wanted, &mut inputs, draft).await?;
+    let session = lease.session().await?;
     run.may_write()?;
-    let updated =
-        drift::update(run, &bound, &mut session, &wanted, &inputs, &mark, applied_before && !owned.fresh).await?;
-    let seen = K::observe(&mut session, run.object.external_name()).await.map_err(stop(bound.paths()))?;
+    let updated = drift::update(run, &bound, session, &wanted, &inputs, &mark, applied_before && !owned.fresh).await?;
+    let seen = K::observe(session, run.object.external_name()).await.map_err(stop(bound.paths()))?;
     let seen = seen.ok_or_else(|| {
         Blocked::failed(reason::RECONCILING, "the object vanished while it was being applied", Class::Transient)
     })?;
-    K::finish(run, &bound, &mut session, &wanted, &inputs, seen.info, draft).await?;
-    drop(session);
+    K::finish(run, &bound, session, &wanted, &inputs, seen.info, draft).await?;
+    lease.rest();
     // As it is now: what this reconcile wrote itself is no news, and its absence later is.
     K::applied(&mut inputs);
     let after = look(run, &bound, &live, &K::fingerprint(&inputs));
@@ -148,11 +146,11 @@ async fn own<K: Provisioned>(
     live: &Live,
     wanted: &Wanted<K>,
     inputs: &mut K::Inputs,
-    session: &mut Session,
+    lease: &mut Lease<'_>,
     draft: &mut K::Status,
 ) -> Result<Owned, Stop> {
     let name = run.object.external_name();
-    let seen = K::observe(session, name).await.map_err(stop(bound.paths()))?;
+    let seen = K::observe(lease.session().await?, name).await.map_err(stop(bound.paths()))?;
     let ceiling = bound.ceiling();
     let adoption = adoption::decide(
         run.object.adoption_policy(),
@@ -182,13 +180,21 @@ async fn own<K: Provisioned>(
         (Claim::RepairMark, seen) => {
             let owned = record(run, draft, None)?;
             let proof = identified(seen.and_then(|seen| seen.observed.object_id));
-            write_mark::<K>(session, bound, name, proof, wanted, translate::mark(&run.identity(), &owned.nonce))
-                .await?;
+            write_mark::<K>(
+                lease.session().await?,
+                bound,
+                name,
+                proof,
+                wanted,
+                translate::mark(&run.identity(), &owned.nonce),
+            )
+            .await?;
             Ok(owned)
         }
         (Claim::Adopt, seen) => {
             if draft.ownership().is_none() {
                 *draft.ownership() = Some(Ownership { adopted: true, ..intent(run, bound, live, Run::<K>::nonce()) });
+                lease.rest();
                 report::creating(run, draft);
                 report::write(run, draft).await?;
             }
@@ -196,9 +202,9 @@ async fn own<K: Provisioned>(
             let observed = seen.map(|seen| seen.observed);
             let object_id = observed.as_ref().and_then(|observed| observed.object_id.clone());
             let mark = translate::mark(&run.identity(), &owned.nonce);
-            write_mark::<K>(session, bound, name, identified(object_id), wanted, mark).await?;
+            write_mark::<K>(lease.session().await?, bound, name, identified(object_id), wanted, mark).await?;
             run.ctx.metrics.adopted(K::KIND);
-            run.ctx.events.normal(run.object.as_ref(), "Adopted", &format!("took over {name:?}")).await;
+            run.ctx.events.normal(run.object.as_ref(), "Adopted", &format!("took over {name:?}"));
             record(run, draft, observed).map(|owned| Owned { fresh: true, ..owned }).map_err(Into::into)
         }
         (Claim::Create, _) => {
@@ -209,14 +215,16 @@ async fn own<K: Provisioned>(
             let created_at = recorded.as_ref().and_then(|recorded| recorded.created_at.clone());
             *draft.ownership() = Some(Ownership { companions, created_at, ..intent(run, bound, live, nonce.clone()) });
             if recorded.is_none() {
+                lease.rest();
                 report::creating(run, draft);
                 report::write(run, draft).await?;
             } else if created_at_of(draft) {
                 let text = format!("{name:?} vanished from the server and is created again");
-                run.ctx.events.warning(run.object.as_ref(), "DriftDetected", &text).await;
+                run.ctx.events.warning(run.object.as_ref(), "DriftDetected", &text);
             }
-            K::secure(run, bound, session, wanted, inputs, draft).await?;
+            K::secure(run, bound, lease, wanted, inputs, draft).await?;
             let mark = translate::mark(&run.identity(), &nonce);
+            let session = lease.session().await?;
             run.may_write()?;
             let started = Instant::now();
             let created = K::create(session, wanted.spec.clone(), inputs, mark).await;
@@ -224,7 +232,7 @@ async fn own<K: Provisioned>(
             K::count(&run.ctx.metrics, &bound.id, &bound.spec().engine, Operation::Create, ending, started);
             let Seen { observed, info: _ } = created.map_err(|error| raced(&error, bound))?;
             mark_changed();
-            run.ctx.events.normal(run.object.as_ref(), "Created", &format!("created {name:?}")).await;
+            run.ctx.events.normal(run.object.as_ref(), "Created", &format!("created {name:?}"));
             let owned = record(run, draft, Some(observed))?;
             Ok(Owned { fresh: true, ..owned })
         }

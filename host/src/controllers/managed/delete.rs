@@ -67,7 +67,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
             Ok(()) => released(run, draft).await,
             Err(Stop::Blocked(blocked)) if is_hopeless(run, &blocked, K::waits_its_turn(run, &recorded)) && force => {
                 let text = format!("left behind on the server, because deletion was forced: {}", blocked.message);
-                run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text).await;
+                run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text);
                 released(run, draft).await
             }
             Err(stopped) => Err(stopped),
@@ -124,7 +124,7 @@ async fn remove<K: Provisioned>(
         // There is no way to the server any more, and waiting would keep the namespace from going.
         let text =
             format!("left {:?} behind on the server: {} does not exist any more", recorded.name, recorded.instance);
-        run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text).await;
+        run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text);
         return Ok(());
     }
     let live = run.ctx.servers.get(&recorded.instance).ok_or_else(|| {
@@ -180,7 +180,7 @@ async fn drop_if_ours<K: Provisioned>(
         }
         Claim::Adopt | Claim::Blocked(_) => {
             let text = format!("{:?} on the server is not ours: it was left alone", recorded.name);
-            run.ctx.events.normal(run.object.as_ref(), "Deleted", &text).await;
+            run.ctx.events.normal(run.object.as_ref(), "Deleted", &text);
             return Ok(());
         }
     };
@@ -204,7 +204,7 @@ async fn drop_if_ours<K: Provisioned>(
         mark_changed();
     }
     K::clean_up(session, mark).await.map_err(&call)?;
-    run.ctx.events.normal(run.object.as_ref(), "Deleted", &format!("dropped {:?}", recorded.name)).await;
+    run.ctx.events.normal(run.object.as_ref(), "Deleted", &format!("dropped {:?}", recorded.name));
     Ok(())
 }
 

@@ -93,11 +93,11 @@ pub(super) async fn update<K: Provisioned>(
             Ok(_) if !corrects => mark_changed(),
             Ok(_) => {
                 mark_changed();
-                run.ctx.events.normal(run.object.as_ref(), "DriftCorrected", &text).await;
+                run.ctx.events.normal(run.object.as_ref(), "DriftCorrected", &text);
             }
             Err(error) if !corrects => return Err(call(error)),
             Err(error) => {
-                run.ctx.events.warning(run.object.as_ref(), "DriftCorrectionFailed", &text).await;
+                run.ctx.events.warning(run.object.as_ref(), "DriftCorrectionFailed", &text);
                 return Err(call(error));
             }
         }

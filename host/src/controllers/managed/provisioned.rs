@@ -13,7 +13,7 @@ use sandbox::{Adapter, CallError, Session};
 use super::super::run::Run;
 use super::super::status::StatusFields;
 use super::super::trouble::Stop;
-use super::{Bound, Wanted};
+use super::{Bound, Lease, Wanted};
 use crate::cluster::patches::Ours;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::metrics::Metrics;
@@ -96,11 +96,12 @@ pub(crate) trait Provisioned: Managed + Reported {
     ) -> impl Future<Output = Result<Option<Seen<Self::Info>>, CallError>> + Send;
 
     /// Writes what must be in the cluster before the server is changed: the Secret before the password, the record
-    /// of rights before they are given. Before the object is created, and again before it is updated.
+    /// of rights before they are given. Before the object is created, and again before it is updated. The session
+    /// rests while the cluster is written.
     fn secure(
         run: &Run<Self>,
         bound: &Bound,
-        session: &mut Session,
+        lease: &mut Lease<'_>,
         wanted: &Wanted<Self>,
         inputs: &mut Self::Inputs,
         draft: &mut Self::Status,

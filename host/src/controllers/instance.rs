@@ -38,6 +38,8 @@ pub(crate) trait Connected: Instance + Ours {
 enum Done {
     /// The server answers; ask again after this time.
     Answers(Duration),
+    /// Nobody could ask the server: everything stays as it was last known; ask after this time.
+    Unheard(Duration),
     /// Nothing more to do: the finalizer may go.
     Released,
 }
@@ -159,6 +161,13 @@ async fn in_order<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, done: 
                     .await;
             }
             Action::requeue(next)
+        }
+        Done::Unheard(next) => {
+            if run.ctx.servers.get(&run.object.id()).is_some() {
+                report::answers(run, draft);
+                report::write(run, draft).await?;
+            }
+            return Ok(Action::requeue(next));
         }
     };
     run.ctx.backoff.forget(&run.key);

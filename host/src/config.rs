@@ -19,7 +19,7 @@ pub const LEASE_NAME: &str = "db-provision-operator.dbops.dbprovision.io";
 #[derive(Clone, Debug, Parser)]
 #[command(name = "db-provision-operator", version, about)]
 pub struct Config {
-    /// Folder with the engines' adapters; every file in it that ends in .wasm is loaded.
+    /// Folder with the engines' adapters; every file in it that ends in .wasm is loaded, and again when it changes.
     #[arg(long, env = "DBOPS_ENGINES", value_name = "DIR")]
     pub engines: PathBuf,
 

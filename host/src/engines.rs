@@ -106,7 +106,8 @@ impl Registry {
         self.catalogue.borrow().find(name).cloned()
     }
 
-    /// Adds a source's engine or replaces it; an error is the reason why it cannot be used.
+    /// Adds a source's engine or replaces it; an error is the reason why it cannot be used, and replaces nothing that
+    /// can.
     pub fn put(&self, source: SourceId, loaded: Result<Engine, String>) {
         self.catalogue.send_modify(|catalogue| catalogue.put(source, loaded));
     }
@@ -114,6 +115,11 @@ impl Registry {
     /// Removes a source's engine.
     pub fn remove(&self, source: &SourceId) {
         self.catalogue.send_modify(|catalogue| catalogue.remove(source));
+    }
+
+    /// Whether an engine of this source can be used.
+    pub fn has(&self, source: &SourceId) -> bool {
+        self.catalogue.borrow().available().any(|(known, _)| known == source)
     }
 
     /// How many engines can be used, and how many cannot.

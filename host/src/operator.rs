@@ -3,7 +3,7 @@
 //! Engines and caches come first, on every replica, so that one that takes over works at once. Then the Lease,
 //! then the controllers. A signal ends the controllers when what they run has ended, closes the sessions and
 //! gives the Lease back; the loss of the Lease ends everything at once. Periodic looks come from the reconcilers'
-//! own wishes; there is no ticker here.
+//! own wishes; the one ticker is that of the folder of engines.
 
 mod controllers;
 mod output_secrets;
@@ -40,8 +40,8 @@ use crate::config::{Config, LEASE_NAME};
 use crate::context::Context;
 use crate::controllers::memory::Memory;
 use crate::controllers::turns::Turns;
-use crate::engines::folder::ReadFolderError;
-use crate::engines::{Registry, folder};
+use crate::engines::Registry;
+use crate::engines::folder::{Folder, ReadFolderError};
 use crate::leadership::{Candidate, LostLeadership, Term, Timing};
 use crate::object_key::ObjectKey;
 use crate::servers::Servers;
@@ -139,7 +139,8 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
         background.spawn(output_secrets::watch(client, move |secret| relations.output_secret(secret)));
     }
 
-    folder::load(&config.engines, &sandbox, &registry).await.map_err(RunError::LoadEngines)?;
+    let folder = Folder::open(&config.engines, sandbox.clone(), Arc::clone(&registry));
+    background.spawn(folder.await.map_err(RunError::LoadEngines)?.follow());
     readiness.engines_loaded();
     tokio::select! {
         ready = stores.ready() => ready.map_err(RunError::Cache)?,

@@ -118,7 +118,7 @@ impl<S: Close> Servers<S> {
         }
     }
 
-    /// The server does not answer: its resources wait. Its binding stays.
+    /// The server does not answer, or may not be asked: its resources wait. Its binding stays.
     pub fn disconnected(&self, id: &InstanceId) {
         if let Some(entry) = self.lock().get_mut(id) {
             entry.facts = None;

@@ -2,6 +2,8 @@
 
 #[path = "consent/ceiling.rs"]
 mod ceiling;
+#[path = "consent/credentials.rs"]
+mod credentials_taken_back;
 #[path = "consent/names.rs"]
 mod names;
 #[path = "consent/secrets.rs"]

@@ -38,6 +38,8 @@ pub(crate) trait Connected: Instance + Ours {
 enum Done {
     /// The server answers; ask again after this time.
     Answers(Duration),
+    /// Nobody could ask the server: everything stays as it was last known; ask after this time.
+    Unheard(Duration),
     /// Nothing more to do: the finalizer may go.
     Released,
 }
@@ -94,10 +96,10 @@ async fn leave<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result
 
 /// Opens a session where none is open, and asks the server how it is.
 async fn ask<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result<Done, Stop> {
-    let prepared = binding::prepare(run).await?;
-    report::engine(draft, &prepared.engine);
-    let discovery = Discovery::of(run, &prepared.engine)?;
-    let bound = bind(run, prepared)?;
+    let (bound, discovery) = match open(run, draft).await {
+        Ok(opened) => opened,
+        Err(stop) => (without_binding(run, stop)?, None),
+    };
     let outcome = check::server(run, &bound, draft).await;
     match (&outcome, discovery) {
         (Err(_), _) => run.ctx.servers.disconnected(&run.object.id()),
@@ -109,6 +111,36 @@ async fn ask<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result<D
         (Ok(_), Some(_)) => {}
     }
     outcome
+}
+
+/// The server as the spec, the consents and the Secrets of now describe it.
+async fn open<I: Connected>(
+    run: &Run<I>,
+    draft: &mut InstanceStatus,
+) -> Result<(BoundServer, Option<Discovery>), Stop> {
+    let prepared = binding::prepare(run).await?;
+    report::engine(draft, &prepared.engine);
+    let discovery = Discovery::of(run, &prepared.engine)?;
+    Ok((bind(run, prepared)?, discovery))
+}
+
+/// What the sessions were opened with may not be used any more, or is gone: the resources wait. An instance that is
+/// going keeps what it had unless a consent was taken back: where a whole namespace goes, the Secret is often gone
+/// before the resources that need it to clean up after themselves.
+fn without_binding<I: Connected>(run: &Run<I>, stop: Stop) -> Result<BoundServer, Stop> {
+    let Stop::Blocked(blocked) = &stop else { return Err(stop) };
+    let (servers, id) = (&run.ctx.servers, run.object.id());
+    match blocked.class {
+        Class::Refused => servers.remove(&id),
+        Class::Waiting | Class::Invalid => match servers.bound(&id).filter(|_| run.deleting()) {
+            Some(former) => return Ok(former),
+            None => servers.disconnected(&id),
+        },
+        // The question was not answered: what was true stays true.
+        Class::Transient | Class::Guest | Class::Bug => return Err(stop),
+    }
+    run.ctx.metrics.instance_unusable(&id, &run.object.instance_spec().engine);
+    Err(stop)
 }
 
 /// The sessions of this binding: the ones that are there, or new ones.
@@ -162,6 +194,13 @@ async fn in_order<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, done: 
                 );
             }
             Action::requeue(next)
+        }
+        Done::Unheard(next) => {
+            if run.ctx.servers.get(&run.object.id()).is_some() {
+                report::answers(run, draft);
+                report::write(run, draft).await?;
+            }
+            return Ok(Action::requeue(next));
         }
     };
     run.ctx.backoff.forget(&run.key);

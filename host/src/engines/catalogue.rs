@@ -2,7 +2,7 @@
 //!
 //! Decided here: sources are taken in their order; one that claims a name which an earlier one has is refused
 //! as a whole, so that no engine is served by half an adapter. A source that could not be loaded is remembered
-//! with its reason, under the name that its file or resource has.
+//! with its reason, under the name that its file or resource has; one that could be loaded before goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,24 +77,32 @@ pub struct Catalogue<T> {
     sources: BTreeMap<SourceId, Result<T, String>>,
     by_name: BTreeMap<String, SourceId>,
     refused: BTreeMap<SourceId, String>,
+    /// What a source has now cannot be used, and why; what it had before serves on.
+    outdated: BTreeMap<SourceId, String>,
 }
 
 impl<T> Default for Catalogue<T> {
     fn default() -> Self {
-        Self { sources: BTreeMap::new(), by_name: BTreeMap::new(), refused: BTreeMap::new() }
+        Self { sources: BTreeMap::new(), by_name: BTreeMap::new(), refused: BTreeMap::new(), outdated: BTreeMap::new() }
     }
 }
 
 impl<T: Named> Catalogue<T> {
-    /// Adds a source or replaces what it had; an error is the reason why it cannot be used.
+    /// Adds a source or replaces what it had; an error is the reason why it cannot be used, and replaces nothing that
+    /// can.
     pub fn put(&mut self, source: SourceId, loaded: Result<T, String>) {
-        self.sources.insert(source, loaded);
+        self.outdated.remove(&source);
+        match (loaded, self.sources.get(&source)) {
+            (Err(reason), Some(Ok(_))) => drop(self.outdated.insert(source, reason)),
+            (loaded, _) => drop(self.sources.insert(source, loaded)),
+        }
         self.assign();
     }
 
     /// Removes a source.
     pub fn remove(&mut self, source: &SourceId) {
         self.sources.remove(source);
+        self.outdated.remove(source);
         self.assign();
     }
 
@@ -114,10 +122,10 @@ impl<T: Named> Catalogue<T> {
         })
     }
 
-    /// The sources that cannot be used, each with its reason.
+    /// What cannot be used, by its source, each with its reason.
     pub fn unavailable(&self) -> impl Iterator<Item = (&SourceId, &str)> {
         let broken = self.sources.iter().filter_map(|(source, loaded)| Some((source, loaded.as_ref().err()?.as_str())));
-        broken.chain(self.refused.iter().map(|(source, reason)| (source, reason.as_str())))
+        broken.chain(self.refused.iter().chain(&self.outdated).map(|(source, reason)| (source, reason.as_str())))
     }
 
     /// The sources that can be used, in their order.
@@ -199,6 +207,22 @@ mod tests {
         let reason = "it imports `wasi:sockets/tcp`".to_owned();
         assert_eq!(catalogue.find("mysql"), Err(FindEngineError::Unavailable { name: "mysql".to_owned(), reason }));
         assert!(matches!(catalogue.find("postgres"), Err(FindEngineError::Unknown { .. })));
+    }
+
+    #[test]
+    fn what_is_broken_replaces_nothing_and_counts_until_it_is_whole_or_gone() {
+        let mut catalogue = Catalogue::default();
+        let counts = |catalogue: &Catalogue<Words>| (catalogue.available().count(), catalogue.unavailable().count());
+        catalogue.put(file("a.wasm"), Ok(Words(&["a"])));
+        catalogue.put(file("a.wasm"), Err("broken".to_owned()));
+        assert_eq!(catalogue.find("a"), Ok(&Words(&["a"])));
+        assert_eq!(counts(&catalogue), (1, 1));
+        catalogue.put(file("a.wasm"), Ok(Words(&["a", "b"])));
+        assert_eq!(catalogue.find("b"), Ok(&Words(&["a", "b"])));
+        assert_eq!(counts(&catalogue), (1, 0));
+        catalogue.put(file("a.wasm"), Err("broken".to_owned()));
+        catalogue.remove(&file("a.wasm"));
+        assert_eq!(counts(&catalogue), (0, 0));
     }
 
     #[test]

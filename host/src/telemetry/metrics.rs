@@ -183,6 +183,11 @@ impl Metrics {
         self.instance_last_health_check.of(&key, &labels).set(at.as_duration().as_secs_f64());
     }
 
+    /// What an instance needs to be asked is missing or not allowed.
+    pub fn instance_unusable(&self, instance: &InstanceId, engine: &str) {
+        self.instance_healthy.of(&ObjectKey::from(instance), &instance_labels(instance, engine)).set(0);
+    }
+
     /// A server was searched for what belongs to no resource.
     pub fn searched(&self, instance: &InstanceId, engine: &str, status: Ending) {
         let InstanceLabels { instance: name, namespace, engine } = instance_labels(instance, engine);

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use crds::names::reason;
-use dbprovision_tests::manifests::{credentials, instance, with};
-use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
+use dbprovision_tests::manifests::{credentials, database, instance, with};
+use dbprovision_tests::stage::{PATIENCE, Stage, Subject, becomes, ready};
 use serde_json::json;
-use testkit::postgres::{Options, PostgresServer};
+use testkit::postgres::{Options, PostgresEndpoint, PostgresServer};
+use testkit::world::Operator;
 
 /// Interval 5 s, time limit 1 s; the rest is for a busy machine.
 const NOTICED: Duration = Duration::from_secs(15);
@@ -111,6 +112,106 @@ async fn a_healthy_server_is_asked_at_the_stated_interval() -> Result<()> {
     ensure!(began.elapsed() >= Duration::from_secs(1));
     ensure!(checked("seldom").await?.to_bits() == other.to_bits(), "it was checked before its time");
     Ok(())
+}
+
+#[tokio::test]
+async fn while_a_drop_takes_long_the_server_is_still_asked_how_it_is() -> Result<()> {
+    let stage = Stage::open("health-drop").await?;
+    let server = stage.postgres().await?;
+    let operator = stage.operator().await?;
+    let often = json!({ "spec": { "healthCheck": { "intervalSeconds": 5, "timeoutSeconds": 1 } } });
+    let word = stage.word("slow");
+    stage.put_all([credentials("main-admin", server), with(instance("main", server), often)]).await?;
+    stage.put(database("orders", &word)).await?;
+    let (main, orders) = (Subject::instance("main"), Subject::database("orders"));
+    stage.until(&operator, &orders, ready()).await?;
+
+    // Whoever comments on a database holds a lock for which its drop waits.
+    let commenter = server.superuser_session("postgres").await?;
+    commenter.rows(&format!("BEGIN; COMMENT ON DATABASE {word} IS NULL")).await?;
+    stage.delete(&orders).await?;
+    at_work(&stage, &operator, server, &format!("DROP DATABASE%{word}"), 1).await?;
+    let version = stage.get(&main).await?.at("/metadata/resourceVersion").cloned();
+    let checked = async || {
+        let metrics = operator.metrics().await?;
+        metric(&metrics, "dbops_instance_last_health_check_timestamp_seconds", stage.name()).context("find the metric")
+    };
+    let first = checked().await?;
+    stage
+        .eventually("another check", NOTICED, &operator, async || {
+            let (now, seen) = (checked().await?, stage.get(&main).await?);
+            ensure!(seen.at("/metadata/resourceVersion") == version.as_ref(), "{}", seen.summary());
+            ensure!(now > first, "last checked at {now}");
+            Ok(())
+        })
+        .await?;
+    at_work(&stage, &operator, server, &format!("DROP DATABASE%{word}"), 1).await?;
+    ensure!(metric(&operator.metrics().await?, "dbops_instance_healthy", stage.name()) == Some(1.0));
+    commenter.rows("ROLLBACK").await?;
+    stage.until_gone(&operator, &orders).await
+}
+
+#[tokio::test]
+async fn a_server_whose_sessions_are_all_at_work_stays_what_it_was() -> Result<()> {
+    let stage = Stage::open("health-busy").await?;
+    let server = stage.postgres().await?;
+    let operator = stage.operator().await?;
+    let often = json!({ "spec": { "healthCheck": { "intervalSeconds": 5, "timeoutSeconds": 1 } } });
+    let word = stage.word("busy");
+    let scripts = json!({ "spec": { "privilegeCeiling": { "initSQLAsAdmin": true } } });
+    let manifest = with(with(instance("main", server), often), scripts);
+    stage.put_all([credentials("main-admin", server), manifest]).await?;
+    stage.put(database("going", &format!("{word}_going"))).await?;
+    let (main, going) = (Subject::instance("main"), Subject::database("going"));
+    stage.until(&operator, &going, ready()).await?;
+
+    for name in ["first", "second"] {
+        let script = json!({ "spec": { "initSQL": { "inline": [format!("SELECT pg_sleep(120) /* {word} */")] } } });
+        stage.put(with(database(name, &format!("{word}_{name}")), script)).await?;
+    }
+    // One runs, and the other waits with its session until it may open another: both are at work.
+    at_work(&stage, &operator, server, &format!("SELECT pg_sleep(120) /* {word}"), 1).await?;
+    let made = format!("SELECT count(*) FROM pg_database WHERE datname IN ('{word}_first', '{word}_second')");
+    stage
+        .eventually("both databases", PATIENCE, &operator, async || {
+            ensure!(server.query_cell("postgres", &made).await?.as_deref() == Some("2"));
+            Ok(())
+        })
+        .await?;
+    let commenter = server.superuser_session("postgres").await?;
+    commenter.rows(&format!("BEGIN; COMMENT ON DATABASE {word}_going IS NULL")).await?;
+    stage.delete(&going).await?;
+    at_work(&stage, &operator, server, &format!("DROP DATABASE%{word}"), 1).await?;
+    let version = stage.get(&main).await?.at("/metadata/resourceVersion").cloned();
+    stage
+        .eventually("a check that finds no session free", PATIENCE, &operator, async || {
+            let seen = stage.get(&main).await?;
+            ensure!(seen.at("/metadata/resourceVersion") == version.as_ref(), "{}", seen.summary());
+            ensure!(operator.log_text().contains("says nothing about the server"), "all found one");
+            Ok(())
+        })
+        .await?;
+    ensure!(metric(&operator.metrics().await?, "dbops_instance_healthy", stage.name()) == Some(1.0));
+    commenter.rows("ROLLBACK").await?;
+    stage.until_gone(&operator, &going).await
+}
+
+/// Waits until so many statements of this beginning are under way on the server.
+async fn at_work(
+    stage: &Stage,
+    operator: &Operator,
+    server: &PostgresEndpoint,
+    beginning: &str,
+    count: usize,
+) -> Result<()> {
+    let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '{beginning}%'");
+    stage
+        .eventually(&format!("{count} of {beginning:?}"), PATIENCE, operator, async || {
+            let found = server.query_cell("postgres", &sql).await?.unwrap_or_default();
+            ensure!(found == count.to_string(), "there are {found}");
+            Ok(())
+        })
+        .await
 }
 
 /// The value of the first line of a metric that contains `part`.

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use crds::names::reason;
-use dbprovision_tests::manifests::{credentials, instance, secret};
+use dbprovision_tests::manifests::{credentials, instance, secret, with};
 use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::certificates::{Algorithm, Leaf};
 use testkit::postgres::Access;
 
@@ -73,4 +73,42 @@ async fn a_server_that_demands_a_client_certificate_gets_the_stated_one() -> Res
         anyhow::ensure!(!line.is_empty() && !log.contains(line), "the log holds the key of {case}");
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_that_yields_neither_an_authority_nor_a_clients_certificate_is_missing_a_key() -> Result<()> {
+    let stage = Stage::open("tls-missing").await?;
+    let ours = authority("ours")?;
+    let server = server(ours.sign(&Leaf::loopback())?, &ours, Access::ClientCertificate).await?;
+    let operator = stage.operator().await?;
+    let identity = ours.sign(&Leaf::client(&server.administrator.name))?;
+    let material = json!({ "tls.crt": identity.certificate, "tls.key": identity.key });
+    stage.put_all([credentials("shared", &server), secret("material", material.clone())]).await?;
+    let shared = json!({ "spec": { "connection": { "secretRef": { "name": "shared" } } } });
+    let cases = [
+        ("nothing-named", json!(null), "\"ca.crt\""),
+        ("authority-named", json!({ "ca": "root.pem" }), "\"root.pem\""),
+        ("all-named", json!({ "ca": "root.pem", "cert": "tls.crt", "key": "tls.key" }), "\"root.pem\""),
+        ("certificate-absent", json!({ "cert": "other.crt", "key": "tls.key" }), "\"other.crt\""),
+    ];
+    let manifest = |name: &str, keys: &Value| {
+        let tls =
+            json!({ "mode": "require", "secretRef": with(json!({ "name": "material" }), json!({ "keys": keys })) });
+        with_tls(with(instance(name, &server), shared.clone()), &tls)
+    };
+    for (name, keys, _) in &cases {
+        stage.put(manifest(name, keys)).await?;
+    }
+    // What serves mutual TLS alone needs no authority where only encryption is asked for.
+    stage.put(manifest("mutual", &json!({ "cert": "tls.crt", "key": "tls.key" }))).await?;
+    stage.until(&operator, &Subject::instance("mutual"), ready()).await?;
+    for (name, _, key) in &cases {
+        let wanted = becomes("Ready", "False", reason::SECRET_KEY_NOT_FOUND).saying(key).saying("spec.tls.secretRef");
+        stage.until(&operator, &Subject::instance(name), wanted).await?;
+    }
+    anyhow::ensure!(server.log_text().matches("SSL enabled").count() > 0, "the server shows no encrypted session");
+
+    stage.put(secret("material", with(material, json!({ "root.pem": ours.certificate() })))).await?;
+    stage.until(&operator, &Subject::instance("all-named"), ready()).await?;
+    every_session_was_encrypted(&server)
 }

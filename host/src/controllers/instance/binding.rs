@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crds::names::reason;
+use crds::names::{DEFAULT_CA_KEY, reason};
 use crds::{InstanceSpec, TlsSecretRef};
 use kube::ResourceExt as _;
 use planning::consent::{Referrer, Target};
@@ -123,18 +123,6 @@ async fn certificates<I: Connected>(run: &Run<I>, mode: tls::Mode) -> Result<(Tl
     let Some(reference) = reference.filter(|_| mode != tls::Mode::Disable) else { return Ok((settings, Vec::new())) };
     let secret = secret(run, PATH, tls_namespace(run, reference).as_deref(), &reference.name).await?;
     let keys = reference.key_names();
-    let verifies = matches!(mode, tls::Mode::VerifyCa | tls::Mode::VerifyFull);
-    let stated = reference.keys.is_some();
-    settings.authorities = match secret.value(&keys.ca) {
-        Some(authorities) => Some(authorities.to_vec()),
-        None if verifies || (stated && keys.cert.is_none()) => {
-            return Err(value(&secret, &keys.ca, PATH).err().map_or_else(
-                || Blocked::waiting(reason::SECRET_KEY_NOT_FOUND, format!("{PATH}: no CA")).into(),
-                Stop::from,
-            ));
-        }
-        None => None,
-    };
     settings.client = match (&keys.cert, &keys.key) {
         (Some(certificate), Some(key)) => {
             Some((value(&secret, certificate, PATH)?.to_vec(), SecretValue::new(value(&secret, key, PATH)?)))
@@ -148,6 +136,21 @@ async fn certificates<I: Connected>(run: &Run<I>, mode: tls::Mode) -> Result<(Tl
             .into());
         }
     };
+    settings.authorities = match value(&secret, &keys.ca, PATH) {
+        Ok(authorities) => Some(authorities.to_vec()),
+        Err(missing) if verifies(mode) => return Err(missing.into()),
+        // Whoever names a CA wants the chain checked. Only a Secret that is read for a client's certificate, as one
+        // without a CA often is, may lack the key that nobody named.
+        Err(missing) if settings.client.is_none() || keys.ca != DEFAULT_CA_KEY => {
+            let message = format!(
+                "{}; without a CA, the Secret is of use only for a client's certificate, which {PATH}.keys.cert and \
+                 {PATH}.keys.key name",
+                missing.message
+            );
+            return Err(Blocked::waiting(missing.reason, message).into());
+        }
+        Err(_) => None,
+    };
     let certificates =
         [settings.authorities.clone(), settings.client.as_ref().map(|(certificate, _)| certificate.clone())]
             .into_iter()
@@ -155,6 +158,10 @@ async fn certificates<I: Connected>(run: &Run<I>, mode: tls::Mode) -> Result<(Tl
             .map(Option::unwrap_or_default)
             .collect();
     Ok((settings, certificates))
+}
+
+fn verifies(mode: tls::Mode) -> bool {
+    matches!(mode, tls::Mode::VerifyCa | tls::Mode::VerifyFull)
 }
 
 /// A cluster-scoped instance has no namespace of its own: its certificates are beside its credentials.

@@ -1,4 +1,6 @@
 //! Asking the server: opening a session, the ping, and whether it is still the server it was.
+//!
+//! Decided here: a question that never reached the server, because all its sessions are at work, says nothing about it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +9,7 @@ use crds::names::reason;
 use crds::{HealthCheckConfig, InstanceStatus, Managed as _, Time};
 use planning::Blocked;
 use sandbox::contract::ServerFacts;
-use sandbox::{CallError, Lane, Server};
+use sandbox::{CallClass, CallError, Lane, Server};
 
 use super::{Connected, Done};
 use crate::controllers::run::Run;
@@ -15,6 +17,9 @@ use crate::controllers::translate::Paths;
 use crate::controllers::trouble::{Stop, stop};
 use crate::servers::BoundServer;
 use crate::telemetry::labels::Ending;
+
+/// When to ask again after a question that did not reach the server.
+const SOON: Duration = Duration::from_secs(5);
 
 /// Connects where no session is open, asks how the server is, and shares what it found with the resources.
 pub(super) async fn server<I: Connected>(
@@ -32,6 +37,12 @@ pub(super) async fn server<I: Connected>(
     }
     let started = Instant::now();
     let outcome = ask(&bound.server, Duration::from_secs(u64::from(timeout_seconds))).await;
+    if let Err(error) = &outcome
+        && error.class() == CallClass::Host
+    {
+        tracing::info!("this says nothing about the server, which is asked again: {error}");
+        return Ok(Done::Unheard(SOON));
+    }
     run.ctx.metrics.connection_attempt(&id, &spec.engine, Ending::of(&outcome), started.elapsed());
     run.ctx.metrics.instance_checked(&id, &spec.engine, outcome.is_ok(), run.now);
     let facts = outcome.map_err(stop(Paths { block: "options", name: "connection.database" }))?;
@@ -44,7 +55,12 @@ pub(super) async fn server<I: Connected>(
 }
 
 async fn ask(server: &Arc<Server>, timeout: Duration) -> Result<ServerFacts, CallError> {
-    let mut session = server.lane(Lane::Reserved, timeout).await?;
+    // A drop may take long in the lane that is kept for both; then the first that is free anywhere will do.
+    let mut session = tokio::select! {
+        biased;
+        session = server.lane(Lane::Reserved, timeout) => session,
+        session = server.lane(Lane::Work, timeout) => session,
+    }?;
     session.set_call_limit(timeout);
     let facts = session.server().await?;
     session.ping().await?;

@@ -107,9 +107,14 @@ pub struct Config {
     )]
     pub watch_output_secrets: bool,
 
-    /// Folder for compiled adapters, which only the operator may write. Default: they are compiled at each start.
+    /// Folder for compiled adapters, which only the operator may write. What is compiled for it is compiled by a
+    /// process of its own, whose memory is gone afterwards. Default: they are compiled at each start, by the operator.
     #[arg(long, env = "DBOPS_COMPILATION_CACHE", value_name = "DIR")]
     pub compilation_cache: Option<PathBuf>,
+
+    /// Compile one component into the folder for compiled adapters, and end. The operator calls itself so.
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub compile: Option<PathBuf>,
 
     /// Which lines are logged: error, warn, info, debug, trace, or a filter such as info,kube=warn.
     #[arg(long, env = "DBOPS_LOG_LEVEL", value_name = "FILTER", default_value = "info")]

@@ -3,6 +3,7 @@
 //! Nothing here knows an engine by name. Deliberately absent: what an engine can do, which its adapter says.
 
 pub mod catalogue;
+pub mod compile;
 pub mod folder;
 mod options;
 

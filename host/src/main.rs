@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser as _;
 use db_provision_operator::config::Config;
+use db_provision_operator::engines::compile;
 use db_provision_operator::operator;
 use db_provision_operator::telemetry::logs;
 
@@ -29,6 +30,9 @@ fn run(config: Config) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
+        if let Some(component) = &config.compile {
+            return compile::component(component, config.compilation_cache.as_deref()).await;
+        }
         let stop = operator::stop_on_signals().context("cannot listen for signals")?;
         Box::pin(operator::run(config, stop)).await?;
         anyhow::Ok(())

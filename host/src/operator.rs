@@ -139,7 +139,8 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
         background.spawn(output_secrets::watch(client, move |secret| relations.output_secret(secret)));
     }
 
-    let folder = Folder::open(&config.engines, sandbox.clone(), Arc::clone(&registry));
+    let folder =
+        Folder::open(&config.engines, config.compilation_cache.as_deref(), sandbox.clone(), Arc::clone(&registry));
     background.spawn(folder.await.map_err(RunError::LoadEngines)?.follow());
     readiness.engines_loaded();
     tokio::select! {

@@ -14,7 +14,7 @@ use sandbox::{Grant, Sandbox};
 use tokio::time::MissedTickBehavior;
 
 use crate::engines::catalogue::SourceId;
-use crate::engines::{Engine, Registry};
+use crate::engines::{Engine, Registry, compile};
 use crate::errors::chain;
 
 /// The word for this source.
@@ -34,6 +34,8 @@ pub struct ReadFolderError {
 /// The folder, and what was loaded from it.
 pub struct Folder {
     path: PathBuf,
+    /// Where compiled components are kept, if anywhere.
+    cache: Option<PathBuf>,
     sandbox: Sandbox,
     registry: Arc<Registry>,
     seen: BTreeMap<String, Option<Stamp>>,
@@ -56,8 +58,14 @@ impl Stamp {
 
 impl Folder {
     /// Loads every adapter of the folder into the registry.
-    pub async fn open(path: &Path, sandbox: Sandbox, registry: Arc<Registry>) -> Result<Self, ReadFolderError> {
-        let mut folder = Self { path: path.to_owned(), sandbox, registry, seen: BTreeMap::new() };
+    pub async fn open(
+        path: &Path,
+        cache: Option<&Path>,
+        sandbox: Sandbox,
+        registry: Arc<Registry>,
+    ) -> Result<Self, ReadFolderError> {
+        let cache = cache.map(Path::to_owned);
+        let mut folder = Self { path: path.to_owned(), cache, sandbox, registry, seen: BTreeMap::new() };
         folder.look().await?;
         if folder.seen.is_empty() {
             tracing::warn!(folder = %path.display(), "the folder has no engines (*.wasm)");
@@ -92,7 +100,7 @@ impl Folder {
             if self.seen.get(&name) == Some(&stamp) {
                 continue;
             }
-            let loaded = load_file(&self.path.join(&name), &self.sandbox).await;
+            let loaded = load_file(&self.path.join(&name), self.cache.as_deref(), &self.sandbox).await;
             self.seen.insert(name.clone(), stamp);
             let source = SourceId { origin: ORIGIN, name };
             self.tell(&source, &loaded);
@@ -119,8 +127,11 @@ impl Folder {
     }
 }
 
-async fn load_file(path: &Path, sandbox: &Sandbox) -> Result<Engine, String> {
+async fn load_file(path: &Path, cache: Option<&Path>, sandbox: &Sandbox) -> Result<Engine, String> {
     let bytes = tokio::fs::read(path).await.map_err(|error| format!("its file cannot be read: {error}"))?;
+    if let Some(cache) = cache {
+        compile::beforehand(path, &bytes, cache).await;
+    }
     // Whoever can write to the folder is trusted with the host interfaces, and with no tool: none is served yet.
     let adapter = sandbox.load(bytes, &Grant::full([]), None).await.map_err(|error| chain(&error))?;
     Engine::new(adapter)
@@ -156,7 +167,7 @@ mod tests {
         std::fs::write(folder.path().join("mysql.wasm"), b"no component").unwrap();
         std::fs::write(folder.path().join("README.md"), b"text").unwrap();
         let registry = Arc::new(Registry::default());
-        let mut opened = Folder::open(folder.path(), sandbox(), Arc::clone(&registry)).await.unwrap();
+        let mut opened = Folder::open(folder.path(), None, sandbox(), Arc::clone(&registry)).await.unwrap();
         let refused = registry.find("mysql").unwrap_err();
         assert!(matches!(refused, FindEngineError::Unavailable { .. }), "{refused}");
         assert_eq!(registry.counts(), (0, 1));
@@ -178,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_folder_is_an_error() {
-        let refused = Folder::open(Path::new("/does/not/exist"), sandbox(), Arc::default()).await.err().unwrap();
+        let refused = Folder::open(Path::new("/does/not/exist"), None, sandbox(), Arc::default()).await.err().unwrap();
         assert_eq!(refused.to_string(), "cannot read the folder of engines /does/not/exist");
     }
 }

@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result};
 use testkit::control_plane::{ControlPlane, StartOptions};
 use testkit::postgres::{Options, PostgresServer};
 use testkit::proxy::ApiProxy;
+use testkit::scratch::Scratch;
 use testkit::proxy::tcp::{Protocol, TcpProxy};
 use testkit::workspace;
 use testkit::world::{Operator, OperatorOptions};
@@ -55,7 +56,10 @@ async fn main() -> Result<()> {
         Some(named) => named.into(),
         None => workspace::target().join("release/db-provision-operator"),
     };
-    let options = OperatorOptions { binary, ..OperatorOptions::new(api.cluster()?.kubeconfig_path()) };
+    // As it is deployed: compiled engines are kept.
+    let cache = Scratch::new("compiled")?;
+    let arguments = vec![format!("--compilation-cache={}", cache.path().display())];
+    let options = OperatorOptions { binary, arguments, ..OperatorOptions::new(api.cluster()?.kubeconfig_path()) };
     let operator = Operator::start(options.clone()).await?;
     let fleet = Fleet::new(&control_plane, &postgres, wire.address()).await?;
 

@@ -8,6 +8,7 @@
 mod controllers;
 mod output_secrets;
 mod relations;
+mod sources;
 mod triggers;
 
 use std::future::pending;
@@ -47,9 +48,9 @@ use crate::object_key::ObjectKey;
 use crate::servers::Servers;
 use crate::telemetry::http::{self, ListenError, Readiness};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::readings::Readings;
 
 use relations::{Forget, Relations};
+use sources::Sources;
 use triggers::{Queues, Triggers};
 
 /// How long running reconciles may take to end after a signal; a Pod is given 30 seconds.
@@ -325,27 +326,6 @@ fn forgetting(metrics: Arc<Metrics>, backoff: Arc<Backoff>, memory: Arc<Memory>)
         backoff.forget(key);
         memory.forget(key);
     })
-}
-
-/// What a scrape reads.
-struct Sources {
-    sandbox: Sandbox,
-    registry: Arc<Registry>,
-    stores: Stores,
-}
-
-impl Readings for Sources {
-    fn resources(&self) -> Vec<(&'static str, usize)> {
-        self.stores.counts()
-    }
-
-    fn sandbox(&self) -> sandbox::Counters {
-        self.sandbox.counters()
-    }
-
-    fn engines(&self) -> (usize, usize) {
-        self.registry.counts()
-    }
 }
 
 /// The Pod's name, which is the name of its host.

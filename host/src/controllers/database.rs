@@ -27,7 +27,7 @@ use super::run::Run;
 use super::translate;
 use super::trouble::Stop;
 use crate::context::Context;
-use crate::telemetry::labels::{DatabaseInfoLabels, DatabaseLabels, Ending, Operation};
+use crate::telemetry::labels::{DatabaseLabels, Ending, Operation};
 use crate::telemetry::metrics::Metrics;
 
 /// A size in status is renewed when it moved by more than one part in this many: it is no reason to write by itself.
@@ -76,16 +76,6 @@ impl Reported for Database {
 
     fn names_what_nobody_watches(&self) -> bool {
         self.spec.init_sql.as_ref().is_some_and(|script| script.config_map_ref.is_some() || script.secret_ref.is_some())
-    }
-
-    fn measure(run: &Run<Self>, draft: &mut DatabaseStatus) {
-        run.ctx.metrics.database_info(&DatabaseInfoLabels {
-            name: run.key.name.clone(),
-            database: run.object.spec.name.clone(),
-            instance: run.object.instance_id().map(|instance| instance.name).unwrap_or_default(),
-            namespace: run.key.namespace.clone(),
-            phase: draft.phase.map(|phase| phase.to_string()).unwrap_or_default(),
-        });
     }
 }
 

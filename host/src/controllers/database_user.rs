@@ -27,7 +27,7 @@ use super::run::Run;
 use super::translate;
 use super::trouble::{Stop, stop};
 use crate::context::Context;
-use crate::telemetry::labels::{Ending, Operation, UserInfoLabels};
+use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::metrics::Metrics;
 
 /// At most this many of a user's objects are named in its status.
@@ -71,16 +71,6 @@ impl Reported for DatabaseUser {
     fn names_what_nobody_watches(&self) -> bool {
         self.spec.existing_password_secret.is_some()
             || self.spec.password_secret.as_ref().is_some_and(|secret| !secret.generate)
-    }
-
-    fn measure(run: &Run<Self>, draft: &mut DatabaseUserStatus) {
-        run.ctx.metrics.user_info(&UserInfoLabels {
-            name: run.key.name.clone(),
-            username: run.object.spec.username.clone(),
-            instance: run.object.instance_id().map(|instance| instance.name).unwrap_or_default(),
-            namespace: run.key.namespace.clone(),
-            phase: draft.phase.map(|phase| phase.to_string()).unwrap_or_default(),
-        });
     }
 }
 
@@ -177,14 +167,14 @@ impl Provisioned for DatabaseUser {
             Some(password) => password.clone(),
             None => output::generate(policy)?,
         };
-        output::ensure(run, bound, wanted, found, &run.object.spec.username, &password).await?;
+        let found = output::ensure(run, bound, wanted, found, &run.object.spec.username, &password).await?;
         if let Some(former) = &inputs.former {
             output::discard(run, former).await?;
         }
         let (namespace, name) = (wanted.namespace.clone(), wanted.name.clone());
         draft.secret = Some(SecretInfo { namespace: Some(namespace), name: Some(name), last_rotated_at: None });
         let wanted = wanted.clone();
-        let (policy, found) = (policy.clone(), output::find(run, &wanted).await?);
+        let policy = policy.clone();
         inputs.password = Some(password);
         inputs.output = Some((wanted, found, policy));
         let nonce = draft.ownership.as_ref().map(|ownership| ownership.nonce.clone()).unwrap_or_default();
@@ -198,6 +188,10 @@ impl Provisioned for DatabaseUser {
         mark: Mark,
     ) -> Result<Seen<Info>, CallError> {
         session.create_user(&spec, inputs.password.as_ref(), &mark).await.map(seen)
+    }
+
+    fn created(inputs: &UserInputs, draft: &mut DatabaseUserStatus) {
+        draft.password_fingerprint = inputs.password.as_ref().map(|_| inputs.fingerprint.clone());
     }
 
     async fn update(

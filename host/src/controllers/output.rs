@@ -87,7 +87,7 @@ pub(crate) fn generate(policy: &Policy) -> Result<SecretValue, Blocked> {
     policy.generate(&random).map(SecretValue::new).ok_or_else(|| no_random("they ran out".to_owned()))
 }
 
-/// Brings the Secret to what it should be, creating it where it is absent.
+/// Brings the Secret to what it should be, creating it where it is absent; answers what it is then.
 pub(crate) async fn ensure<K: Provisioned>(
     run: &Run<K>,
     bound: &Bound,
@@ -95,7 +95,7 @@ pub(crate) async fn ensure<K: Provisioned>(
     found: &Found,
     username: &str,
     password: &SecretValue,
-) -> Result<(), Stop> {
+) -> Result<Found, Stop> {
     let connection = &bound.spec().connection;
     let data = output_secret::data(username, password.expose(), &connection.host, connection.port);
     let full = full(run, wanted, data.into_iter().map(|(key, value)| (key, Zeroizing::new(value))).collect())?;
@@ -125,16 +125,17 @@ pub(crate) async fn ensure<K: Provisioned>(
     }
     match found {
         Found::Absent => {
-            run.ctx.secrets.create(&full).await.map_err(clash)?;
+            let created = run.ctx.secrets.create(&full).await.map_err(clash)?;
+            Ok(Found::Ours(Box::new(created)))
         }
         Found::Ours(found) if !full.is_as(found) => {
-            run.ctx.secrets.update(found, &full).await.map_err(clash)?;
+            let updated = run.ctx.secrets.update(found, &full).await.map_err(clash)?;
             let text = format!("repaired the Secret {}", wanted.name);
             run.ctx.events.normal(run.object.as_ref(), "SecretRegenerated", &text);
+            Ok(Found::Ours(Box::new(updated)))
         }
-        Found::Ours(_) => {}
+        Found::Ours(found) => Ok(Found::Ours(found.clone())),
     }
-    Ok(())
 }
 
 /// The API server said no: in its own words, unless they tell what they must not.

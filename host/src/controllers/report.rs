@@ -70,7 +70,6 @@ pub(crate) fn is_told_by_the_instance<K: Reported>(run: &Run<K>, blocked: &Block
 
 /// Writes the status if it differs from what is stored; says whether it did.
 pub(crate) async fn write<K: Reported>(run: &Run<K>, draft: &mut K::Status) -> Result<bool, Failure> {
-    K::measure(run, draft);
     let stored = run.object.status().cloned().unwrap_or_default();
     if same_but_for_times(draft, &stored) {
         return Ok(false);

@@ -1,7 +1,7 @@
 //! The metrics, prefix `dbops_`, each with a method that records it.
 //!
 //! The names are the predecessor's where they mean something here; what is read at each scrape (counts of
-//! resources, the sandbox's counters) comes from [`Readings`]. Label sets about an object go with the object:
+//! resources, what each of them is, the sandbox's counters) comes from [`Readings`]. Label sets about an object go with the object:
 //! [`Metrics::forget`]. Deliberately absent: any use of a metric for a decision.
 
 use std::sync::Arc;
@@ -19,9 +19,8 @@ use prometheus_client::registry::Registry;
 
 use crate::object_key::ObjectKey;
 use crate::telemetry::labels::{
-    AttemptLabels, CorrectionLabels, DatabaseInfoLabels, DatabaseLabels, Ending, InstanceInfoLabels, InstanceLabels,
-    KindLabels, ObjectLabels, Operation, OperationDurationLabels, OperationLabels, OrphanLabels, ReconcileLabels,
-    UserInfoLabels,
+    AttemptLabels, CorrectionLabels, DatabaseLabels, Ending, InstanceInfoLabels, InstanceLabels, KindLabels,
+    ObjectLabels, Operation, OperationDurationLabels, OperationLabels, OrphanLabels, ReconcileLabels,
 };
 use crate::telemetry::readings::{Readings, ReadingsCollector};
 use crate::telemetry::tracked::Tracked;
@@ -41,10 +40,8 @@ pub struct Metrics {
     database_operations: Tracked<OperationLabels, Counter>,
     database_operation_duration: Family<OperationDurationLabels, Histogram, fn() -> Histogram>,
     database_size: Tracked<DatabaseLabels, Gauge>,
-    database_info: Tracked<DatabaseInfoLabels, Gauge>,
     user_operations: Tracked<OperationLabels, Counter>,
     user_operation_duration: Family<OperationDurationLabels, Histogram, fn() -> Histogram>,
-    user_info: Tracked<UserInfoLabels, Gauge>,
     role_operations: Tracked<OperationLabels, Counter>,
     grant_operations: Tracked<OperationLabels, Counter>,
     role_operation_duration: Family<OperationDurationLabels, Histogram, fn() -> Histogram>,
@@ -84,7 +81,6 @@ impl Metrics {
             Tracked::register(of, "database_operations", "Operations on databases", Counter::default as fn() -> _),
             family(of, "database_operation_duration_seconds", "Time of operations on databases"),
             Tracked::register(of, "database_size_bytes", "Size of databases", Gauge::default as fn() -> _),
-            Tracked::register(of, "database_info", "Databases", Gauge::default as fn() -> _),
         );
         let (
             connection_attempts,
@@ -95,12 +91,10 @@ impl Metrics {
             database_operations,
             database_operation_duration,
             database_size,
-            database_info,
         ) = metrics;
         let user_operations =
             Tracked::register(of, "user_operations", "Operations on users", Counter::default as fn() -> _);
         let user_operation_duration = family(of, "user_operation_duration_seconds", "Time of operations on users");
-        let user_info = Tracked::register(of, "user_info", "Users", Gauge::default as fn() -> _);
         let role_operations =
             Tracked::register(of, "role_operations", "Operations on roles", Counter::default as fn() -> _);
         let role_operation_duration = family(of, "role_operation_duration_seconds", "Time of operations on roles");
@@ -139,10 +133,8 @@ impl Metrics {
             database_operations,
             database_operation_duration,
             database_size,
-            database_info,
             user_operations,
             user_operation_duration,
-            user_info,
             role_operations,
             grant_operations,
             role_operation_duration,
@@ -235,12 +227,6 @@ impl Metrics {
         self.database_size.only(&key, labels).set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
-    /// What a database is now.
-    pub fn database_info(&self, labels: &DatabaseInfoLabels) {
-        let key = ObjectKey::new("Database", labels.namespace.as_str(), labels.name.as_str());
-        self.database_info.only(&key, labels).set(1);
-    }
-
     /// An operation on a user ended.
     pub fn user_operation(
         &self,
@@ -256,12 +242,6 @@ impl Metrics {
         self.user_operation_duration
             .get_or_create(&OperationDurationLabels { operation, engine: engine.to_owned() })
             .observe(duration.as_secs_f64());
-    }
-
-    /// What a user is now.
-    pub fn user_info(&self, labels: &UserInfoLabels) {
-        let key = ObjectKey::new("DatabaseUser", labels.namespace.as_str(), labels.name.as_str());
-        self.user_info.only(&key, labels).set(1);
     }
 
     /// An operation on a role ended.
@@ -320,9 +300,7 @@ impl Metrics {
         self.discovered_orphans.forget(key);
         self.database_operations.forget(key);
         self.database_size.forget(key);
-        self.database_info.forget(key);
         self.user_operations.forget(key);
-        self.user_info.forget(key);
         self.role_operations.forget(key);
         self.grant_operations.forget(key);
         self.drift_detected.forget(key);

@@ -8,7 +8,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::telemetry::labels::KindLabels;
+use crate::telemetry::labels::{DatabaseInfoLabels, KindLabels, UserInfoLabels};
 
 /// Counts as they are now.
 pub trait Readings: Send + Sync {
@@ -16,6 +16,10 @@ pub trait Readings: Send + Sync {
     fn resources(&self) -> Vec<(&'static str, usize)>;
     /// What the sandbox counted.
     fn sandbox(&self) -> sandbox::Counters;
+    /// What every database is.
+    fn databases(&self) -> Vec<DatabaseInfoLabels>;
+    /// What every user is.
+    fn users(&self) -> Vec<UserInfoLabels>;
     /// How many engines can be used, and how many were refused or are broken.
     fn engines(&self) -> (usize, usize);
 }
@@ -35,6 +39,14 @@ impl Collector for ReadingsCollector {
             encoder.encode_descriptor("resource_count", "Resources in the cluster", None, MetricType::Gauge)?;
         for (kind, count) in self.0.resources() {
             ConstGauge::new(whole(count)).encode(resources.encode_family(&KindLabels { kind })?)?;
+        }
+        let mut databases = encoder.encode_descriptor("database_info", "Databases", None, MetricType::Gauge)?;
+        for labels in self.0.databases() {
+            ConstGauge::new(1i64).encode(databases.encode_family(&labels)?)?;
+        }
+        let mut users = encoder.encode_descriptor("user_info", "Users", None, MetricType::Gauge)?;
+        for labels in self.0.users() {
+            ConstGauge::new(1i64).encode(users.encode_family(&labels)?)?;
         }
         let counters = self.0.sandbox();
         for (name, help, count) in [

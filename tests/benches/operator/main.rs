@@ -15,8 +15,8 @@ use anyhow::{Context as _, Result};
 use testkit::control_plane::{ControlPlane, StartOptions};
 use testkit::postgres::{Options, PostgresServer};
 use testkit::proxy::ApiProxy;
-use testkit::scratch::Scratch;
 use testkit::proxy::tcp::{Protocol, TcpProxy};
+use testkit::scratch::Scratch;
 use testkit::workspace;
 use testkit::world::{Operator, OperatorOptions};
 
@@ -72,6 +72,7 @@ async fn main() -> Result<()> {
     let took = fleet.create(Kind::Database, DATABASES).await?;
     compare("a Database, from first POST to all Ready", took, bare_databases, DATABASES, "<= 1.3 x bare");
     row("connections opened for 40 databases", &wire.connections().to_string(), "<= 4, reused");
+    operations(&operator, "database").await?;
     row("API writes per Database", &format!("{:.2}", ratio(api.writes().len(), DATABASES)), "");
 
     wire.reset();
@@ -80,6 +81,7 @@ async fn main() -> Result<()> {
     compare("a DatabaseUser with its Secret", took, bare_users, USERS, "<= 25 ms");
     row("connections opened for 200 users", &wire.connections().to_string(), "<= 4, reused");
     row("sessions open at once, at most", &wire.most_open_connections().to_string(), "<= 4");
+    operations(&operator, "user").await?;
     row("API writes per DatabaseUser", &format!("{:.2}", ratio(api.writes().len(), USERS)), "");
 
     operator.terminate(Duration::from_secs(20)).await?;
@@ -108,6 +110,21 @@ async fn main() -> Result<()> {
     row("resident memory per object (KiB)", &format!("{kibibytes:.2}"), "< 4");
 
     adapter::measure(&postgres).await?;
+    Ok(())
+}
+
+/// How long the operator's calls to its adapter took, by its own account.
+async fn operations(operator: &Operator, object: &str) -> Result<()> {
+    let metrics = operator.metrics().await?;
+    let value = |name: &str, operation: &str| -> Option<f64> {
+        let start = format!("dbops_{object}_operation_duration_seconds_{name}{{operation=\"{operation}\"");
+        metrics.lines().find(|line| line.starts_with(&start))?.rsplit(' ').next()?.parse().ok()
+    };
+    for operation in ["create", "update", "set_password"] {
+        if let (Some(sum), Some(count)) = (value("sum", operation), value("count", operation)) {
+            row(&format!("  one call of the adapter to {operation} (ms)"), &format!("{:.2}", sum / count * 1000.0), "");
+        }
+    }
     Ok(())
 }
 

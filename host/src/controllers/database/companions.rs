@@ -73,8 +73,7 @@ pub(super) async fn secure(
             Some(password) => password.clone(),
             None => output::generate(&Policy::parse(None)?)?,
         };
-        output::ensure(run, bound, &login.secret, &login.found, name, &password).await?;
-        login.found = output::find(run, &login.secret).await?;
+        login.found = output::ensure(run, bound, &login.secret, &login.found, name, &password).await?;
         login.fingerprint = output::fingerprint(run, &ownership.nonce, &password).await?;
         let last = ownership.companions.iter().find(|companion| companion.name == *name);
         login.is_new = last.and_then(|last| last.password_fingerprint.as_ref()) != Some(&login.fingerprint);

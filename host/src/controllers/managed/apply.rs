@@ -232,6 +232,7 @@ async fn own<K: Provisioned>(
             K::count(&run.ctx.metrics, &bound.id, &bound.spec().engine, Operation::Create, ending, started);
             let Seen { observed, info: _ } = created.map_err(|error| raced(&error, bound))?;
             mark_changed();
+            K::created(inputs, draft);
             run.ctx.events.normal(run.object.as_ref(), "Created", &format!("created {name:?}"));
             let owned = record(run, draft, Some(observed))?;
             Ok(Owned { fresh: true, ..owned })

@@ -41,9 +41,6 @@ pub(crate) trait Reported: Ours + Resource<DynamicType = ()> {
 
     /// Whether it names Secrets or `ConfigMap`s of others, which are never watched: they are read again in time.
     fn names_what_nobody_watches(&self) -> bool;
-
-    /// Into the metrics: what the object is now, by the status that is about to be written.
-    fn measure(_run: &Run<Self>, _draft: &mut Self::Status) {}
 }
 
 /// A kind that stands for an object on a server.
@@ -106,6 +103,9 @@ pub(crate) trait Provisioned: Managed + Reported {
         inputs: &mut Self::Inputs,
         draft: &mut Self::Status,
     ) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// The object was created with what `inputs` hold: notes what that was.
+    fn created(_inputs: &Self::Inputs, _draft: &mut Self::Status) {}
 
     /// Creates the object with its mark.
     fn create(

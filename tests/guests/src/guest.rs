@@ -34,7 +34,7 @@ impl Adapter for Guest {
     }
 
     fn examine(_: &Settings) -> Result<InstanceExamination> {
-        Ok(InstanceExamination { tls: None, connect_timeout_ms: None })
+        Ok(InstanceExamination { tls: None, connect_timeout_ms: None, statement_timeout_ms: None })
     }
 
     fn connect(&mut self, _: &Settings) -> Result<Server> {

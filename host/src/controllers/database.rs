@@ -3,7 +3,7 @@
 mod companions;
 mod script;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crds::names::{finalizer, reason};
@@ -17,6 +17,7 @@ use sandbox::contract::{
     self, BlockOwner, Change, DatabaseSpec, Examination, Mark, ObjectKind, Proof, Selection, UpdateReport,
 };
 use sandbox::{Adapter, CallError, Session};
+use serde_json::{Map, Value};
 
 use self::companions::Companions;
 use self::script::Prepared;
@@ -43,6 +44,8 @@ pub async fn reconcile(database: Arc<Database>, ctx: Arc<Context>) -> Result<Act
 pub(crate) struct DatabaseInputs {
     script: Option<Prepared>,
     companions: Companions,
+    /// What the last update learnt, for the status.
+    learnt: Mutex<Option<String>>,
 }
 
 /// What the engine shows.
@@ -105,7 +108,7 @@ impl Provisioned for Database {
     async fn gather(run: &Run<Self>, _: &Bound, wanted: &Wanted<Self>) -> Result<DatabaseInputs, Stop> {
         let script = script::prepare(run).await?;
         let companions = companions::find(run, wanted).await?;
-        Ok(DatabaseInputs { script, companions })
+        Ok(DatabaseInputs { script, companions, learnt: Mutex::default() })
     }
 
     fn fingerprint(inputs: &DatabaseInputs) -> String {
@@ -152,7 +155,10 @@ impl Provisioned for Database {
         mark: Mark,
         selection: Selection,
     ) -> Result<UpdateReport, CallError> {
-        session.update_database(&spec, &mark, &inputs.companions.passwords_for(&selection), &selection).await
+        let passwords = inputs.companions.passwords_for(&selection);
+        let mut report = session.update_database(&spec, &mark, &passwords, &selection).await?;
+        *inputs.learnt.lock().unwrap_or_else(PoisonError::into_inner) = report.details.take();
+        Ok(report)
     }
 
     async fn claim(
@@ -180,9 +186,8 @@ impl Provisioned for Database {
     ) -> Result<(), Stop> {
         let Info { owner, size, details } = info;
         inputs.companions.record(draft);
-        if let Some(details) = details {
-            set_block(draft, &bound.block, &details)?;
-        }
+        let learnt = inputs.learnt.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        set_block(draft, &bound.block, [details, learnt].iter().flatten())?;
         let size = size.and_then(|bytes| i64::try_from(bytes).ok());
         let known = draft.database.as_ref().and_then(|known| known.size_bytes);
         draft.database = Some(DatabaseInfo {
@@ -284,8 +289,13 @@ fn measure(run: &Run<Database>, bound: &Bound, size: Option<i64>) {
     run.ctx.metrics.database_info(&DatabaseInfoLabels { name, database, instance, namespace, phase });
 }
 
-/// Puts what the adapter tells under its engine's key, whichever that is; the schema decides what is kept.
-fn set_block(draft: &mut DatabaseStatus, block: &str, details: &str) -> Result<(), Blocked> {
+/// Puts what the adapter tells under its engine's key, whichever of the blocks that is; the later of several details
+/// goes over the earlier, and the schema decides what is kept.
+fn set_block<'a>(
+    draft: &mut DatabaseStatus,
+    block: &str,
+    details: impl IntoIterator<Item = &'a String>,
+) -> Result<(), Blocked> {
     let broken = |error: serde_json::Error| {
         tracing::error!(%error, "the adapter's details do not fit the status");
         Blocked::failed(
@@ -294,10 +304,14 @@ fn set_block(draft: &mut DatabaseStatus, block: &str, details: &str) -> Result<(
             Class::Guest,
         )
     };
+    let mut told: Option<Map<String, Value>> = None;
+    for one in details {
+        told.get_or_insert_default().extend(serde_json::from_str::<Map<_, _>>(one).map_err(broken)?);
+    }
+    let Some(told) = told else { return Ok(()) };
     let mut status = serde_json::to_value(&*draft).map_err(broken)?;
-    let details = serde_json::from_str(details).map_err(broken)?;
     if let Some(fields) = status.as_object_mut() {
-        fields.insert(block.to_owned(), details);
+        fields.insert(block.to_owned(), told.into());
     }
     *draft = serde_json::from_value(status).map_err(broken)?;
     Ok(())
@@ -318,7 +332,12 @@ mod tests {
     #[test]
     fn an_adapters_details_stand_under_its_own_key() {
         let mut draft = DatabaseStatus::default();
-        set_block(&mut draft, "mysql", r#"{"charset":"utf8mb4"}"#).unwrap();
-        assert_eq!(draft.mysql.unwrap().charset.as_deref(), Some("utf8mb4"));
+        let details = [r#"{"charset":"latin1","collation":"x"}"#.to_owned(), r#"{"charset":"utf8mb4"}"#.to_owned()];
+        set_block(&mut draft, "mysql", &details).unwrap();
+        let told = draft.mysql.clone().unwrap();
+        assert_eq!((told.charset.as_deref(), told.collation.as_deref()), (Some("utf8mb4"), Some("x")));
+        set_block(&mut draft, "mysql", &[]).unwrap();
+        assert!(draft.mysql.is_some(), "an adapter that tells nothing takes nothing back");
+        assert!(set_block(&mut draft, "mysql", &["[]".to_owned()]).is_err());
     }
 }

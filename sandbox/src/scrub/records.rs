@@ -88,7 +88,7 @@ records! {
     InstanceExamination { tls: plain, connect_timeout_ms: plain, statement_timeout_ms: plain }
     Mark { cluster: word, operator: word, kind: word, namespace: word, name: word, nonce: word }
     Change { id: word, field: text, expected: text, actual: text, destructive: plain, impossible: plain }
-    UpdateReport { changes: record, applied: word }
+    UpdateReport { changes: record, applied: word, details: json }
     OwnedObject { database: word, schema: word, name: word, kind: word }
     Listed { name: word, mark: record, standing: plain }
     Listing { items: record, next: word }

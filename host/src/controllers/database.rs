@@ -6,7 +6,7 @@ mod script;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crds::names::{finalizer, reason};
+use crds::names::{OPTION_BLOCKS, finalizer, reason};
 use crds::{
     Database, DatabaseGrant, DatabaseInfo, DatabaseStatus, DeletionPolicy, InstanceId, Managed as _, Ownership,
 };
@@ -304,6 +304,10 @@ fn set_block<'a>(
             Class::Guest,
         )
     };
+    // Every other field is the operator's own word.
+    if !OPTION_BLOCKS.contains(&block) {
+        return Ok(());
+    }
     let mut told: Option<Map<String, Value>> = None;
     for one in details {
         told.get_or_insert_default().extend(serde_json::from_str::<Map<_, _>>(one).map_err(broken)?);
@@ -319,6 +323,8 @@ fn set_block<'a>(
 
 #[cfg(test)]
 mod tests {
+    use kube::CustomResourceExt as _;
+
     use super::*;
 
     #[test]
@@ -339,5 +345,23 @@ mod tests {
         set_block(&mut draft, "mysql", &[]).unwrap();
         assert!(draft.mysql.is_some(), "an adapter that tells nothing takes nothing back");
         assert!(set_block(&mut draft, "mysql", &["[]".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn no_field_of_the_operators_is_an_adapters_to_write() {
+        let kept = DatabaseStatus { message: Some("ours".to_owned()), ..DatabaseStatus::default() };
+        let fields = serde_json::to_value(crds::Database::crd()).unwrap();
+        let fields = fields.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/status/properties").unwrap();
+        let fields = fields.as_object().unwrap().keys().filter(|field| !OPTION_BLOCKS.contains(&field.as_str()));
+        let mut tried = 0;
+        for field in fields {
+            let mut draft = kept.clone();
+            for details in [r"{}", r#"{"name":"theirs","serverIdentity":"theirs"}"#] {
+                set_block(&mut draft, field, &[details.to_owned()]).unwrap();
+            }
+            assert_eq!(draft, kept, "{field}");
+            tried += 1;
+        }
+        assert!(tried > 8, "only {tried} fields were tried");
     }
 }

@@ -16,6 +16,10 @@ pub const API_VERSION: &str = "dbops.dbprovision.io/v1alpha1";
 /// Key of the CA in a TLS Secret that states none.
 pub const DEFAULT_CA_KEY: &str = "ca.crt";
 
+/// The keys of option blocks, in specs and in statuses: those of the engines that have types of their own here, and the
+/// one of all others.
+pub const OPTION_BLOCKS: [&str; 4] = ["postgres", "mysql", "clickhouse", "parameters"];
+
 /// Finalizers, one for each kind.
 pub mod finalizer {
     /// Of `DatabaseInstance`.

@@ -28,6 +28,9 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// How long one statement may take at most, and opening a connection: the host refuses an instance that asks for more.
+pub const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
 /// The instant by which something must be over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(u64);

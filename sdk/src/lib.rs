@@ -35,7 +35,7 @@ pub use bindings::dbprovision::adapter::net::{NetError, TlsUse};
 pub use bindings::dbprovision::adapter::secrets::SecretError;
 pub use bindings::dbprovision::adapter::{tools, types};
 pub use bindings::exports::dbprovision::adapter as groups;
-pub use clock::Deadline;
+pub use clock::{Deadline, LONGEST_WAIT};
 pub use secret::{Credentials, Secret};
 pub use stream::Stream;
 pub use types::{

@@ -11,6 +11,8 @@ mod auto_ownership;
 mod endings;
 #[path = "databases/refusals.rs"]
 mod refusals;
+#[path = "databases/told.rs"]
+mod told;
 
 #[tokio::test]
 async fn a_database_has_everything_its_spec_states() {

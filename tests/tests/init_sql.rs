@@ -139,6 +139,19 @@ async fn a_failed_statement_blocks_or_is_only_reported() {
 }
 
 #[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
+    let setting = Setting::instance(json!({ "postgres": { "statementTimeout": "5s" } }));
+    perform_in("init-slow", setting, async |site| {
+        let slow = json!(["CREATE TABLE fine (a int)", "SELECT pg_sleep(600)"]);
+        let (database, ..) = scripted(site, "slow", json!({ "inline": slow })).await?;
+        let (_, message) = database.shows(condition::READY, "False", reason::INIT_SQLFAILED).await?;
+        ensure!(message.contains("statement 2") && message.contains("longer than the statement timeout"), "{message}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_script_has_no_way_out_of_its_owners_rights() {
     perform("init-fence", async |site| {
         let administrator = &site.server.administrator.name;

@@ -187,6 +187,12 @@ async fn what_is_not_served_is_refused_by_its_path_and_accepted_without_it() -> 
             reason::INVALID_OPTIONS,
             "spec.postgres.statementTimeout",
         ),
+        (
+            "no-limit",
+            json!({ "postgres": { "statementTimeout": "0" } }),
+            reason::INVALID_OPTIONS,
+            "spec.postgres.statementTimeout",
+        ),
     ];
     for (name, change, ..) in &refused {
         let manifest = with(instance(name, server), json!({ "spec": change }));

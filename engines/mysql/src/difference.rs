@@ -87,6 +87,7 @@ pub(crate) fn report<'made>(found: &[Difference], made: impl IntoIterator<Item =
     UpdateReport {
         changes: found.iter().map(|one| one.change.clone()).collect(),
         applied: made.into_iter().map(|one| one.change.id.clone()).collect(),
+        details: None,
     }
 }
 

@@ -4,6 +4,7 @@ mod create;
 pub(crate) mod differences;
 mod gone;
 pub(crate) mod inside;
+mod learnt;
 mod script;
 mod update;
 pub(crate) mod wanted;
@@ -34,7 +35,7 @@ fn absent(name: &str) -> Error {
     Error::not_found(format!("the database {name} is not there"))
 }
 
-/// What the host learns of a database. Extensions and schemas need a session inside: `schema-operations` lists them.
+/// What the host learns of a database from outside. What is inside, an update tells whose spec reaches there.
 fn info(session: &mut Session, found: Database) -> Result<DatabaseInfo> {
     let status = PostgresDatabaseStatus {
         encoding: Some(found.encoding),

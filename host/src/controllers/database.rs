@@ -3,10 +3,10 @@
 mod companions;
 mod script;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crds::names::{finalizer, reason};
+use crds::names::{OPTION_BLOCKS, finalizer, reason};
 use crds::{
     Database, DatabaseGrant, DatabaseInfo, DatabaseStatus, DeletionPolicy, InstanceId, Managed as _, Ownership,
 };
@@ -17,6 +17,7 @@ use sandbox::contract::{
     self, BlockOwner, Change, DatabaseSpec, Examination, Mark, ObjectKind, Proof, Selection, UpdateReport,
 };
 use sandbox::{Adapter, CallError, Session};
+use serde_json::{Map, Value};
 
 use self::companions::Companions;
 use self::script::Prepared;
@@ -43,6 +44,8 @@ pub async fn reconcile(database: Arc<Database>, ctx: Arc<Context>) -> Result<Act
 pub(crate) struct DatabaseInputs {
     script: Option<Prepared>,
     companions: Companions,
+    /// What the last update learnt, for the status.
+    learnt: Mutex<Option<String>>,
 }
 
 /// What the engine shows.
@@ -108,7 +111,7 @@ impl Provisioned for Database {
             script::may_run(run, bound, wanted)?;
         }
         let companions = companions::find(run, wanted).await?;
-        Ok(DatabaseInputs { script, companions })
+        Ok(DatabaseInputs { script, companions, learnt: Mutex::default() })
     }
 
     fn fingerprint(inputs: &DatabaseInputs) -> String {
@@ -158,7 +161,10 @@ impl Provisioned for Database {
         mark: Mark,
         selection: Selection,
     ) -> Result<UpdateReport, CallError> {
-        session.update_database(&spec, &mark, &inputs.companions.passwords_for(&selection), &selection).await
+        let passwords = inputs.companions.passwords_for(&selection);
+        let mut report = session.update_database(&spec, &mark, &passwords, &selection).await?;
+        *inputs.learnt.lock().unwrap_or_else(PoisonError::into_inner) = report.details.take();
+        Ok(report)
     }
 
     async fn claim(
@@ -186,9 +192,8 @@ impl Provisioned for Database {
     ) -> Result<(), Stop> {
         let Info { owner, size, details } = info;
         inputs.companions.record(draft);
-        if let Some(details) = details {
-            set_block(draft, &bound.block, &details)?;
-        }
+        let learnt = inputs.learnt.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        set_block(draft, &bound.block, [details, learnt].iter().flatten())?;
         let size = size.and_then(|bytes| i64::try_from(bytes).ok());
         let known = draft.database.as_ref().and_then(|known| known.size_bytes);
         draft.database = Some(DatabaseInfo {
@@ -281,8 +286,13 @@ fn measure(run: &Run<Database>, bound: &Bound, size: Option<i64>) {
     }
 }
 
-/// Puts what the adapter tells under its engine's key, whichever that is; the schema decides what is kept.
-fn set_block(draft: &mut DatabaseStatus, block: &str, details: &str) -> Result<(), Blocked> {
+/// Puts what the adapter tells under its engine's key, whichever of the blocks that is; the later of several details
+/// goes over the earlier, and the schema decides what is kept.
+fn set_block<'a>(
+    draft: &mut DatabaseStatus,
+    block: &str,
+    details: impl IntoIterator<Item = &'a String>,
+) -> Result<(), Blocked> {
     let broken = |error: serde_json::Error| {
         tracing::error!(%error, "the adapter's details do not fit the status");
         Blocked::failed(
@@ -291,10 +301,18 @@ fn set_block(draft: &mut DatabaseStatus, block: &str, details: &str) -> Result<(
             Class::Guest,
         )
     };
+    // Every other field is the operator's own word.
+    if !OPTION_BLOCKS.contains(&block) {
+        return Ok(());
+    }
+    let mut told: Option<Map<String, Value>> = None;
+    for one in details {
+        told.get_or_insert_default().extend(serde_json::from_str::<Map<_, _>>(one).map_err(broken)?);
+    }
+    let Some(told) = told else { return Ok(()) };
     let mut status = serde_json::to_value(&*draft).map_err(broken)?;
-    let details = serde_json::from_str(details).map_err(broken)?;
     if let Some(fields) = status.as_object_mut() {
-        fields.insert(block.to_owned(), details);
+        fields.insert(block.to_owned(), told.into());
     }
     *draft = serde_json::from_value(status).map_err(broken)?;
     Ok(())
@@ -302,6 +320,8 @@ fn set_block(draft: &mut DatabaseStatus, block: &str, details: &str) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use kube::CustomResourceExt as _;
+
     use super::*;
 
     #[test]
@@ -315,7 +335,30 @@ mod tests {
     #[test]
     fn an_adapters_details_stand_under_its_own_key() {
         let mut draft = DatabaseStatus::default();
-        set_block(&mut draft, "mysql", r#"{"charset":"utf8mb4"}"#).unwrap();
-        assert_eq!(draft.mysql.unwrap().charset.as_deref(), Some("utf8mb4"));
+        let details = [r#"{"charset":"latin1","collation":"x"}"#.to_owned(), r#"{"charset":"utf8mb4"}"#.to_owned()];
+        set_block(&mut draft, "mysql", &details).unwrap();
+        let told = draft.mysql.clone().unwrap();
+        assert_eq!((told.charset.as_deref(), told.collation.as_deref()), (Some("utf8mb4"), Some("x")));
+        set_block(&mut draft, "mysql", &[]).unwrap();
+        assert!(draft.mysql.is_some(), "an adapter that tells nothing takes nothing back");
+        assert!(set_block(&mut draft, "mysql", &["[]".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn no_field_of_the_operators_is_an_adapters_to_write() {
+        let kept = DatabaseStatus { message: Some("ours".to_owned()), ..DatabaseStatus::default() };
+        let fields = serde_json::to_value(crds::Database::crd()).unwrap();
+        let fields = fields.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/status/properties").unwrap();
+        let fields = fields.as_object().unwrap().keys().filter(|field| !OPTION_BLOCKS.contains(&field.as_str()));
+        let mut tried = 0;
+        for field in fields {
+            let mut draft = kept.clone();
+            for details in [r"{}", r#"{"name":"theirs","serverIdentity":"theirs"}"#] {
+                set_block(&mut draft, field, &[details.to_owned()]).unwrap();
+            }
+            assert_eq!(draft, kept, "{field}");
+            tried += 1;
+        }
+        assert!(tried > 8, "only {tried} fields were tried");
     }
 }

@@ -220,7 +220,7 @@ impl<R: RoleResource> Provisioned for R {
         let (own, of_rights) = divided(selection);
         let mut report = session.update_role(&spec.role, &own).await?;
         if let Some(rights) = &inputs.rights {
-            let UpdateReport { changes, applied } = session.grant(rights, &of_rights).await?.update;
+            let UpdateReport { changes, applied, details: _ } = session.grant(rights, &of_rights).await?.update;
             let change = |change: Change| Change { id: format!("{OF_RIGHTS}{}", change.id), ..change };
             report.changes.extend(changes.into_iter().map(change));
             report.applied.extend(applied.into_iter().map(|id| format!("{OF_RIGHTS}{id}")));

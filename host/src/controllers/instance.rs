@@ -6,6 +6,7 @@ mod binding;
 mod check;
 mod delete;
 mod discovery;
+mod limits;
 mod report;
 
 use std::sync::Arc;

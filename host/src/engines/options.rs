@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crds::names::OPTION_BLOCKS;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
@@ -38,6 +39,11 @@ impl Blocks {
     /// Compiles the schemas; an error says which is broken.
     pub(crate) fn compile(description: &Description) -> Result<Self, String> {
         let blocks = description.blocks.iter().map(|block| {
+            // Its key is also that of what the adapter tells in the status, where everything else is the operator's.
+            if !OPTION_BLOCKS.contains(&block.block.as_str()) {
+                let known = OPTION_BLOCKS.join(", ");
+                return Err(format!("its block `{}` is none that a resource can have: {known}", block.block));
+            }
             let broken = |reason: String| format!("the schema of its block `{}` is broken: {reason}", block.block);
             let schema: Value = serde_json::from_str(&block.schema).map_err(|error| broken(error.to_string()))?;
             let validator = jsonschema::options()
@@ -197,6 +203,21 @@ mod tests {
         for schema in ["{", r#"{"type": 3}"#, r#"{"$ref": "https://example.org/schema.json"}"#] {
             let reason = Blocks::compile(&description(schema)).unwrap_err();
             assert!(reason.starts_with("the schema of its block `postgres` is broken: "), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_no_option_blocks_refuses_the_adapter() {
+        for key in ["ownership", "conditions", "phase", "initSQL", "Postgres", ""] {
+            let mut description = description("{}");
+            key.clone_into(&mut description.blocks[0].block);
+            let reason = Blocks::compile(&description).unwrap_err();
+            assert!(reason.starts_with(&format!("its block `{key}` is none that a resource can have: ")), "{reason}");
+        }
+        for key in OPTION_BLOCKS {
+            let mut description = description("{}");
+            key.clone_into(&mut description.blocks[0].block);
+            assert!(Blocks::compile(&description).is_ok(), "{key}");
         }
     }
 

@@ -85,10 +85,10 @@ records! {
     PrivilegeRequest { path: text, privilege: plain }
     Reference { path: text, kind: plain, name: word, standing: plain }
     Companion { path: text, kind: plain, name: word, wants_password: plain }
-    InstanceExamination { tls: plain, connect_timeout_ms: plain }
+    InstanceExamination { tls: plain, connect_timeout_ms: plain, statement_timeout_ms: plain }
     Mark { cluster: word, operator: word, kind: word, namespace: word, name: word, nonce: word }
     Change { id: word, field: text, expected: text, actual: text, destructive: plain, impossible: plain }
-    UpdateReport { changes: record, applied: word }
+    UpdateReport { changes: record, applied: word, details: json }
     OwnedObject { database: word, schema: word, name: word, kind: word }
     Listed { name: word, mark: record, standing: plain }
     Listing { items: record, next: word }

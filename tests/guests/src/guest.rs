@@ -34,7 +34,7 @@ impl Adapter for Guest {
     }
 
     fn examine(_: &Settings) -> Result<InstanceExamination> {
-        Ok(InstanceExamination { tls: None, connect_timeout_ms: None })
+        Ok(InstanceExamination { tls: None, connect_timeout_ms: None, statement_timeout_ms: None })
     }
 
     fn connect(&mut self, _: &Settings) -> Result<Server> {
@@ -106,7 +106,7 @@ impl Databases for Guest {
 
     fn update(&mut self, _: &DatabaseSpec, _: &Mark, _: &[(String, Secret)], _: &Selection) -> Result<UpdateReport> {
         if Behaviour::chosen() != Behaviour::LeaksInAReport {
-            return Ok(UpdateReport { changes: Vec::new(), applied: Vec::new() });
+            return Ok(UpdateReport { changes: Vec::new(), applied: Vec::new(), details: None });
         }
         let sentence = leak::sentence(&self.session()?.password);
         let change = Change {
@@ -117,7 +117,7 @@ impl Databases for Guest {
             destructive: false,
             impossible: false,
         };
-        Ok(UpdateReport { changes: vec![change], applied: vec![sentence] })
+        Ok(UpdateReport { changes: vec![change], applied: vec![sentence], details: None })
     }
 
     fn get_info(&mut self, _: &str) -> Result<Option<DatabaseInfo>> {

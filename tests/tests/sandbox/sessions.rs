@@ -101,6 +101,20 @@ async fn a_ping_is_answered_while_both_guests_are_busy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_may_take_as_long_as_its_binding_says_and_no_longer() {
+    let toy = Toy::start(Offer::default()).await;
+    let short = Duration::from_millis(300);
+    let (_one, patient) = honest(&toy, |binding| binding.limits.wall = Duration::from_hours(1)).await;
+    let (_other, hasty) = honest(&toy, |binding| binding.limits.wall = short).await;
+    let waiting = tokio::spawn(async move { exists(&patient, WAIT).await });
+    eventually("one waits", || toy.seen.waiting() == 1).await;
+    let error = exists(&hasty, WAIT).await.unwrap_err();
+    assert!(matches!(error, CallError::DeadlineExceeded(after) if after == short), "{error:?}");
+    toy.release();
+    assert!(waiting.await.unwrap().unwrap(), "it was answered later than the other call could wait");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn idle_sessions_are_closed_politely_and_opened_again() {
     let toy = Toy::start(Offer::default()).await;
     let (_sandbox, server) = honest(&toy, |binding| binding.idle = Duration::from_millis(200)).await;

@@ -16,13 +16,13 @@ pub struct MySqlInstanceConfig {
     /// Whether times are read as times. Default: true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parse_time: Option<bool>,
-    /// Time limit for opening a connection, as a duration. Default: 10s.
+    /// Time limit for opening a connection, as a duration of at most 1h. Default: 10s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
-    /// Time limit for one answer of the server, as a duration. Default: 30s.
+    /// Time limit for one answer of the server, as a duration of at most 1h. Default: 60s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_timeout: Option<String>,
-    /// Time limit for sending one request, as a duration. Default: 30s.
+    /// Time limit for sending one request, as a duration of at most 1h. Default: 30s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub write_timeout: Option<String>,
     /// TLS mode, used where the instance has no `tls` block. Default: preferred.

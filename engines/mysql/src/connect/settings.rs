@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dbprovision_sdk::adapter::{InstanceExamination, Settings, TlsMode};
 use dbprovision_sdk::error::Problems;
-use dbprovision_sdk::{Result, options};
+use dbprovision_sdk::{LONGEST_WAIT, Result, options};
 use mysql_options::{MySqlInstanceConfig, MySqlResourceTrackingConfig, MySqlTlsMode};
 
 use crate::names;
@@ -66,7 +66,7 @@ impl Limits {
         let mut duration = |stated: Option<&str>, path: &str, default: Duration| match stated.map(parse_duration) {
             Some(Some(stated)) if !stated.is_zero() => stated,
             Some(_) => {
-                problems.add(path, "a duration of more than nothing and at most a day: `10s`, `500ms`, `1m30s`");
+                problems.add(path, "a duration of more than nothing and at most an hour: `10s`, `500ms`, `1m30s`");
                 default
             }
             None => default,
@@ -129,12 +129,17 @@ pub(crate) fn examine(settings: &Settings) -> Result<InstanceExamination> {
             MySqlTlsMode::SkipVerify => TlsMode::Require,
         }),
         connect_timeout_ms: Some(u32::try_from(limits.connect.as_millis()).unwrap_or(u32::MAX)),
+        // A statement is sent before it is answered.
+        statement_timeout_ms: Some(
+            u32::try_from(limits.statement_ms)
+                .unwrap_or(u32::MAX)
+                .max(u32::try_from(limits.send.as_millis()).unwrap_or(u32::MAX)),
+        ),
     })
 }
 
-/// A duration as Go writes it: numbers with units, one after another. At most a day.
+/// A duration as Go writes it: numbers with units, one after another. At most what the host waits for.
 fn parse_duration(text: &str) -> Option<Duration> {
-    const DAY: f64 = 86_400.0;
     let mut rest = text.trim();
     let mut seconds = 0.0;
     if rest.is_empty() {
@@ -158,7 +163,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
             };
         rest = remaining;
     }
-    (seconds <= DAY).then(|| Duration::from_secs_f64(seconds))
+    (seconds <= LONGEST_WAIT.as_secs_f64()).then(|| Duration::from_secs_f64(seconds))
 }
 
 #[cfg(test)]
@@ -181,9 +186,9 @@ mod tests {
             ("10s", Some(10_000)),
             ("1m30s", Some(90_000)),
             ("500ms", Some(500)),
-            ("1.5h", Some(5_400_000)),
-            ("24h", Some(86_400_000)),
-            ("25h", None),
+            ("0.5h", Some(1_800_000)),
+            ("1h", Some(3_600_000)),
+            ("1h1s", None),
             ("10", None),
             ("", None),
             ("-1s", None),
@@ -210,6 +215,8 @@ mod tests {
             let examined = examine(&settings(&format!(r#"{{"tls": "{mode}"}}"#), None)).unwrap();
             assert_eq!(examined.tls, Some(expected));
         }
+        let examined = examine(&settings(stated, None)).unwrap();
+        assert_eq!((examined.connect_timeout_ms, examined.statement_timeout_ms), (Some(3000), Some(5000)));
     }
 
     #[test]

@@ -10,12 +10,12 @@ pub struct PostgresInstanceConfig {
     /// TLS mode in libpq's meaning, used where the instance has no `tls` block. Default: prefer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssl_mode: Option<PostgresSslMode>,
-    /// Time limit for opening a connection, in seconds, at least 1. Default: 10.
+    /// Time limit for opening a connection, in seconds, at least 1 and at most 3600. Default: 10.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 3600))]
     pub connect_timeout: Option<u32>,
-    /// Limit for one statement of the operator, as PostgreSQL's `statement_timeout` takes it, for example `30s`.
-    /// Default: the server's.
+    /// Limit for one statement of the operator, as PostgreSQL's `statement_timeout` takes it, for example `30s`: more
+    /// than 0, and `1h` at most. Default: `60s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement_timeout: Option<String>,
     /// `application_name` of the operator's sessions. Default: db-provision-operator.

@@ -15,10 +15,11 @@ pub struct PostgresDatabaseStatus {
     /// Collation (`LC_COLLATE`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collation: Option<String>,
-    /// Installed extensions with their versions.
+    /// Installed extensions with their versions, where the spec says something of what is inside the database.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub installed_extensions: Vec<PostgresExtensionStatus>,
-    /// Names of the schemas, without the system's.
+    /// Names of the schemas, without the system's and at most 500, where the spec says something of what is inside the
+    /// database.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schemas: Vec<String>,
     /// The owner role and the application user, where `ownership.autoOwnership` asks for them.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dbprovision_sdk::adapter::{InstanceExamination, Settings, TlsMode};
 use dbprovision_sdk::error::Problems;
-use dbprovision_sdk::{Result, options};
+use dbprovision_sdk::{LONGEST_WAIT, Result, options};
 use postgres_options::{PostgresChannelBinding, PostgresInstanceConfig, PostgresSslMode};
 use tokio_postgres::config::ChannelBinding;
 
@@ -16,8 +16,6 @@ const APPLICATION_NAME: &str = "db-provision-operator";
 const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 /// Waiting for a lock holds up everything else of the instance, so it ends well before the statement would.
 const LONGEST_LOCK_WAIT_MS: u64 = 10_000;
-/// Where the options ask for no limit at all, a wait has one nevertheless.
-const NO_LIMIT: Duration = Duration::from_hours(24);
 
 /// What every session is opened and used with.
 #[derive(Clone, Debug)]
@@ -27,7 +25,7 @@ pub(crate) struct Limits {
     pub(crate) connect: Duration,
     /// How long an answer is waited for.
     pub(crate) statement: Duration,
-    /// What the server is told; zero is no limit.
+    /// What the server is told.
     pub(crate) statement_ms: u64,
     pub(crate) channel_binding: ChannelBinding,
 }
@@ -38,10 +36,17 @@ impl Limits {
         let block: PostgresInstanceConfig = options::parse(settings.options.as_deref())?;
         let mut problems = Problems::default();
         names::check(&settings.database, "database", &mut problems);
-        if block.connect_timeout == Some(0) {
-            problems.add("options.connectTimeout", "it is at least 1 second");
+        let connect = Duration::from_secs(u64::from(block.connect_timeout.unwrap_or(CONNECT_TIMEOUT_S)));
+        if connect.is_zero() || connect > LONGEST_WAIT {
+            problems.add("options.connectTimeout", "it is at least 1 second, and 3600 at most");
         }
         let statement_ms = match block.statement_timeout.as_deref().map(milliseconds) {
+            // For the server, 0 is no limit; a session that waits without an end would be lost for everything else.
+            Some(Some(stated)) if stated == 0 || Duration::from_millis(stated) > LONGEST_WAIT => {
+                problems
+                    .add("options.statementTimeout", "it is more than 0, which would be no limit, and `1h` at most");
+                stated
+            }
             Some(Some(stated)) => stated,
             Some(None) => {
                 problems.add("options.statementTimeout", "a number of milliseconds, or one with a unit: `30s`, `5min`");
@@ -57,8 +62,8 @@ impl Limits {
         Ok(Self {
             database: settings.database.clone(),
             application_name,
-            connect: Duration::from_secs(u64::from(block.connect_timeout.unwrap_or(CONNECT_TIMEOUT_S))),
-            statement: if statement_ms == 0 { NO_LIMIT } else { Duration::from_millis(statement_ms) + ANSWER_MARGIN },
+            connect,
+            statement: Duration::from_millis(statement_ms) + ANSWER_MARGIN,
             statement_ms,
             channel_binding: match block.channel_binding {
                 Some(PostgresChannelBinding::Disable) => ChannelBinding::Disable,
@@ -70,10 +75,7 @@ impl Limits {
 
     /// Shorter than a statement may take.
     pub(crate) fn lock_ms(&self) -> u64 {
-        match self.statement_ms {
-            0 => LONGEST_LOCK_WAIT_MS,
-            limit => (limit / 2).clamp(1, LONGEST_LOCK_WAIT_MS),
-        }
+        (self.statement_ms / 2).clamp(1, LONGEST_LOCK_WAIT_MS)
     }
 }
 
@@ -91,6 +93,7 @@ pub(crate) fn examine(settings: &Settings) -> Result<InstanceExamination> {
             PostgresSslMode::VerifyFull => TlsMode::VerifyFull,
         }),
         connect_timeout_ms: Some(u32::try_from(limits.connect.as_millis()).unwrap_or(u32::MAX)),
+        statement_timeout_ms: Some(u32::try_from(limits.statement_ms).unwrap_or(u32::MAX)),
     })
 }
 
@@ -157,14 +160,19 @@ mod tests {
         assert_eq!(limits.channel_binding, ChannelBinding::Require);
         let examined = examine(&settings(r#"{"sslMode": "verify-ca"}"#)).unwrap();
         assert_eq!(examined.tls, Some(TlsMode::VerifyCa));
-        assert_eq!(examined.connect_timeout_ms, Some(10_000));
+        assert_eq!((examined.connect_timeout_ms, examined.statement_timeout_ms), (Some(10_000), Some(30_000)));
+        let examined = examine(&settings(r#"{"statementTimeout": "1h"}"#)).unwrap();
+        assert_eq!(examined.statement_timeout_ms, Some(3_600_000));
     }
 
     #[test]
     fn a_wrong_option_is_named() {
         for (options, path) in [
             (r#"{"statementTimeout": "soon"}"#, "options.statementTimeout"),
+            (r#"{"statementTimeout": "0"}"#, "options.statementTimeout"),
+            (r#"{"statementTimeout": "61min"}"#, "options.statementTimeout"),
             (r#"{"connectTimeout": 0}"#, "options.connectTimeout"),
+            (r#"{"connectTimeout": 3601}"#, "options.connectTimeout"),
             (r#"{"applicationName": "a\u0000b"}"#, "options.applicationName"),
         ] {
             let error = Limits::read(&settings(options)).unwrap_err();

@@ -8,6 +8,7 @@ use dbprovision_sdk::{Deadline, Error, ErrorKind, Mark, Result, Secret, Selectio
 
 use crate::connect::{Purpose, Session};
 use crate::difference::{Difference, Place, report, select};
+use crate::observe::inside::Inside;
 use crate::observe::{self, database, role};
 use crate::server::{Connected, Facts};
 use crate::statements::Statement;
@@ -17,7 +18,7 @@ use crate::{apply, names};
 use super::differences::{Found, Observed, differences};
 use super::inside::Context;
 use super::wanted::{Companions, Wanted};
-use super::{absent, inside, lock};
+use super::{absent, inside, learnt, lock};
 
 /// `MAINTAIN` on tables came with this version.
 const MAINTAIN: i32 = 170_000;
@@ -64,19 +65,22 @@ fn all_parts(
     selection: &Selection,
     within: &mut Option<Session>,
 ) -> Result<UpdateReport> {
-    let (mut found, chosen) = connected.locked(&lock(&wanted.name), |session, facts| {
+    let mut inside = None;
+    let (mut found, chosen, observed) = connected.locked(&lock(&wanted.name), |session, facts| {
         let observed = observe(session, wanted, mark, selection)?;
         let mut found = differences(wanted, &observed, mark, verifiers);
         if let Some(inner) = within.as_mut() {
             let owner = wanted.owner.as_deref().unwrap_or(&observed.database.owner);
-            found.extend(inside_differences(inner, facts, wanted, owner)?);
+            let (seen, more) = inside_differences(inner, facts, wanted, owner)?;
+            inside = Some(seen);
+            found.extend(more);
         }
         found.sort_by_key(|one| order(one.place));
         let chosen: Vec<&Difference> = select(&found, selection)?;
         let now: Vec<&Difference> = chosen.iter().copied().filter(|one| one.place == Place::Server).collect();
         apply::make(session, facts, &now)?;
         let chosen: BTreeSet<String> = chosen.into_iter().map(|one| one.change.id.clone()).collect();
-        Ok((found, chosen))
+        Ok((found, chosen, observed))
     })?;
     let mut made: BTreeSet<String> = chosen;
     if within.is_none() && *selection == Selection::All && wanted.allows_connections() {
@@ -84,7 +88,8 @@ fn all_parts(
         *within = open_inside(connected, wanted)?;
         if let Some(inner) = within.as_mut() {
             let owner = database::owner(connected.main()?, &wanted.name)?;
-            let more = inside_differences(inner, &connected.facts.clone(), wanted, &owner)?;
+            let (seen, more) = inside_differences(inner, &connected.facts.clone(), wanted, &owner)?;
+            inside = Some(seen);
             made.extend(select(&more, selection)?.into_iter().map(|one| one.change.id.clone()));
             found.extend(more);
         }
@@ -93,6 +98,7 @@ fn all_parts(
         && let Some(inner) = within.as_mut()
     {
         make_inside(connected, inner, wanted, &made)?;
+        inside = Some(observe::inside::read(inner)?);
     }
     if let Some(session) = within.take() {
         session.close();
@@ -105,7 +111,16 @@ fn all_parts(
     if !last.is_empty() {
         connected.locked(&lock(&wanted.name), |session, facts| apply::make(session, facts, &last))?;
     }
-    Ok(report(&found, found.iter().filter(|one| made.contains(&one.change.id))))
+    let companions = match &wanted.companions {
+        // Nothing was made, so they are as they were found.
+        Some(_) if made.is_empty() => Some(observed.companions),
+        Some(companions) => Some(observe_companions(connected.main()?, companions, &observed.database.id, mark)?),
+        None => None,
+    };
+    Ok(UpdateReport {
+        details: learnt::details(wanted, inside, companions),
+        ..report(&found, found.iter().filter(|one| made.contains(&one.change.id)))
+    })
 }
 
 fn order(place: Place) -> u8 {
@@ -169,7 +184,12 @@ fn observe_companions(session: &mut Session, companions: &Companions, database_i
     Ok(Found { role, user, is_member, session_role })
 }
 
-fn inside_differences(inner: &mut Session, facts: &Facts, wanted: &Wanted, owner: &str) -> Result<Vec<Difference>> {
+fn inside_differences(
+    inner: &mut Session,
+    facts: &Facts,
+    wanted: &Wanted,
+    owner: &str,
+) -> Result<(Inside, Vec<Difference>)> {
     let mut observed = observe::inside::read(inner)?;
     for extension in wanted.block.extensions.iter().flatten() {
         if !observed.extensions.iter().any(|installed| installed.name == extension.name)
@@ -178,7 +198,8 @@ fn inside_differences(inner: &mut Session, facts: &Facts, wanted: &Wanted, owner
             observed.available.insert(extension.name.clone(), available);
         }
     }
-    Ok(inside::differences(wanted, &observed, &Context { owner, has_maintain: facts.number >= MAINTAIN }))
+    let found = inside::differences(wanted, &observed, &Context { owner, has_maintain: facts.number >= MAINTAIN });
+    Ok((observed, found))
 }
 
 /// Makes the chosen changes inside, in one transaction that has seen them.
@@ -191,7 +212,7 @@ fn make_inside(
     let owner = database::owner(connected.main()?, &wanted.name)?;
     let facts = connected.facts.clone();
     inner.transaction(|inner| {
-        let found = inside_differences(inner, &facts, wanted, &owner)?;
+        let (_, found) = inside_differences(inner, &facts, wanted, &owner)?;
         let now: Vec<&Difference> = found.iter().filter(|one| chosen.contains(&one.change.id)).collect();
         apply::make(inner, &facts, &now)
     })

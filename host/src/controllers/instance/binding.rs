@@ -9,10 +9,10 @@ use kube::ResourceExt as _;
 use planning::consent::{Referrer, Target};
 use planning::{Blocked, consent, tls};
 use sandbox::contract::{BlockOwner, Settings};
-use sandbox::{Binding, Credentials, Endpoint, Limits, SecretValue, TlsSettings};
+use sandbox::{Binding, Credentials, Endpoint, SecretValue, TlsSettings};
 use sha2::{Digest as _, Sha256};
 
-use super::Connected;
+use super::{Connected, limits};
 use crate::cluster::secrets::FoundSecret;
 use crate::controllers::run::Run;
 use crate::controllers::translate::{self, Paths};
@@ -45,10 +45,7 @@ pub(super) async fn prepare<I: Connected>(run: &Run<I>) -> Result<Prepared, Stop
     let mode = tls::mode(spec.tls.as_ref(), examination.tls.map(translate::tls_mode));
     let credentials = credentials(run).await?;
     let (tls, certificates) = certificates(run, mode).await?;
-    let mut limits = Limits::default();
-    if let Some(timeout) = examination.connect_timeout_ms {
-        limits.dial = Duration::from_millis(u64::from(timeout));
-    }
+    let limits = limits::of(&examination, &block)?;
     let hash = hash(spec, &engine, &settings, &credentials, &certificates);
     let binding = Binding {
         name: run.object.id().to_string(),

@@ -36,6 +36,9 @@ use super::trouble::Stop;
 use crate::backoff::CAP;
 use crate::context::Context;
 
+/// The time in which a watch brings what was just written.
+const CACHE_CATCHES_UP: Duration = Duration::from_millis(50);
+
 /// What a reconcile that was not stopped came to.
 pub(crate) enum Done {
     /// In order; look again after this time.
@@ -72,10 +75,13 @@ pub(crate) async fn reconcile<K: Reconciled>(object: Arc<K>, ctx: Arc<Context>) 
     if run.leaves_alone() {
         return Ok(Action::await_change());
     }
+    // The watch has not brought our own last write yet: whatever is decided now would be about the past.
+    if run.ctx.memory.is_behind(&run.key, &run.uid, run.object.meta().resource_version.as_deref()) {
+        return Ok(Action::requeue(CACHE_CATCHES_UP));
+    }
     let span = tracing::info_span!("reconcile", object = %run.key, reconcile_id = run.reconcile.id());
     let work = async {
         let mut draft = run.object.status().cloned().unwrap_or_default();
-        remember_ownership(&run, &mut draft);
         let outcome = if run.deleting() { K::delete(&run, &mut draft).await } else { K::apply(&run, &mut draft).await };
         conclude(&run, &mut draft, outcome).await
     };
@@ -84,16 +90,6 @@ pub(crate) async fn reconcile<K: Reconciled>(object: Arc<K>, ctx: Arc<Context>) 
     let outcome = outcome.unwrap_or(if run.reconcile.changed() { "changed" } else { "unchanged" });
     run.ctx.metrics.reconciled(K::KIND, outcome, started.elapsed());
     action
-}
-
-/// The watch cache may not have seen our own last write: its ownership must not be forgotten.
-fn remember_ownership<K: Reported>(run: &Run<K>, draft: &mut K::Status) {
-    use super::status::StatusFields as _;
-    if draft.ownership().is_none()
-        && let Some(remembered) = run.ctx.memory.recall(&run.key, &run.uid)
-    {
-        *draft.ownership() = remembered.ownership;
-    }
 }
 
 /// Reports, and says when to come back: the class of what stopped it, and the action.

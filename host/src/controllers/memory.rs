@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crds::Ownership;
 use jiff::Timestamp;
 
 use crate::object_key::ObjectKey;
@@ -14,8 +13,8 @@ use crate::object_key::ObjectKey;
 pub struct Remembered {
     /// The object it is about: one that was deleted and made again is another.
     pub uid: String,
-    /// The ownership that was written last.
-    pub ownership: Option<Ownership>,
+    /// The version of the object that our last status write made.
+    pub written: Option<u64>,
     /// What the last full look at the server was about, and when it was.
     pub looked: Option<Look>,
     /// When its deletion failed first.
@@ -52,6 +51,16 @@ impl Memory {
         change(remembered);
     }
 
+    /// Whether a copy of the object was made before our own last write of its status: what it says is not what is.
+    ///
+    /// Versions of one object grow (Kubernetes API concepts, "Resource versions"; comparable since 1.35, and numbers on
+    /// every API server before). A version that is no number is taken as it comes.
+    pub fn is_behind(&self, key: &ObjectKey, uid: &str, version: Option<&str>) -> bool {
+        let seen = version.and_then(|version| version.parse::<u64>().ok());
+        let written = self.recall(key, uid).and_then(|remembered| remembered.written);
+        matches!((seen, written), (Some(seen), Some(written)) if seen < written)
+    }
+
     /// The object is gone.
     pub fn forget(&self, key: &ObjectKey) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
@@ -61,6 +70,17 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_from_before_our_own_write_is_behind() {
+        let memory = Memory::default();
+        let key = ObjectKey::new("Database", "a", "b");
+        assert!(!memory.is_behind(&key, "uid", Some("7")));
+        memory.note(&key, "uid", |remembered| remembered.written = Some(10));
+        assert!(memory.is_behind(&key, "uid", Some("9")));
+        assert!(!memory.is_behind(&key, "uid", Some("10")) && !memory.is_behind(&key, "uid", Some("11")));
+        assert!(!memory.is_behind(&key, "another", Some("9")) && !memory.is_behind(&key, "uid", Some("word")));
+    }
 
     #[test]
     fn an_object_that_was_made_again_is_not_remembered() {

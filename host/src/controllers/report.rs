@@ -77,9 +77,9 @@ pub(crate) async fn write<K: Reported>(run: &Run<K>, draft: &mut K::Status) -> R
     *draft.reconcile_id() = Some(run.reconcile.id().to_owned());
     *draft.last_reconcile_time() = Some(Time::from(run.now));
     let written = run.ctx.patches.apply_status(run.object.as_ref(), draft).await;
-    written.map_err(Failure::asking("writing the status"))?;
-    let ownership = draft.ownership().clone();
-    run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.ownership = ownership);
+    let written = written.map_err(Failure::asking("writing the status"))?;
+    let version = written.meta().resource_version.as_ref().and_then(|version| version.parse().ok());
+    run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.written = version.or(remembered.written));
     Ok(true)
 }
 

@@ -235,6 +235,8 @@ impl Lane {
         for attributes in catalogue.roles.values_mut().chain(catalogue.databases.values_mut()) {
             *attributes = self.scenario.without_round(attributes, self.round);
         }
+        let contents = std::mem::take(&mut catalogue.contents);
+        catalogue.contents = self.scenario.contents_without_round(contents, self.round);
         Ok(End { objects, secrets, catalogue })
     }
 }

@@ -109,12 +109,8 @@ pub(super) fn may_write(run: &Run<DatabaseUser>, wanted: &OutputSecret) -> Resul
 
 /// Compares the password with the one that was set last.
 pub(super) async fn compare(run: &Run<DatabaseUser>, inputs: &mut UserInputs) -> Result<(), Stop> {
-    let recorded = run
-        .object
-        .ownership()
-        .cloned()
-        .or_else(|| run.ctx.memory.recall(&run.key, &run.uid).and_then(|remembered| remembered.ownership));
-    let nonce = recorded.map(|ownership| ownership.nonce).unwrap_or_default();
+    let recorded = run.object.ownership();
+    let nonce = recorded.map(|ownership| ownership.nonce.clone()).unwrap_or_default();
     let last = run.object.status.as_ref().and_then(|status| status.password_fingerprint.clone());
     fingerprinted(run, inputs, &nonce, last.as_deref()).await
 }

@@ -132,8 +132,8 @@ pub fn may_name<'a>(
                 format!("kind {} in namespace {}", side.ours.kind, side.ours.namespace)
             },
             match standing {
-                Standing::Predefined => "predefinedRoles",
-                Standing::Ordinary | Standing::Dangerous | Standing::Protected => "unmanagedNames",
+                Standing::Predefined | Standing::Dangerous => "predefinedRoles",
+                Standing::Ordinary | Standing::Protected => "unmanagedNames",
             },
         ),
     ))

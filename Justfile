@@ -45,7 +45,7 @@ ci:
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    cargo clippy --package engine-postgres --target wasm32-unknown-unknown -- -D warnings
+    cargo clippy --package engine-postgres --package engine-mysql --target wasm32-unknown-unknown -- -D warnings
 
 # Formats everything.
 fmt:

@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
-use crds::names::label;
+use crds::names::{GROUP, label};
 use ipnet::IpNet;
+use sha2::{Digest as _, Sha256};
 
-/// Name of the Lease that the replicas of one operator share.
-pub const LEASE_NAME: &str = "db-provision-operator.dbops.dbprovision.io";
+/// The beginning of the name of the Lease that the replicas of one operator share.
+const LEASE: &str = "db-provision-operator";
 
 /// Manages databases and users on the database servers that `DatabaseInstance` resources name.
 #[derive(Clone, Debug, Parser)]
@@ -123,6 +124,28 @@ pub struct Config {
     /// The form of the log.
     #[arg(long, env = "DBOPS_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
+}
+
+impl Config {
+    /// Name of the Lease that the replicas of one operator share, and operators of other ids do not.
+    pub fn lease_name(&self) -> String {
+        let id = self.instance_id.as_str();
+        if id == label::DEFAULT_OPERATOR_INSTANCE_ID {
+            return format!("{LEASE}.{GROUP}");
+        }
+        // An id is as free as a label's value, and a Lease's name is a DNS name.
+        let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+        let is_dns_label = |part: &str| {
+            part.starts_with(plain)
+                && part.ends_with(plain)
+                && part.chars().all(|letter| plain(letter) || letter == '-')
+        };
+        if id.split('.').all(is_dns_label) {
+            return format!("{LEASE}.{id}.{GROUP}");
+        }
+        let digest = hex::encode(Sha256::digest(id));
+        format!("{LEASE}.id-{}.{GROUP}", digest.get(..16).unwrap_or_default())
+    }
 }
 
 /// Where a server listens.

@@ -37,7 +37,7 @@ use crate::cluster::patches::Patches;
 use crate::cluster::pump::pump;
 use crate::cluster::secrets::Secrets;
 use crate::cluster::stores::{Stores, Writers};
-use crate::config::{Config, LEASE_NAME};
+use crate::config::Config;
 use crate::context::Context;
 use crate::controllers::memory::Memory;
 use crate::controllers::turns::Turns;
@@ -228,7 +228,9 @@ impl Election {
             config.leader_elect_namespace.as_ref().or(config.operator_namespace.as_ref()).unwrap_or(&clients.namespace);
         // A container that is started again has the same name; it must not take the Lease for its own.
         let identity = format!("{replica}_{:016x}", rand::rng().random::<u64>());
-        let candidate = Candidate::new(clients.leases.clone(), namespace, LEASE_NAME, identity, Timing::default());
+        let name = config.lease_name();
+        tracing::info!(namespace, name, "the Lease of the operators of this id");
+        let candidate = Candidate::new(clients.leases.clone(), namespace, &name, identity, Timing::default());
         Ok(Self::Held(Box::new(candidate)))
     }
 

@@ -103,9 +103,7 @@ pub fn may_name<'a>(
     // Who may make a cluster-scoped resource is in the place of a cluster-scoped instance's owner.
     let in_own_namespace = side.instance_namespace.unwrap_or_default() == side.ours.namespace;
     let listed = match standing {
-        Standing::Predefined => side.ceiling.predefined_roles.contains(name),
-        // What opens the server was allowed above, by a switch of its own.
-        Standing::Dangerous => true,
+        Standing::Predefined | Standing::Dangerous => side.ceiling.predefined_roles.contains(name),
         Standing::Ordinary | Standing::Protected => side.ceiling.unmanaged_names.contains(name),
     };
     let allowed = match known.holder {
@@ -113,7 +111,8 @@ pub fn may_name<'a>(
         // No namespace could consent: the instance lists what of the whole cluster may be named.
         Some(holder) if holder.namespace.is_empty() => listed,
         Some(holder) => consents(holder, side.ours, grants),
-        None => in_own_namespace || listed,
+        // What opens the server was allowed above, by a switch of its own.
+        None => in_own_namespace || listed || *standing == Standing::Dangerous,
     };
     if allowed {
         return Ok(());
@@ -142,8 +141,8 @@ pub fn may_name<'a>(
                 format!("kind {} in namespace {}", side.ours.kind, side.ours.namespace)
             },
             match standing {
-                Standing::Predefined => "predefinedRoles",
-                Standing::Ordinary | Standing::Dangerous | Standing::Protected => "unmanagedNames",
+                Standing::Predefined | Standing::Dangerous => "predefinedRoles",
+                Standing::Ordinary | Standing::Protected => "unmanagedNames",
             },
         ),
     ))

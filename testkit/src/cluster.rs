@@ -263,16 +263,20 @@ pub fn read_yaml_dir(folder: &Path) -> Result<Vec<DynamicObject>> {
 
 /// The objects of a YAML text with any number of documents.
 pub fn parse_yaml(text: &str) -> Result<Vec<DynamicObject>> {
+    let read = |value| serde_json::from_value(value).context("a document is no Kubernetes object");
+    parse_yaml_values(text)?.into_iter().map(read).collect()
+}
+
+/// The documents of a YAML text, without the empty ones.
+pub fn parse_yaml_values(text: &str) -> Result<Vec<serde_json::Value>> {
     use serde::Deserialize;
 
-    let mut objects = Vec::new();
+    let mut values = Vec::new();
     for document in serde_yaml_ng::Deserializer::from_str(text) {
-        let value = serde_json::Value::deserialize(document).context("read a YAML document")?;
-        if !value.is_null() {
-            objects.push(serde_json::from_value(value).context("a document is no Kubernetes object")?);
-        }
+        values.push(serde_json::Value::deserialize(document).context("read a YAML document")?);
     }
-    Ok(objects)
+    values.retain(|value| !value.is_null());
+    Ok(values)
 }
 
 /// Whether a condition of the object is `True`, and not only of an earlier generation of its spec.

@@ -1,6 +1,7 @@
 //! What the tests of this crate share. Each file of `tests/` is a feature or a disaster; here are their stage and props.
 
 pub mod catalogue;
+pub mod installation;
 pub mod manifests;
 pub mod relay;
 pub mod signpost;

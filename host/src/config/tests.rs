@@ -80,3 +80,22 @@ fn an_instance_id_must_fit_into_a_label() {
         assert!(parsed(&[&format!("--instance-id={id}")]).is_err(), "{id}");
     }
 }
+
+#[test]
+fn each_id_has_a_lease_of_its_own_with_a_name_that_is_allowed() {
+    let name = |id: &str| parsed(&[&format!("--instance-id={id}")]).unwrap().lease_name();
+    assert_eq!(name("default"), "db-provision-operator.dbops.dbprovision.io");
+    assert_eq!(name("team-a"), "db-provision-operator.team-a.dbops.dbprovision.io");
+    assert_eq!(name("a.b"), "db-provision-operator.a.b.dbops.dbprovision.io");
+    let odd = ["Team-A", "team_a", "a..b", "a.-b", "TEAM-A"].map(name);
+    for (number, one) in odd.iter().enumerate() {
+        let is_dns = one.split('.').all(|part| {
+            !part.is_empty()
+                && part.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
+                && !part.starts_with('-')
+                && !part.ends_with('-')
+        });
+        assert!(is_dns && one.len() <= 253, "{one}");
+        assert_eq!(odd.iter().position(|other| other == one), Some(number), "{one} is there twice");
+    }
+}

@@ -117,6 +117,22 @@ fn what_a_resource_of_the_namespace_only_names_is_not_theirs() {
 }
 
 #[test]
+fn a_refusal_names_the_list_that_would_allow_it() {
+    let of_the_cluster = holder("");
+    for standing in [Standing::Ordinary, Standing::Predefined, Standing::Dangerous] {
+        let ceiling = PrivilegeCeiling { dangerous_roles: true, ..none() };
+        let blocked = ask(standing, Some(&of_the_cluster), false, None, &ceiling, &[]).unwrap_err();
+        let listed = if blocked.message.ends_with("spec.privilegeCeiling.predefinedRoles") {
+            PrivilegeCeiling { predefined_roles: vec!["r".into()], ..ceiling }
+        } else {
+            assert!(blocked.message.ends_with("spec.privilegeCeiling.unmanagedNames"), "{}", blocked.message);
+            PrivilegeCeiling { unmanaged_names: vec!["r".into()], ..ceiling }
+        };
+        assert!(ask(standing, Some(&of_the_cluster), false, None, &listed, &[]).is_ok(), "{standing:?}");
+    }
+}
+
+#[test]
 fn a_refusal_does_not_tell_whether_the_object_exists() {
     let managed = ask(Standing::Ordinary, Some(&holder("b")), false, None, &none(), &[]).unwrap_err();
     let unmanaged = ask(Standing::Ordinary, None, false, None, &none(), &[]).unwrap_err();

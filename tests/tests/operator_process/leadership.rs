@@ -4,7 +4,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use dbprovision_tests::manifests::{credentials, database, instance, user};
+use crds::names::label;
+use dbprovision_tests::manifests::{credentials, database, instance, user, with};
 use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
@@ -12,8 +13,10 @@ use testkit::proxy::tcp::{Protocol, Weather};
 use testkit::proxy::{ApiProxy, TcpProxy};
 use testkit::world::{Operator, eventually};
 
-/// The name that all replicas of an installation share.
-const LEASE: &str = "db-provision-operator.dbops.dbprovision.io";
+/// The name that all replicas of the stage's operator share.
+fn lease(id: &str) -> String {
+    format!("db-provision-operator.{id}.dbops.dbprovision.io")
+}
 
 /// A replica that is seen by a proxy of its own.
 async fn replica(stage: &Stage) -> Result<(ApiProxy, Operator)> {
@@ -28,7 +31,7 @@ async fn replica(stage: &Stage) -> Result<(ApiProxy, Operator)> {
 
 async fn holder(stage: &Stage) -> Result<String> {
     let leases: Api<Lease> = Api::namespaced(stage.client().clone(), stage.name());
-    let lease = leases.get(LEASE).await.context("read the lease")?;
+    let lease = leases.get(&lease(stage.name())).await.context("read the lease")?;
     Ok(lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default())
 }
 
@@ -160,5 +163,29 @@ async fn a_terminated_operator_ends_its_work_gives_the_lease_back_and_closes_its
     stage.delete(&Subject::database("orders")).await?;
     stage.until_gone(&second, &Subject::database("orders")).await?;
     ensure!(began.elapsed() < Duration::from_secs(30), "the successor waited for a lease that was free");
+    Ok(())
+}
+
+#[tokio::test]
+async fn operators_of_different_ids_lead_beside_each_other_in_one_namespace() -> Result<()> {
+    let stage = Stage::open("process-ids").await?;
+    let server = stage.postgres().await?;
+    let (_proxy, own) = replica(&stage).await?;
+    let other_id = format!("{}-other", stage.name());
+    let mut options = stage.options();
+    options.instance_id = Some(other_id.clone());
+    options.leader_elect = true;
+    options.arguments.push(format!("--leader-elect-namespace={}", stage.name()));
+    let other = Operator::start(options).await?;
+    let labelled = serde_json::json!({ "metadata": { "labels": { label::OPERATOR_INSTANCE_ID: other_id } } });
+    stage.put_all([credentials("main-admin", server), instance("main", server)]).await?;
+    stage.put_all([credentials("theirs-admin", server), with(instance("theirs", server), labelled)]).await?;
+    stage.until(&own, &Subject::instance("main"), ready()).await?;
+    stage.until(&other, &Subject::instance("theirs"), ready()).await?;
+    let leases: Api<Lease> = Api::namespaced(stage.client().clone(), stage.name());
+    for id in [stage.name(), &other_id] {
+        let held = leases.get(&lease(id)).await.context("read a lease")?;
+        ensure!(held.spec.and_then(|spec| spec.holder_identity).is_some_and(|holder| !holder.is_empty()), "{id}");
+    }
     Ok(())
 }

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
+use dbprovision_tests::installation;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
@@ -30,13 +31,15 @@ impl Installed {
         let read = read_yaml_dir(&workspace::root().join("deploy/rbac"))?;
         let optional = read.iter().filter(|object| object.name_any() == OPTIONAL).count();
         ensure!(optional == 2, "the optional role and its binding are called otherwise");
-        let objects = read
+        let mut objects: Vec<Value> = read
             .into_iter()
             .filter(|object| watches || object.name_any() != OPTIONAL)
             // What people may do is not the operator's.
             .filter(|object| !object.labels().keys().any(|key| key.contains("aggregate-to-")))
             .map(|object| moved(&object, namespace))
             .collect::<Result<_>>()?;
+        // The operator of a stage serves an id of its own.
+        installation::partition(&mut objects, namespace, false)?;
         Ok(Self { namespace: namespace.to_owned(), objects })
     }
 

@@ -106,13 +106,23 @@ async fn a_deletion_leaves_nothing() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_with_its_companions_ends_where_an_undisturbed_one_ends() -> Result<()> {
+    visit(Scenario::CreateOwned, false, 60).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_takes_its_companions_along_leaves_nothing() -> Result<()> {
+    visit(Scenario::DeleteOwned, false, 60).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rights_that_are_given_end_where_an_undisturbed_run_ends() -> Result<()> {
-    visit(Scenario::Give, false, 120).await
+    visit(Scenario::Give, false, 60).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_that_are_given_and_deleted_after_the_kill_leave_nothing() -> Result<()> {
-    visit(Scenario::Give, true, 120).await
+    visit(Scenario::Give, true, 60).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,5 +132,5 @@ async fn a_change_of_rights_ends_where_an_undisturbed_one_ends() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_that_are_taken_leave_nothing() -> Result<()> {
-    visit(Scenario::Take, false, 100).await
+    visit(Scenario::Take, false, 40).await
 }

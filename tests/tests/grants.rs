@@ -2,6 +2,9 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "manifests are written where they are used, once")]
 
+#[path = "grants/many.rs"]
+mod many;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};

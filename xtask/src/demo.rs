@@ -1,4 +1,5 @@
-//! The main job, for a person to see: an operator, a PostgreSQL, sample resources, and what became of them.
+//! The main job, for a person to see: an operator, a PostgreSQL and a MariaDB, sample resources, and what became of
+//! them.
 //!
 //! Everything that it starts is detached and recorded, so that a second run finds it and `stop` ends it.
 //! A cluster of the person's own is used only by the name of its context, never because it happens to be current.
@@ -15,6 +16,7 @@ use kube::api::{GroupVersionKind, TypeMeta};
 use serde::{Deserialize, Serialize};
 use testkit::children::{Identity, Signal};
 use testkit::cluster::Cluster;
+use testkit::mysql::MysqlEndpoint;
 use testkit::postgres::PostgresEndpoint;
 use testkit::scratch::write_private;
 use testkit::{toolchain, workspace};
@@ -30,6 +32,8 @@ struct State {
     kubectl: PathBuf,
     control_plane: Vec<Identity>,
     postgres: Option<(Identity, PostgresEndpoint)>,
+    #[serde(default)]
+    mariadb: Option<(Identity, MysqlEndpoint)>,
     operator: Option<Identity>,
     /// When the running operator's binary was built.
     operator_built: Option<std::time::SystemTime>,
@@ -65,16 +69,25 @@ impl State {
 
     /// What lives and dies together: resources know their server by its identity, not by its address.
     fn foundations(&self) -> impl Iterator<Item = &Identity> {
-        self.control_plane.iter().chain(self.postgres.iter().map(|(identity, _)| identity))
+        let servers = self.postgres.iter().map(|(identity, _)| identity);
+        let servers = servers.chain(self.mariadb.iter().map(|(identity, _)| identity));
+        self.control_plane.iter().chain(servers)
     }
 
     fn is_whole(&self) -> bool {
-        self.postgres.is_some() && self.foundations().all(Identity::is_running)
+        self.postgres.is_some() && self.mariadb.is_some() && self.foundations().all(Identity::is_running)
     }
 
     fn runs(&self) -> bool {
         self.foundations().chain(&self.operator).any(Identity::is_running)
     }
+}
+
+/// The servers that the samples are on.
+#[derive(Debug, Clone)]
+struct Servers {
+    postgres: PostgresEndpoint,
+    mariadb: MysqlEndpoint,
 }
 
 /// Runs the demo.
@@ -94,6 +107,8 @@ pub(crate) async fn run(context: Option<String>) -> Result<()> {
     let binary = tokio::task::spawn_blocking(|| -> Result<PathBuf> {
         toolchain::control_plane::binaries()?;
         toolchain::postgres::binaries(toolchain::postgres::Version::Distribution)?;
+        toolchain::mysql::binaries(toolchain::mysql::Version::Distribution)?;
+        toolchain::mysql::client()?;
         build::components(build::ENGINES)?;
         build::operator()
     });
@@ -101,13 +116,15 @@ pub(crate) async fn run(context: Option<String>) -> Result<()> {
 
     let cluster = environment::cluster(&mut state).await?;
     let postgres = environment::postgres(&mut state).await?;
+    let mariadb = environment::mariadb(&mut state).await?;
+    let servers = Servers { postgres, mariadb };
     cluster.apply_crds(&crds::all_crds()).await?;
     environment::operator(&mut state, &cluster, &binary).await?;
 
-    let samples = samples::apply(&mut state, &cluster, &postgres).await?;
+    let samples = samples::apply(&mut state, &cluster, &servers).await?;
     samples::wait_until_ready(&cluster, &samples).await?;
     show::resources(&state, &samples)?;
-    show::logins(&cluster, &postgres, &samples).await?;
+    show::logins(&cluster, &servers, &samples).await?;
     show::what_next(&state, &samples);
     Ok(())
 }
@@ -140,6 +157,9 @@ async fn stop_all(state: &State) -> Result<()> {
     }
     if let Some((postgres, _)) = &state.postgres {
         postgres.end(Signal::INT, Duration::from_secs(10))?;
+    }
+    if let Some((mariadb, _)) = &state.mariadb {
+        mariadb.end(Signal::TERM, Duration::from_secs(10))?;
     }
     for folder in &state.folders {
         match std::fs::remove_dir_all(folder) {

@@ -22,7 +22,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Run the operator against a real PostgreSQL, with sample resources, and show what it made.
+    /// Run the operator against a real PostgreSQL and MariaDB, with sample resources, and show what it made.
     Demo {
         /// Use this context of your own kubeconfig instead of a local control plane.
         #[arg(long)]

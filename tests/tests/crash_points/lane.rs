@@ -29,6 +29,8 @@ pub(crate) struct Lane {
     operator: Operator,
     round: u32,
     populated: bool,
+    /// What is on the server before anything is done.
+    base: Catalogue,
 }
 
 impl Lane {
@@ -42,7 +44,25 @@ impl Lane {
         let mut options = stage.options();
         api.cluster()?.kubeconfig_path().clone_into(&mut options.kubeconfig);
         let operator = Operator::start(options).await?;
-        Ok(Self { scenario, stage, server, through, api, database, operator, round: 0, populated: false })
+        let base = Catalogue::default();
+        let mut lane =
+            Self { scenario, stage, server, through, api, database, operator, round: 0, populated: false, base };
+        lane.found().await?;
+        Ok(lane)
+    }
+
+    async fn found(&mut self) -> Result<()> {
+        self.scenario.found(&self.stage, &self.through).await?;
+        for subject in self.scenario.base() {
+            self.stage.until(&self.operator, &subject, ready()).await?;
+        }
+        self.base = self.catalogue().await?;
+        Ok(())
+    }
+
+    /// What is on the server, but for what differs from round to round.
+    async fn catalogue(&self) -> Result<Catalogue> {
+        Ok(self.scenario.normal(Catalogue::read(&self.server, WORD).await?, self.round))
     }
 
     /// Plays the scenario undisturbed: what is counted, and where it ends. Twice, because the very first time makes
@@ -166,12 +186,13 @@ impl Lane {
 
     async fn until_gone(&self) -> Result<()> {
         self.stage.eventually("everything is gone", PATIENCE, &self.operator, async || self.is_gone().await).await?;
-        let left = Catalogue::read(&self.server, WORD).await?;
-        ensure!(left.is_empty(), "left behind on the server: {left:#?}");
+        let left = self.catalogue().await?;
+        ensure!(left == self.base, "left behind on the server: {left:#?}");
         // Owned by what is gone, so Kubernetes' garbage collector, which is absent here, would take them.
         for name in self.stage.names("Secret").await? {
             let secret = Subject::secret(&name);
-            if name != "main-admin" && name != "given" {
+            let is_of_base = self.scenario.base().iter().any(|subject| *subject == Subject::user(&name));
+            if name != "main-admin" && name != "given" && !is_of_base {
                 let owner = self.stage.get(&secret).await?;
                 let kind = if name == COMPANION_SECRET { "Database" } else { "DatabaseUser" };
                 ensure!(owner.text("/metadata/ownerReferences/0/kind")? == kind, "{name} belongs to nobody");
@@ -186,7 +207,7 @@ impl Lane {
     async fn is_populated(&self) -> Result<()> {
         let metrics = self.operator.metrics().await?;
         let mut least: BTreeMap<String, u32> = BTreeMap::new();
-        for subject in self.scenario.subjects() {
+        for subject in self.scenario.acting() {
             *least.entry(subject.kind().to_owned()).or_default() += 1;
         }
         for (kind, least) in least {
@@ -197,7 +218,7 @@ impl Lane {
             let looked: f64 = looked.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
             ensure!(looked >= f64::from(least), "the operator has not looked at every {kind} yet");
         }
-        for subject in &self.scenario.subjects() {
+        for subject in &self.scenario.acting() {
             let seen = self.stage.get(subject).await?;
             seen.check(&ready())?;
             ensure!(seen.at("/metadata/deletionTimestamp").is_none(), "{subject} is being deleted");
@@ -214,7 +235,7 @@ impl Lane {
     }
 
     async fn is_gone(&self) -> Result<()> {
-        for subject in &self.scenario.subjects() {
+        for subject in &self.scenario.acting() {
             let found = self.stage.find(subject).await?;
             ensure!(found.is_none(), "{subject} is there: {}", found.map(|seen| seen.summary()).unwrap_or_default());
         }
@@ -223,7 +244,7 @@ impl Lane {
 
     async fn end(&self) -> Result<End> {
         let mut objects = Vec::new();
-        for subject in &self.scenario.subjects() {
+        for subject in &self.scenario.acting() {
             if let Some(seen) = self.stage.find(subject).await? {
                 let finalizers = seen.at("/metadata/finalizers").cloned().unwrap_or(Value::Null);
                 objects.push(format!("{subject}: {} {finalizers}", seen.summary()));
@@ -231,12 +252,7 @@ impl Lane {
         }
         let mut secrets = self.stage.names("Secret").await?;
         secrets.sort();
-        let mut catalogue = Catalogue::read(&self.server, WORD).await?;
-        for attributes in catalogue.roles.values_mut().chain(catalogue.databases.values_mut()) {
-            *attributes = self.scenario.without_round(attributes, self.round);
-        }
-        let contents = std::mem::take(&mut catalogue.contents);
-        catalogue.contents = self.scenario.contents_without_round(contents, self.round);
+        let catalogue = self.catalogue().await?;
         Ok(End { objects, secrets, catalogue })
     }
 }

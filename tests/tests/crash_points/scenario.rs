@@ -1,8 +1,7 @@
 //! What is done while the operator is killed. Every scenario can be played again and again on one server.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
+use dbprovision_tests::catalogue::Catalogue;
 use dbprovision_tests::manifests::{access_grant, credentials, database, instance, role, secret, user, with};
 use dbprovision_tests::stage::{Stage, Subject};
 use serde_json::{Value, json};
@@ -19,23 +18,31 @@ pub(crate) enum Scenario {
     Update,
     /// Everything is deleted.
     Delete,
-    /// A role with rights, and a grant to a user.
+    /// A database with the role that owns it and the account that uses it.
+    CreateOwned,
+    /// It is deleted, and they with it.
+    DeleteOwned,
+    /// A role with rights, and a grant of rights and a membership to a user.
     Give,
     /// The rights change: some go, some come.
     Narrow,
-    /// Role, grant and all are deleted.
+    /// Role and grant are deleted.
     Take,
 }
 
-/// What there is: accounts and databases, or rights.
+/// What a scenario is about. The rest is there before it begins and stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cast {
     Accounts,
+    Owned,
     Rights,
 }
 
 /// The databases and users on the server; nobody else is on it.
 pub(crate) const WORD: &str = "crash";
+
+/// The Secret of the account that is made together with a database.
+pub(crate) const COMPANION_SECRET: &str = "owned-crash-served-2c277f7d";
 
 /// The password that the scenario's user is given in a round.
 fn password(round: u32) -> String {
@@ -46,74 +53,97 @@ impl Scenario {
     fn cast(self) -> Cast {
         match self {
             Self::Create | Self::Password | Self::Update | Self::Delete => Cast::Accounts,
+            Self::CreateOwned | Self::DeleteOwned => Cast::Owned,
             Self::Give | Self::Narrow | Self::Take => Cast::Rights,
         }
     }
 
-    /// All resources, in the order in which they are applied.
-    pub(crate) fn subjects(self) -> Vec<Subject> {
-        let common = [Subject::instance("main"), Subject::user("app"), Subject::database("orders")];
-        let own = match self.cast() {
-            Cast::Accounts => vec![Subject::user("own"), Subject::database("owned")],
-            Cast::Rights => vec![Subject::role("readers"), Subject::access_grant("gives")],
-        };
-        common.into_iter().chain(own).collect()
+    /// What is there before it begins, and stays.
+    pub(crate) fn base(self) -> Vec<Subject> {
+        match self.cast() {
+            Cast::Accounts => Vec::new(),
+            Cast::Owned => vec![Subject::instance("main")],
+            Cast::Rights => vec![Subject::instance("main"), Subject::user("app"), Subject::database("orders")],
+        }
     }
 
-    /// Users that log in with what stands in which Secret, and under which key.
+    /// What it is about, in the order in which it is applied.
+    pub(crate) fn acting(self) -> Vec<Subject> {
+        match self.cast() {
+            Cast::Accounts => {
+                vec![Subject::instance("main"), Subject::user("app"), Subject::user("own"), Subject::database("orders")]
+            }
+            Cast::Owned => vec![Subject::database("owned")],
+            Cast::Rights => vec![Subject::role("readers"), Subject::access_grant("gives")],
+        }
+    }
+
+    /// Users that log in with what stands in which Secret, and under which key, once everything is there.
     pub(crate) fn logins(self) -> Vec<(&'static str, &'static str, &'static str)> {
         let app = ("crash_app", "app", "password");
         match self.cast() {
             // The given password as it is in its Secret now, which is the newest.
-            Cast::Accounts => vec![app, ("crash_own", "given", "word"), ("crash_served", COMPANION_SECRET, "password")],
+            Cast::Accounts => vec![app, ("crash_own", "given", "word")],
+            Cast::Owned => vec![("crash_served", COMPANION_SECRET, "password")],
             Cast::Rights => vec![app],
         }
     }
 
     /// Whether it begins with everything there.
     pub(crate) fn begins_populated(self) -> bool {
-        !matches!(self, Self::Create | Self::Give)
+        !matches!(self, Self::Create | Self::CreateOwned | Self::Give)
     }
 
     /// Whether it ends with everything there.
     pub(crate) fn ends_populated(self) -> bool {
-        !matches!(self, Self::Delete | Self::Take)
+        !matches!(self, Self::Delete | Self::DeleteOwned | Self::Take)
     }
 
-    /// Attributes as they are in every round.
-    pub(crate) fn without_round(self, attributes: &str, round: u32) -> String {
-        if self == Self::Narrow {
-            // Odd and even rounds differ in which of two rights they give.
-            return attributes.replace("crash_app=T/", "(direct)").replace("crash_app=c/", "(direct)");
+    /// The catalogue as it is in every round: without what a round changes, and without the two ways of saying that
+    /// the owner has its own rights.
+    pub(crate) fn normal(self, mut catalogue: Catalogue, round: u32) -> Catalogue {
+        for attributes in catalogue.roles.values_mut().chain(catalogue.databases.values_mut()) {
+            let limit = if self == Self::Update { limit(round) } else { limit(0) };
+            let steady = attributes.replace(&format!("limit {limit} "), "limit N ");
+            *attributes = steady.replace(&format!("work_mem={limit}MB"), "work_mem=N");
         }
-        let limit = if self == Self::Update { limit(round) } else { limit(0) };
-        attributes.replace(&format!("limit {limit} "), "limit N ").replace(&format!("work_mem={limit}MB"), "work_mem=N")
+        for attributes in catalogue.databases.values_mut().chain(catalogue.contents.values_mut()) {
+            for own in [" acl {provisioner=UC/provisioner}", " acl {=Tc/provisioner,provisioner=CTc/provisioner}"] {
+                *attributes = attributes.replace(own, " acl");
+            }
+            if self == Self::Narrow {
+                *attributes = attributes.replace("crash_app=T/", "(direct)").replace("crash_app=c/", "(direct)");
+            }
+        }
+        if self == Self::Narrow && !round.is_multiple_of(2) {
+            // Odd and even rounds differ in which of two schemas is opened.
+            let [sales, stock] = ["crash_orders: schema sales", "crash_orders: schema stock"];
+            if let (Some(one), Some(other)) = (catalogue.contents.remove(sales), catalogue.contents.remove(stock)) {
+                catalogue.contents.insert(stock.to_owned(), one);
+                catalogue.contents.insert(sales.to_owned(), other);
+            }
+        }
+        catalogue
     }
 
-    /// The contents of the databases as they are in every round: which of two schemas is opened differs.
-    pub(crate) fn contents_without_round(
-        self,
-        contents: BTreeMap<String, String>,
-        round: u32,
-    ) -> BTreeMap<String, String> {
-        // The owner's rights alone, whether they are spelled out or not.
-        let mut contents = contents;
-        contents.values_mut().for_each(|what| *what = what.replace(" acl {provisioner=UC/provisioner}", " acl"));
-        if self != Self::Narrow || round.is_multiple_of(2) {
-            return contents;
+    /// Applies what is there before it begins.
+    pub(crate) async fn found(self, stage: &Stage, through: &PostgresEndpoint) -> Result<()> {
+        if self.cast() == Cast::Accounts {
+            return Ok(());
         }
-        let swapped = |name: String| match name.as_str() {
-            "crash_orders: schema sales" => "crash_orders: schema stock".to_owned(),
-            "crash_orders: schema stock" => "crash_orders: schema sales".to_owned(),
-            _ => name,
-        };
-        contents.into_iter().map(|(name, what)| (swapped(name), what)).collect()
+        stage.put_all(server(through)).await?;
+        if self.cast() == Cast::Rights {
+            let schemas = json!({ "spec": { "postgres": { "schemas": [{ "name": "sales" }, { "name": "stock" }] } } });
+            let orders = with(database("orders", "crash_orders"), schemas);
+            stage.put_all([user("app", "crash_app"), orders]).await?;
+        }
+        Ok(())
     }
 
     /// Does it, in its `round`.
     pub(crate) async fn act(self, stage: &Stage, through: &PostgresEndpoint, round: u32) -> Result<()> {
         match self {
-            Self::Create | Self::Give => self.populate(stage, through, round).await,
+            Self::Create | Self::CreateOwned | Self::Give => self.populate(stage, through, round).await,
             Self::Password => {
                 stage.put(secret("given", json!({ "word": password(round) }))).await?;
                 // A Secret that somebody else maintains is read at the health interval; an annotation hurries it.
@@ -121,40 +151,44 @@ impl Scenario {
             }
             Self::Update => stage.put_all(accounts(round)).await,
             Self::Narrow => stage.put_all(rights(round)).await,
-            Self::Delete | Self::Take => self.delete(stage).await,
+            Self::Delete | Self::DeleteOwned | Self::Take => self.delete(stage).await,
         }
     }
 
     /// Applies everything.
     pub(crate) async fn populate(self, stage: &Stage, through: &PostgresEndpoint, round: u32) -> Result<()> {
-        // Checks are no part of what is counted.
-        let seldom = json!({ "spec": { "healthCheck": { "intervalSeconds": 3600 } } });
-        stage.put_all([credentials("main-admin", through), with(instance("main", through), seldom)]).await?;
-        stage.put(secret("given", json!({ "word": password(round) }))).await?;
         match self.cast() {
-            Cast::Accounts => stage.put_all(accounts(0)).await,
+            Cast::Accounts => {
+                stage.put_all(server(through)).await?;
+                stage.put(secret("given", json!({ "word": password(round) }))).await?;
+                stage.put_all(accounts(0)).await
+            }
+            Cast::Owned => stage.put(owned()).await.map(drop),
             Cast::Rights => stage.put_all(rights(0)).await,
         }
     }
 
     /// Deletes everything, the instance first, as a careless person does.
     pub(crate) async fn delete(self, stage: &Stage) -> Result<()> {
-        for subject in &self.subjects() {
+        for subject in &self.acting() {
             stage.delete(subject).await?;
         }
         Ok(())
     }
 }
 
-/// The Secret of the account that is made together with a database.
-pub(crate) const COMPANION_SECRET: &str = "owned-crash-served-2c277f7d";
-
 /// What an update changes.
 fn limit(round: u32) -> u32 {
     10 + round
 }
 
-fn accounts(round: u32) -> [Value; 4] {
+fn server(through: &PostgresEndpoint) -> [Value; 2] {
+    // Checks are no part of what is counted.
+    let seldom = json!({ "spec": { "healthCheck": { "intervalSeconds": 3600 } } });
+    [credentials("main-admin", through), with(instance("main", through), seldom)]
+}
+
+fn accounts(round: u32) -> [Value; 3] {
     let limit = limit(round);
     let app = json!({ "spec": { "postgres": {
         "connectionLimit": limit, "configParameters": { "work_mem": format!("{limit}MB") },
@@ -171,28 +205,28 @@ fn accounts(round: u32) -> [Value; 4] {
         "initSQL": { "inline": ["CREATE TABLE IF NOT EXISTS orders (a int)"] },
         "postgres": { "connectionLimit": limit, "schemas": [{ "name": "sales" }] },
     } });
-    let owned = json!({ "spec": { "postgres": { "ownership": {
-        "autoOwnership": true, "roleName": "crash_serving", "userName": "crash_served", "dropOnDelete": true,
-    } } } });
     [
         with(user("app", "crash_app"), app),
         with(user("own", "crash_own"), own),
         with(database("orders", "crash_orders"), orders),
-        with(database("owned", "crash_owned"), owned),
     ]
 }
 
+fn owned() -> Value {
+    let ownership = json!({
+        "autoOwnership": true, "roleName": "crash_serving", "userName": "crash_served", "dropOnDelete": true,
+    });
+    with(database("owned", "crash_owned"), json!({ "spec": { "postgres": { "ownership": ownership } } }))
+}
+
 /// By turns, a right on one schema or on the other, so that every round takes and gives.
-fn rights(round: u32) -> [Value; 4] {
+fn rights(round: u32) -> [Value; 2] {
     let (schema, privilege) = if round.is_multiple_of(2) { ("sales", "CONNECT") } else { ("stock", "TEMPORARY") };
     let usage = json!([{ "database": "crash_orders", "schema": schema, "privileges": ["USAGE"] }]);
     let direct = json!([{ "database": "crash_orders", "privileges": [privilege] }]);
     let to_app = json!({ "spec": { "userRef": { "name": "app" }, "deletionProtection": false,
         "postgres": { "roles": ["crash_readers"], "grants": direct } } });
-    let schemas = json!({ "spec": { "postgres": { "schemas": [{ "name": "sales" }, { "name": "stock" }] } } });
     [
-        user("app", "crash_app"),
-        with(database("orders", "crash_orders"), schemas),
         with(role("readers", "crash_readers"), json!({ "spec": { "postgres": { "grants": usage } } })),
         with(access_grant("gives"), to_app),
     ]

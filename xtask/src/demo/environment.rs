@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use testkit::children::{Identity, Lifetime, Signal};
 use testkit::cluster::Cluster;
 use testkit::control_plane::{ControlPlane, StartOptions};
+use testkit::mysql::{self, MysqlEndpoint, MysqlServer};
 use testkit::postgres::{Options, PostgresEndpoint, PostgresServer};
 use testkit::scratch::write_private;
 use testkit::world::{Operator, OperatorOptions};
@@ -65,6 +66,23 @@ pub(super) async fn postgres(state: &mut State) -> Result<PostgresEndpoint> {
     eprintln!("starting PostgreSQL");
     let server = PostgresServer::start(Options { lifetime: Lifetime::Detached, ..Options::default() }).await?;
     state.postgres = Some((server.identity()?, (*server).clone()));
+    state.folders.push(server.folder().to_owned());
+    state.save()?;
+    Ok((*server).clone())
+}
+
+/// The other server.
+pub(super) async fn mariadb(state: &mut State) -> Result<MysqlEndpoint> {
+    if let Some((identity, endpoint)) = &state.mariadb
+        && identity.is_running()
+    {
+        eprintln!("MariaDB runs already");
+        return Ok(endpoint.clone());
+    }
+    eprintln!("starting MariaDB");
+    let options = mysql::Options { lifetime: Lifetime::Detached, ..mysql::Options::default() };
+    let server = MysqlServer::start(options).await?;
+    state.mariadb = Some((server.identity()?, (*server).clone()));
     state.folders.push(server.folder().to_owned());
     state.save()?;
     Ok((*server).clone())

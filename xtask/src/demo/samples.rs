@@ -1,4 +1,4 @@
-//! The sample resources: those of `deploy/samples`, pointed at the demo's own server.
+//! The sample resources: those of `deploy/samples`, pointed at the demo's own servers.
 
 use std::time::Duration;
 
@@ -6,11 +6,10 @@ use anyhow::{Context, Result, bail};
 use kube::api::DynamicObject;
 use kube::{Api, ResourceExt};
 use testkit::cluster::{Cluster, GROUP, has_condition, kind_of, read_yaml_dir};
-use testkit::postgres::PostgresEndpoint;
 use testkit::workspace;
 use testkit::world::eventually;
 
-use super::State;
+use super::{Servers, State};
 
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -38,7 +37,7 @@ impl Sample {
 }
 
 /// Applies them, and the Secret that each instance names, with the server's administrator in it.
-pub(super) async fn apply(state: &mut State, cluster: &Cluster, postgres: &PostgresEndpoint) -> Result<Vec<Sample>> {
+pub(super) async fn apply(state: &mut State, cluster: &Cluster, servers: &Servers) -> Result<Vec<Sample>> {
     let folder = workspace::root().join("deploy/samples");
     let mut objects = read_yaml_dir(&folder)?;
     if objects.is_empty() {
@@ -51,7 +50,7 @@ pub(super) async fn apply(state: &mut State, cluster: &Cluster, postgres: &Postg
             object.metadata.namespace = Some(NAMESPACE.to_owned());
         }
         if kind == "DatabaseInstance" || kind == "ClusterDatabaseInstance" {
-            secrets.extend(point_at(object, postgres)?);
+            secrets.extend(point_at(object, servers)?);
         }
     }
     let mut namespaces: Vec<String> = objects.iter().chain(&secrets).filter_map(ResourceExt::namespace).collect();
@@ -91,15 +90,21 @@ fn recorded(object: &DynamicObject) -> Option<[String; 4]> {
     Some([types.api_version.clone(), types.kind.clone(), namespace, object.name_any()])
 }
 
-/// Lets an instance name the demo's server, whose port is a new one each time, and makes its Secret.
-fn point_at(instance: &mut DynamicObject, postgres: &PostgresEndpoint) -> Result<Option<DynamicObject>> {
+/// Lets an instance name the demo's server of its engine, whose port is a new one each time, and makes its Secret.
+fn point_at(instance: &mut DynamicObject, servers: &Servers) -> Result<Option<DynamicObject>> {
     let own_namespace = instance.namespace();
+    let Servers { postgres, mariadb } = servers;
+    let (host, port, administrator) = match instance.data.pointer("/spec/engine").and_then(serde_json::Value::as_str) {
+        Some("postgres") => (&postgres.host, postgres.port, &postgres.administrator),
+        Some("mariadb") => (&mariadb.host, mariadb.port, &mariadb.administrator),
+        engine => bail!("the demo has no server of the engine {engine:?}, which {} names", instance.name_any()),
+    };
     let Some(connection) = instance.data.pointer_mut("/spec/connection").and_then(serde_json::Value::as_object_mut)
     else {
         return Ok(None);
     };
-    connection.insert("host".to_owned(), postgres.host.clone().into());
-    connection.insert("port".to_owned(), postgres.port.into());
+    connection.insert("host".to_owned(), host.clone().into());
+    connection.insert("port".to_owned(), port.into());
     let Some(reference) = connection.get("secretRef") else { return Ok(None) };
     let text = |pointer: &str| reference.pointer(pointer).and_then(serde_json::Value::as_str);
     let name = text("/name").context("an instance's secretRef names no Secret")?;
@@ -109,8 +114,8 @@ fn point_at(instance: &mut DynamicObject, postgres: &PostgresEndpoint) -> Result
         "kind": "Secret",
         "metadata": { "name": name, "namespace": namespace },
         "stringData": {
-            text("/keys/username").unwrap_or("username"): postgres.administrator.name,
-            text("/keys/password").unwrap_or("password"): postgres.administrator.password,
+            text("/keys/username").unwrap_or("username"): administrator.name,
+            text("/keys/password").unwrap_or("password"): administrator.password,
         },
     });
     serde_json::from_value(secret).map(Some).context("compose the Secret of an instance")

@@ -83,6 +83,10 @@ const FORCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 pub(crate) fn is_hopeless<K: Reported>(run: &Run<K>, blocked: &Blocked, waits_its_turn: bool) -> bool {
     let mut since = run.now;
     run.ctx.memory.note(&run.key, &run.uid, |remembered| since = *remembered.undeletable.get_or_insert(run.now));
+    // Its turn has not come, or somebody else changed the same: neither says that it cannot be done.
+    if blocked.reason == reason::RECONCILING {
+        return false;
+    }
     match blocked.class {
         Class::Transient | Class::Guest | Class::Waiting => {
             run.now.duration_since(since) >= FORCED_AFTER && !waits_its_turn
@@ -186,21 +190,17 @@ async fn drop_if_ours<K: Provisioned>(
     };
     if found {
         K::release(run, session, recorded, &mark, draft, force).await?;
-        // The name is the recorded one; the rest of the spec only says what else goes.
-        let spec = run.object.spec(None, options(run, recorded));
-        let proof = Proof { mark: Some(mark.clone()), object_id: recorded.object_id.clone().or(object_id) };
-        run.may_write()?;
-        let started = Instant::now();
-        let dropped = K::drop_object(session, spec, proof).await;
-        K::count(
-            &run.ctx.metrics,
-            &recorded.instance,
-            &recorded.engine,
-            Operation::Delete,
-            Ending::of(&dropped),
-            started,
-        );
-        dropped.map_err(&call)?;
+    }
+    // Also of what is gone already: a drop that was broken off may have left what was created with the object.
+    // The name is the recorded one; the rest of the spec only says what else goes.
+    let spec = run.object.spec(None, options(run, recorded));
+    let proof = Proof { mark: Some(mark.clone()), object_id: recorded.object_id.clone().or(object_id) };
+    run.may_write()?;
+    let started = Instant::now();
+    let dropped = K::drop_object(session, spec, proof).await;
+    K::count(&run.ctx.metrics, &recorded.instance, &recorded.engine, Operation::Delete, Ending::of(&dropped), started);
+    dropped.map_err(&call)?;
+    if found {
         mark_changed();
     }
     K::clean_up(session, mark).await.map_err(&call)?;

@@ -215,9 +215,9 @@ fn user_fields(text: &dyn Fn(&str) -> String, secret: &str) -> Vec<(&'static str
         ("source", json!({ "existingPasswordSecret": source })),
         ("elsewhere", json!({ "passwordSecret": { "secretName": "x", "secretNamespace": text("elsewhere") } })),
         ("existing", json!({ "existingPasswordSecret": { "name": "x", "key": "k", "namespace": text("existing") } })),
-        ("type", templated(secret, &json!({ "type": text("type") }))),
-        ("label", templated(secret, &json!({ "labels": { "team": text("label") } }))),
-        ("labelkey", templated(secret, &json!({ "labels": { text("labelkey"): "blue" } }))),
+        ("type", templated(&format!("{secret}type"), &json!({ "type": text("type") }))),
+        ("label", templated(&format!("{secret}label"), &json!({ "labels": { "team": text("label") } }))),
+        ("labelkey", templated(&format!("{secret}labelkey"), &json!({ "labels": { text("labelkey"): "blue" } }))),
         ("annotation", templated(&format!("{secret}a"), &json!({ "annotations": { "team": text("annotation") } }))),
         ("comment", json!({ "managedResourceComment": text("comment") })),
         ("interval", json!({ "driftPolicy": { "interval": text("interval") } })),
@@ -285,8 +285,8 @@ async fn hostile_texts_in_every_other_field_break_nothing() {
             // These are the fields that can hold any text there is.
             let holds_any = ["value", "path", "extschema", "rolename", "companion", "comment"].contains(field)
                 && !text.contains('\0');
-            // A Secret's annotation and the characters to leave out may hold a NUL too.
-            let free = holds_any || ["exclude", "annotation"].contains(field);
+            // A Secret's type and annotations, and the characters to leave out, may hold a NUL too.
+            let free = holds_any || ["exclude", "annotation", "type"].contains(field);
             let status = resource.status().await?;
             ensure!(ready == free, "{field} is {text:?} and Ready is {ready}: {status}");
         }

@@ -36,21 +36,27 @@ fn absent(name: &str) -> Error {
 }
 
 /// What the host learns of a database from outside. What is inside, an update tells whose spec reaches there.
-fn info(session: &mut Session, found: Database) -> Result<DatabaseInfo> {
+fn described(found: Database, size_bytes: Option<u64>) -> DatabaseInfo {
     let status = PostgresDatabaseStatus {
         encoding: Some(found.encoding),
         collation: Some(found.collate),
         ..PostgresDatabaseStatus::default()
     };
-    Ok(DatabaseInfo {
-        size_bytes: database::size(session, &found.id)?,
+    DatabaseInfo {
+        size_bytes,
         name: found.name,
         object_id: Some(found.id),
         owner: Some(found.owner),
         mark: found.comment.mark,
         standing: found.standing,
         details: serde_json::to_string(&status).ok(),
-    })
+    }
+}
+
+/// The same with its size, for which the server looks at every file of it.
+fn info(session: &mut Session, found: Database) -> Result<DatabaseInfo> {
+    let size = database::size(session, &found.id)?;
+    Ok(described(found, size))
 }
 
 impl Databases for Postgres {

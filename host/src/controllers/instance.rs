@@ -16,7 +16,7 @@ use crds::names::{annotation, reason};
 use crds::{Instance, InstanceStatus};
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
-use planning::{Blocked, Class, drift};
+use planning::{Blocked, Class, drift, tracking};
 use tracing::Instrument as _;
 
 use self::discovery::Discovery;
@@ -71,6 +71,8 @@ async fn connect<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Resu
     }
     let policy = run.object.instance_spec().drift_policy.as_ref();
     policy.map_or(Ok(()), |policy| drift::interval(policy).map(drop))?;
+    // Its resources fill it in; whether that can be done is the instance's own matter.
+    tracking::comment(run.object.instance_spec().resource_tracking.as_ref(), &run.identity())?;
     ask(run, draft).await
 }
 

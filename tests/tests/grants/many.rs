@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use crds::names::{GROUP, reason};
 use dbprovision_tests::catalogue::Catalogue;
-use dbprovision_tests::manifests::{access_grant, credentials, grant, instance, user, with};
+use dbprovision_tests::manifests::{access_grant, credentials, database, grant, instance, user, with};
 use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
 use serde_json::json;
 
@@ -60,32 +60,35 @@ async fn a_grant_of_the_cluster_gives_where_the_namespace_consents_and_takes_bac
     let offered = with(
         instance(&shared, server),
         json!({ "kind": "ClusterDatabaseInstance",
-            "spec": { "connection": { "secretRef": { "name": "main-admin", "namespace": stage.name() } },
-                "privilegeCeiling": { "unmanagedNames": ["postgres"] } } }),
+            "spec": { "connection": { "secretRef": { "name": "main-admin", "namespace": stage.name() } } } }),
     );
     stage.put_all([credentials("main-admin", server), consent, offered]).await?;
     let of_cluster = json!({ "spec": { "instanceRef": null, "clusterInstanceRef": { "name": shared } } });
-    stage.put(with(user("app", &app), of_cluster)).await?;
+    stage.put_all([with(user("app", &app), of_cluster.clone()), with(database("orders", &word), of_cluster)]).await?;
     stage.until(&operator, &Subject::user("app"), ready()).await?;
+    stage.until(&operator, &Subject::database("orders"), ready()).await?;
 
     let given = json!({
         "kind": "ClusterDatabaseGrant", "metadata": { "name": shared },
         "spec": {
             "clusterInstanceRef": { "name": shared }, "deletionProtection": false,
             "userRef": { "name": "app", "namespace": stage.name() },
-            "postgres": { "grants": [{ "database": "postgres", "privileges": ["TEMPORARY"] }] },
+            "postgres": { "grants": [{ "database": word, "privileges": ["TEMPORARY"] }] },
         },
     });
     stage.put(given).await?;
     let subject = Subject::cluster_access_grant(&shared);
     stage.until(&operator, &subject, becomes("Accepted", "False", reason::CONSENT_MISSING).saying("userRef")).await?;
+    // Whom it is for is one thing, and what it opens another.
     let from = json!({ "kind": "ClusterDatabaseGrant" });
-    stage.put(grant("lend", from, json!({ "group": GROUP, "kind": "DatabaseUser", "name": "app" }))).await?;
+    stage.put(grant("lend", from.clone(), json!({ "group": GROUP, "kind": "DatabaseUser", "name": "app" }))).await?;
+    stage.until(&operator, &subject, becomes("Accepted", "False", reason::CONSENT_MISSING).saying("database")).await?;
+    stage.put(grant("open", from, json!({ "group": GROUP, "kind": "Database", "name": "orders" }))).await?;
     let seen = stage.until(&operator, &subject, ready()).await?;
     ensure!(seen.text("/status/targetInfo/resolvedUsername")? == app, "{}", seen.0);
     ensure!(seen.at("/status/appliedGrants/applied") == Some(&json!(1)), "{}", seen.0);
     let has = format!(
-        "SELECT count(*) FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = 'postgres' \
+        "SELECT count(*) FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = '{word}' \
          AND a.grantee = '{app}'::regrole AND a.privilege_type = 'TEMPORARY'"
     );
     ensure!(server.query_cell("postgres", &has).await?.as_deref() == Some("1"));
@@ -93,7 +96,7 @@ async fn a_grant_of_the_cluster_gives_where_the_namespace_consents_and_takes_bac
     stage.delete(&subject).await?;
     stage.until_gone(&operator, &subject).await?;
     ensure!(server.query_cell("postgres", &has).await?.as_deref() == Some("0"));
-    for subject in [Subject::user("app"), Subject::cluster_instance(&shared)] {
+    for subject in [Subject::user("app"), Subject::database("orders"), Subject::cluster_instance(&shared)] {
         stage.delete(&subject).await?;
         stage.until_gone(&operator, &subject).await?;
     }

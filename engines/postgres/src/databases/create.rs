@@ -12,7 +12,7 @@ use crate::statements::database as statements;
 
 use super::differences::same_locale;
 use super::wanted::Wanted;
-use super::{absent, gone, info, lock};
+use super::{absent, described, gone, lock};
 
 /// The name until everything is in place.
 pub(crate) fn unfinished(mark: &Mark) -> Result<String> {
@@ -32,7 +32,7 @@ pub(crate) fn create(connected: &mut Connected, wanted: &Wanted, mark: &Mark) ->
     let name = wanted.name.as_str();
     let unfinished = unfinished(mark)?;
     if let Some(found) = database::find(connected.main()?, name)? {
-        return finished(connected, found, mark);
+        return finished(found, mark);
     }
     if let Some(stated) = &wanted.block.encoding
         && database::encoding_name(connected.main()?, stated)?.is_none()
@@ -54,17 +54,15 @@ pub(crate) fn create(connected: &mut Connected, wanted: &Wanted, mark: &Mark) ->
         }
         return Err(error);
     }
-    let session = connected.main()?;
-    let found = database::find(session, name)?.ok_or_else(|| absent(name))?;
-    info(session, found)
+    database::find(connected.main()?, name)?.map(|found| described(found, None)).ok_or_else(|| absent(name))
 }
 
 /// A database with the final name: ours, from a call whose answer was lost, or somebody's.
-fn finished(connected: &mut Connected, found: Database, mark: &Mark) -> Result<DatabaseInfo> {
+fn finished(found: Database, mark: &Mark) -> Result<DatabaseInfo> {
     if found.comment.mark.as_ref() != Some(mark) {
         return Err(taken(&found.name));
     }
-    info(connected.main()?, found)
+    Ok(described(found, None))
 }
 
 fn taken(name: &str) -> Error {

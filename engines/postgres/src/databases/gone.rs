@@ -46,6 +46,10 @@ pub(crate) fn remove(connected: &mut Connected, spec: &DatabaseSpec, proof: &Pro
     if there {
         if force {
             terminate(connected, name)?;
+            // A superuser's session is nobody else's to end; FORCE would fail on it for good.
+            if database::sessions(connected.main()?, name)? > 0 {
+                return Err(busy(""));
+            }
         } else {
             connected.main()?.rows(statements::TERMINATE_OWN, &[name, &application_name])?;
         }
@@ -56,9 +60,13 @@ pub(crate) fn remove(connected: &mut Connected, spec: &DatabaseSpec, proof: &Pro
 
 fn in_use(error: Error) -> Error {
     if crate::errors::code(&error) == Some("55006") {
-        return Error::new(ErrorKind::Transient(None), "the database is in use by other sessions", error.detail);
+        return busy(error.detail);
     }
     error
+}
+
+fn busy(detail: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Transient(None), "the database is in use by other sessions", detail)
 }
 
 /// The companions that own nothing else, where the options ask for it. Which they are is read from their marks:

@@ -62,7 +62,9 @@ SELECT DISTINCT a.usename::pg_catalog.text FROM pg_catalog.pg_stat_activity a
 /// to DROP DATABASE by itself.
 pub(crate) const TERMINATE: &str = "\
 SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a
- WHERE a.datname = $1::pg_catalog.name AND a.usename IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()";
+  JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
+ WHERE a.datname = $1::pg_catalog.name AND a.pid <> pg_catalog.pg_backend_pid()
+   AND (NOT r.rolsuper OR (SELECT own.rolsuper FROM pg_catalog.pg_roles own WHERE own.rolname = SESSION_USER))";
 
 /// Ends the administrator's own other sessions in a database: another instance of the adapter may have left one.
 pub(crate) const TERMINATE_OWN: &str = "\

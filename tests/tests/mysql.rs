@@ -19,13 +19,23 @@ async fn served(purpose: &str, version: Version, engine: &str) -> Result<()> {
     stage.put_all([secret("main-admin", credentials), offered]).await?;
     stage.until(&operator, &Subject::instance("main"), ready()).await?;
 
-    stage.put(with(database("orders", "order_s"), json!({ "spec": { "mysql": { "charset": "utf8mb4" } } }))).await?;
+    let made = json!({ "spec": { "mysql": { "charset": "utf8mb4" }, "initSQL": { "inline": ["CREATE TABLE made (a int)"] } } });
+    stage.put(with(database("orders", "order_s"), made)).await?;
+    // A script has rights on its own database, whatever the ceiling says of administrators.
+    let greedy = json!({ "spec": { "initSQL": { "inline": ["CREATE TABLE own (a int)", "CREATE DATABASE sneaky"] } } });
+    stage.put(with(database("greedy", "greedy"), greedy)).await?;
+    let failed = becomes("Synced", "False", reason::INIT_SQLFAILED).saying("statement 2 of spec.initSQL");
+    stage.until(&operator, &Subject::database("greedy"), failed).await?;
     stage.put(user("app", "app")).await?;
     stage.put(role("readers", "readers")).await?;
     let (orders, app, readers) = (Subject::database("orders"), Subject::user("app"), Subject::role("readers"));
     for subject in [&orders, &app, &readers] {
         stage.until(&operator, subject, ready()).await?;
     }
+    server.query("SELECT a FROM order_s.made")?;
+    ensure!(server.query("SHOW DATABASES LIKE 'sneaky'")?.is_empty(), "the script made a database");
+    stage.delete(&Subject::database("greedy")).await?;
+    stage.until_gone(&operator, &Subject::database("greedy")).await?;
     server.query("CREATE TABLE order_s.bill (a int); CREATE DATABASE orderXs; CREATE TABLE orderXs.bill (a int)")?;
     let read = json!([{ "level": "database", "database": "order_s", "privileges": ["SELECT"] }]);
     let insert = json!([{ "level": "table", "database": "order_s", "table": "bill", "privileges": ["INSERT"] }]);

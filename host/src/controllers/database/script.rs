@@ -9,7 +9,7 @@ use planning::consent::{Referrer, Target};
 use planning::references::{Privilege, within_ceiling};
 use planning::{Blocked, Class, consent, init_sql};
 use sandbox::Session;
-use sandbox::contract::{Script, ScriptReport};
+use sandbox::contract::{BlockOwner, Script, ScriptReport};
 
 use super::super::managed::{Bound, Provisioned as _, Reported as _, Wanted};
 use super::super::run::Run;
@@ -109,7 +109,9 @@ pub(super) fn may_run(run: &Run<Database>, bound: &Bound, wanted: &Wanted<Databa
     let spec = &run.object.spec;
     let is_there = run.object.ownership().is_some_and(|ownership| ownership.created_at.is_some());
     let has_owner = spec.owner.is_some() || !wanted.examination.companions.is_empty();
-    if is_there || has_owner || spec.adoption_policy == AdoptionPolicy::Adopt {
+    // Where databases have no owners, a script has rights on its database and on nothing else.
+    let knows_owners = bound.engine.readable_fields(BlockOwner::Database).iter().any(|field| field == "owner");
+    if is_there || has_owner || !knows_owners || spec.adoption_policy == AdoptionPolicy::Adopt {
         return Ok(());
     }
     as_administrator(bound)
@@ -129,7 +131,7 @@ pub(super) async fn run(
         return Ok(());
     }
     let administrator = session.server().await.map_err(stop(bound.paths()))?.administrator;
-    let is_administrators = owner.is_none_or(|owner| owner == administrator);
+    let is_administrators = owner.is_some_and(|owner| owner == administrator);
     if is_administrators {
         as_administrator(bound)?;
     }

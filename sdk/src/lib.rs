@@ -26,6 +26,7 @@ pub mod native;
 pub mod options;
 pub mod random;
 pub mod secret;
+pub mod selection;
 pub mod start;
 pub mod stream;
 pub mod wire;

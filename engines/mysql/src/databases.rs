@@ -10,6 +10,7 @@ pub(crate) mod wanted;
 mod tests;
 
 use dbprovision_sdk::adapter::databases::{DatabaseInfo, DatabaseSpec, Script, ScriptReport};
+use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
     Databases, Error, Examination, Listing, Mark, Page, Proof, Result, Secret, Selection, UpdateReport,
@@ -17,7 +18,6 @@ use dbprovision_sdk::{
 use mysql_options::MySqlDatabaseStatus;
 
 use crate::connect::{Session, Tracking};
-use crate::difference::{report, select};
 use crate::observe::database::{self, Database};
 use crate::observe::marks::Kept;
 use crate::observe::{prove, sessions};

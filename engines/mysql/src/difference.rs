@@ -1,7 +1,6 @@
-//! A difference between what is and what is wanted, with the statements that make it go away, and the selection
-//! of those to make. Pure.
+//! A difference between what is and what is wanted, with the statements that make it go away. Pure.
 
-use dbprovision_sdk::{Change, Error, Result, Selection, UpdateReport};
+use dbprovision_sdk::{Change, selection};
 
 use crate::statements::Statement;
 
@@ -64,35 +63,21 @@ impl Difference {
     }
 }
 
-/// The differences to make. An id that is asked for and gone means that the state moved.
-pub(crate) fn select<'found>(found: &'found [Difference], selection: &Selection) -> Result<Vec<&'found Difference>> {
-    let chosen: Vec<&Difference> = match selection {
-        Selection::Detect => Vec::new(),
-        Selection::All => found.iter().filter(|one| !one.change.impossible).collect(),
-        Selection::Only(ids) => {
-            if let Some(gone) = ids.iter().find(|id| !found.iter().any(|one| one.change.id == **id)) {
-                return Err(Error::conflict(format!("the change `{gone}` is not there any more")));
-            }
-            found.iter().filter(|one| ids.contains(&one.change.id) && !one.change.impossible).collect()
-        }
-    };
-    match chosen.iter().find_map(|one| one.lacking.clone()) {
-        Some(what) => Err(Error::dependency_missing(what)),
-        None => Ok(chosen),
+impl selection::Difference for Difference {
+    fn change(&self) -> &Change {
+        &self.change
     }
-}
 
-/// What was found and what of it was made.
-pub(crate) fn report<'made>(found: &[Difference], made: impl IntoIterator<Item = &'made Difference>) -> UpdateReport {
-    UpdateReport {
-        changes: found.iter().map(|one| one.change.clone()).collect(),
-        applied: made.into_iter().map(|one| one.change.id.clone()).collect(),
-        details: None,
+    fn lacking(&self) -> Option<&str> {
+        self.lacking.as_deref()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use dbprovision_sdk::Selection;
+    use dbprovision_sdk::selection::select;
+
     use super::*;
 
     fn found() -> Vec<Difference> {

@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use dbprovision_sdk::adapter::grants::{GrantReport, GrantSpec, Granted, Grantee as Named};
 use dbprovision_sdk::error::Problems;
 use dbprovision_sdk::groups::grant_operations::Mode;
+use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::{Error, ErrorKind, Examination, Grants, ObjectKind, Result, Selection, options};
 use mysql_options::{MySqlGrantConfig, MySqlUserConfig};
 
 use crate::connect::{Session, Tracking};
-use crate::difference::{report, select};
 use crate::observe::rights::{Right, known, of};
 use crate::observe::{account, database, role};
 use crate::quote::escaped_pattern;

@@ -8,6 +8,7 @@ mod wanted;
 use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::adapter::roles::{RoleInfo, RoleSpec};
+use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
     Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Roles, Selection, Standing,
@@ -15,7 +16,7 @@ use dbprovision_sdk::{
 };
 
 use crate::connect::{Session, Tracking};
-use crate::difference::{Difference, report, select};
+use crate::difference::Difference;
 use crate::grants::differences::{Claims, Holding, differences};
 use crate::grants::rights;
 use crate::observe::marks::Kept;

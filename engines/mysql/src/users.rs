@@ -15,6 +15,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use dbprovision_sdk::adapter::users::{LoginOutcome, UserInfo, UserSpec};
+use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
     Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Secret, Selection, UpdateReport,
@@ -22,7 +23,6 @@ use dbprovision_sdk::{
 };
 
 use crate::connect::{Session, Tracking};
-use crate::difference::{report, select};
 use crate::observe::account::{self, Account};
 use crate::observe::marks::Kept;
 use crate::observe::{owned, prove, sessions};

@@ -14,6 +14,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use dbprovision_sdk::adapter::users::{LoginOutcome, UserInfo, UserSpec};
+use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
     Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Secret, Selection, UpdateReport,
@@ -21,7 +22,6 @@ use dbprovision_sdk::{
 };
 
 use crate::connect::Session;
-use crate::difference::{report, select};
 use crate::observe::role::{self, Role};
 use crate::observe::{self, prove};
 use crate::server::{Connected, Facts};

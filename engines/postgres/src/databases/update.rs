@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::{Deadline, Error, ErrorKind, Mark, Result, Secret, Selection, UpdateReport};
 
 use crate::connect::{Purpose, Session};
-use crate::difference::{Difference, Place, report, select};
+use crate::difference::{Difference, Place};
 use crate::observe::inside::Inside;
 use crate::observe::{self, database, role};
 use crate::server::{Connected, Facts};

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::adapter::grants::{GrantReport, Granted};
+use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::{Error, ErrorKind, Result, Selection};
 
 use super::asked::Asked;
@@ -16,7 +17,7 @@ use super::differences::{Comparison, Index};
 use super::resolve::{self, Wish};
 use super::right::{Held, Known, Right};
 use crate::connect::{Purpose, Session};
-use crate::difference::{Difference, Place, report, select};
+use crate::difference::{Difference, Place};
 use crate::observe::database::Reachable;
 use crate::observe::rights::Holder;
 use crate::observe::{database, objects, owned, rights, role};

@@ -21,6 +21,11 @@ pub fn interval(policy: &DriftPolicy) -> Result<Duration, Blocked> {
     Ok(interval)
 }
 
+/// Whether a policy, if one is stated, can be followed.
+pub fn check(policy: Option<&DriftPolicy>) -> Result<(), Blocked> {
+    policy.map_or(Ok(()), |policy| interval(policy).map(drop))
+}
+
 /// A difference, as the adapter reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {

@@ -69,8 +69,7 @@ async fn connect<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Resu
         let added = run.ctx.patches.add_finalizer(run.object.as_ref(), I::FINALIZER).await;
         added.map_err(asking("adding the finalizer"))?;
     }
-    let policy = run.object.instance_spec().drift_policy.as_ref();
-    policy.map_or(Ok(()), |policy| drift::interval(policy).map(drop))?;
+    drift::check(run.object.instance_spec().drift_policy.as_ref())?;
     // Its resources fill it in; whether that can be done is the instance's own matter.
     tracking::comment(run.object.instance_spec().resource_tracking.as_ref(), &run.identity())?;
     ask(run, draft).await

@@ -33,7 +33,7 @@ where
     let named = run.object.named().ok_or_else(|| {
         Blocked::invalid(reason::INVALID_SPEC, "exactly one of spec.userRef and spec.roleRef must be set")
     })?;
-    run.object.drift_policy().map_or(Ok(()), |policy| drift::interval(policy).map(drop))?;
+    drift::check(run.object.drift_policy())?;
     consented(run, &named)?;
     let target = Target::find(&run.ctx.stores, &named).ok_or_else(|| {
         Blocked::waiting(reason::DEPENDENCY_MISSING, format!("{}: {} does not exist", named.path, shown(&named)))

@@ -24,7 +24,7 @@ pub(crate) struct Wanted<K: Provisioned> {
 pub(super) async fn wanted<K: Provisioned>(run: &Run<K>, bound: &Bound) -> Result<Wanted<K>, Stop> {
     let object = run.object.as_ref();
     object.check()?;
-    object.drift_policy().map_or(Ok(()), |policy| drift::interval(policy).map(drop))?;
+    drift::check(object.drift_policy())?;
     check_name(bound, K::OBJECT, object.external_name(), K::NAME_FIELD)?;
     let options = options(object.option_blocks(), K::OPTIONS, bound)?;
     let comment = match object.own_comment() {

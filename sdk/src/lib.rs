@@ -19,6 +19,7 @@ pub mod error;
 pub mod executor;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod fake;
+mod listing;
 pub mod log;
 pub mod mark;
 #[cfg(not(target_arch = "wasm32"))]

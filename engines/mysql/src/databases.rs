@@ -133,13 +133,12 @@ impl Databases for MySql {
     fn list(&mut self, page: &Page) -> Result<Listing> {
         let (session, _, tracking) = self.connected()?.parts()?;
         let found = database::list(session, tracking, page)?;
-        let full = found.len() >= usize::try_from(page.limit.clamp(1, 500)).unwrap_or(usize::MAX);
-        let next = found.last().map(|last| last.name.clone()).filter(|_| full);
-        let items = found
-            .into_iter()
-            .map(|one| Listed { standing: standing(&one.name, tracking), name: one.name, mark: one.kept.mark })
-            .collect();
-        Ok(Listing { items, next })
+        let listed = |one: database::Database| Listed {
+            standing: standing(&one.name, tracking),
+            name: one.name,
+            mark: one.kept.mark,
+        };
+        Ok(Listing::of(page, found.into_iter().map(listed)))
     }
 
     fn terminate_sessions(&mut self, name: &str) -> Result<u32> {

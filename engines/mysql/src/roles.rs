@@ -127,11 +127,8 @@ impl Roles for MySql {
     fn list(&mut self, page: &Page) -> Result<Listing> {
         let (session, facts, tracking) = self.connected()?.parts()?;
         let found = role::list(session, facts, tracking, page)?;
-        let full = found.len() >= usize::try_from(page.limit.clamp(1, 500)).unwrap_or(usize::MAX);
-        let next = found.last().map(|(name, _)| name.clone()).filter(|_| full);
-        let items =
-            found.into_iter().map(|(name, mark)| Listed { standing: standing(facts, &name), name, mark }).collect();
-        Ok(Listing { items, next })
+        let listed = |(name, mark): (String, _)| Listed { standing: standing(facts, &name), name, mark };
+        Ok(Listing::of(page, found.into_iter().map(listed)))
     }
 
     fn owned_objects(&mut self, name: &str, limit: u32) -> Result<Vec<OwnedObject>> {

@@ -116,13 +116,8 @@ impl Databases for Postgres {
 
     fn list(&mut self, page: &Page) -> Result<Listing> {
         let found = database::list(self.connected()?.main()?, page)?;
-        let full = found.len() >= usize::try_from(page.limit.clamp(1, 500)).unwrap_or(usize::MAX);
-        let next = found.last().map(|last| last.name.clone()).filter(|_| full);
-        let items = found
-            .into_iter()
-            .map(|one| Listed { name: one.name, mark: one.comment.mark, standing: one.standing })
-            .collect();
-        Ok(Listing { items, next })
+        let listed = |one: Database| Listed { name: one.name, mark: one.comment.mark, standing: one.standing };
+        Ok(Listing::of(page, found.into_iter().map(listed)))
     }
 
     fn terminate_sessions(&mut self, name: &str) -> Result<u32> {

@@ -117,13 +117,8 @@ impl Users for Postgres {
 
 /// One page of roles.
 pub(crate) fn listing(roles: Vec<Role>, page: &Page) -> Listing {
-    let full = roles.len() >= usize::try_from(page.limit.clamp(1, 500)).unwrap_or(usize::MAX);
-    let next = roles.last().map(|last| last.name.clone()).filter(|_| full);
-    let items = roles
-        .into_iter()
-        .map(|role| Listed { name: role.name, mark: role.comment.mark, standing: role.standing })
-        .collect();
-    Listing { items, next }
+    let listed = |role: Role| Listed { name: role.name, mark: role.comment.mark, standing: role.standing };
+    Listing::of(page, roles.into_iter().map(listed))
 }
 
 /// What a role owns, in every database.

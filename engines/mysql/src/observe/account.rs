@@ -156,7 +156,7 @@ pub(crate) fn list(
     page: &Page,
 ) -> Result<Vec<(String, Option<dbprovision_sdk::Mark>)>> {
     let after = page.after.as_deref().unwrap_or_default();
-    let limit = page.limit.clamp(1, 500);
+    let limit = page.size();
     let (attribute, condition) = if facts.is_mariadb() {
         ("NULL", "u.is_role = 'N'")
     } else {

@@ -49,7 +49,7 @@ fn is_empty(session: &mut Session, name: &str) -> Result<bool> {
 /// A page of all databases, by name.
 pub(crate) fn list(session: &mut Session, tracking: &Tracking, page: &Page) -> Result<Vec<Database>> {
     let after = page.after.as_deref().unwrap_or_default();
-    let limit = page.limit.clamp(1, 500);
+    let limit = page.size();
     let query = format!("{COLUMNS} WHERE BINARY schema_name > BINARY ? ORDER BY BINARY schema_name LIMIT {limit}");
     let rows = session.rows(&query, &[after])?;
     let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;

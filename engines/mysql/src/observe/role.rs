@@ -61,7 +61,7 @@ pub(crate) fn list(
     page: &Page,
 ) -> Result<Vec<(String, Option<Mark>)>> {
     let after = page.after.as_deref().unwrap_or_default();
-    let limit = page.limit.clamp(1, 500);
+    let limit = page.size();
     let query = format!(
         "SELECT u.User FROM mysql.user u WHERE u.User <> '' AND BINARY u.User > BINARY ? AND {}
           ORDER BY BINARY u.User LIMIT {limit}",

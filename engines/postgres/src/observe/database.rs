@@ -58,7 +58,7 @@ pub(crate) fn find(session: &mut Session, name: &str) -> Result<Option<Database>
 /// Databases by name; templates of the engine are among them.
 pub(crate) fn list(session: &mut Session, page: &Page) -> Result<Vec<Database>> {
     let after = page.after.as_deref().unwrap_or_default();
-    let limit = page.limit.clamp(1, 500).to_string();
+    let limit = page.size().to_string();
     let query = format!(
         "{COLUMNS} WHERE d.datname::pg_catalog.text COLLATE \"C\" > $1
          ORDER BY d.datname::pg_catalog.text COLLATE \"C\" LIMIT $2::pg_catalog.int8"

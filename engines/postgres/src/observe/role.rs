@@ -58,7 +58,7 @@ pub(crate) fn find(session: &mut Session, name: &str) -> Result<Option<Role>> {
 /// By name: the accounts that log in, or the roles that do not.
 pub(crate) fn list(session: &mut Session, page: &Page, log_in: bool) -> Result<Vec<Role>> {
     let after = page.after.as_deref().unwrap_or_default();
-    let limit = page.limit.clamp(1, 500).to_string();
+    let limit = page.size().to_string();
     let query = format!(
         "{COLUMNS} WHERE r.rolcanlogin = ($3 = 'users') AND r.rolname::pg_catalog.text COLLATE \"C\" > $1
          ORDER BY r.rolname::pg_catalog.text COLLATE \"C\" LIMIT $2::pg_catalog.int8"

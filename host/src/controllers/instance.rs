@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use crds::names::{annotation, reason};
 use crds::{Instance, InstanceStatus};
-use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use planning::{Blocked, Class, drift, tracking};
 use tracing::Instrument as _;
@@ -22,7 +21,7 @@ use tracing::Instrument as _;
 use self::discovery::Discovery;
 use super::failure::Failure;
 use super::run::Run;
-use super::trouble::{Stop, asking};
+use super::trouble::Stop;
 use crate::cluster::patches::Ours;
 use crate::context::Context;
 use crate::servers::BoundServer;
@@ -65,10 +64,7 @@ pub(crate) async fn reconcile<I: Connected>(instance: Arc<I>, ctx: Arc<Context>)
 }
 
 async fn connect<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result<Done, Stop> {
-    if !run.object.finalizers().iter().any(|finalizer| finalizer == I::FINALIZER) {
-        let added = run.ctx.patches.add_finalizer(run.object.as_ref(), I::FINALIZER).await;
-        added.map_err(asking("adding the finalizer"))?;
-    }
+    run.ensure_finalizer(I::FINALIZER).await?;
     drift::check(run.object.instance_spec().drift_policy.as_ref())?;
     // Its resources fill it in; whether that can be done is the instance's own matter.
     tracking::comment(run.object.instance_spec().resource_tracking.as_ref(), &run.identity())?;

@@ -8,6 +8,8 @@ use kube::{Resource, ResourceExt as _};
 use planning::{Blocked, Class, Identity};
 use rand::RngExt as _;
 
+use super::trouble::{Stop, asking};
+use crate::cluster::patches::Ours;
 use crate::context::Context;
 use crate::object_key::ObjectKey;
 use crate::telemetry::reconcile::Reconcile;
@@ -56,6 +58,10 @@ impl<K: Resource<DynamicType = ()>> Run<K> {
         self.object.meta().deletion_timestamp.is_some()
     }
 
+    pub(crate) fn has_finalizer(&self, finalizer: &str) -> bool {
+        self.object.finalizers().iter().any(|known| known == finalizer)
+    }
+
     pub(crate) fn generation(&self) -> Option<i64> {
         self.object.meta().generation
     }
@@ -82,5 +88,16 @@ impl<K: Resource<DynamicType = ()>> Run<K> {
     /// A word that nobody can guess, for marks.
     pub(crate) fn nonce() -> String {
         format!("{:016x}", rand::rng().random::<u64>())
+    }
+}
+
+impl<K: Ours> Run<K> {
+    /// Before the first side effect: the object stays until what was made for it is gone.
+    pub(crate) async fn ensure_finalizer(&self, finalizer: &str) -> Result<(), Stop> {
+        if !self.has_finalizer(finalizer) {
+            let added = self.ctx.patches.add_finalizer(self.object.as_ref(), finalizer).await;
+            added.map_err(asking("adding the finalizer"))?;
+        }
+        Ok(())
     }
 }

@@ -9,8 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use sandbox::{Grant, Sandbox, SandboxConfig};
-use sha2::{Digest as _, Sha256};
+use sandbox::{Digest, Grant, Sandbox, SandboxConfig};
 use tokio::process::Command;
 
 /// Much longer than a large component takes on a busy machine.
@@ -44,7 +43,7 @@ pub(crate) async fn beforehand(path: &Path, bytes: &[u8], cache: &Path) {
 
 /// Says that this very component was compiled, by this version.
 fn note(bytes: &[u8], cache: &Path) -> PathBuf {
-    let digest = hex::encode(Sha256::digest(bytes));
+    let digest = Digest::of(bytes).to_string().replace(':', "-");
     cache.join(format!("{digest}-{}.compiled", env!("CARGO_PKG_VERSION")))
 }
 

@@ -4,7 +4,6 @@ use crds::names::{self, annotation, reason};
 use crds::{
     AppliedGrantsInfo, DatabaseGrantStatus, GrantDetail, GrantMode, GrantTargetInfo, HeldRight, Ownership, Time,
 };
-use kube::ResourceExt as _;
 use planning::consent::{self, Referrer};
 use planning::{Blocked, Class, drift};
 use sandbox::Session;
@@ -16,7 +15,7 @@ use super::super::managed::{self, Bound, Done, Lease, Reported};
 use super::super::rights::{self, Account};
 use super::super::run::Run;
 use super::super::translate;
-use super::super::trouble::{Stop, asking, stop};
+use super::super::trouble::{Stop, stop};
 use super::super::{managed::authority, report};
 use super::{GrantResource, Named, Target};
 use crate::servers::Live;
@@ -77,10 +76,7 @@ where
     if let Some(next) = managed::seen_lately(run, &bound, &before, policy.1) {
         return Ok(Done::InOrder { next });
     }
-    if !run.object.finalizers().iter().any(|finalizer| finalizer == <G as GrantResource>::FINALIZER) {
-        let added = run.ctx.patches.add_finalizer(run.object.as_ref(), <G as GrantResource>::FINALIZER).await;
-        added.map_err(asking("adding the finalizer"))?;
-    }
+    run.ensure_finalizer(<G as GrantResource>::FINALIZER).await?;
     let mut lease = Lease::of(&live.server, &bound);
     let session = lease.session().await?;
     authority::names(run, &bound, &live, &examination, session).await?;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crds::names::{annotation, reason};
 use crds::{DatabaseGrantStatus, DeletionPolicy, Ownership};
-use kube::ResourceExt as _;
 use planning::deletion::{self, Deletion, Request};
 use planning::{Blocked, Class};
 use sandbox::Lane;
@@ -26,7 +25,7 @@ pub(super) async fn run<G>(run: &Run<G>, draft: &mut DatabaseGrantStatus) -> Res
 where
     G: GrantResource + Reported<Status = DatabaseGrantStatus>,
 {
-    if !run.object.finalizers().iter().any(|finalizer| finalizer == <G as GrantResource>::FINALIZER) {
+    if !run.has_finalizer(<G as GrantResource>::FINALIZER) {
         return Ok(Done::Released);
     }
     let force = run.switch(annotation::FORCE_DELETE);

@@ -17,7 +17,7 @@ use super::super::report;
 use super::super::run::Run;
 use super::super::status::StatusFields as _;
 use super::super::translate;
-use super::super::trouble::{self, Stop, asking, stop};
+use super::super::trouble::{self, Stop, stop};
 use super::{
     Bound, Done, Lease, Provisioned, Reported, Seen, Wanted, authority, drift, load, ownership, provisioned, validate,
 };
@@ -38,10 +38,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     if let Some(next) = seen_lately(run, &bound, &before, interval) {
         return Ok(Done::InOrder { next });
     }
-    if !run.object.finalizers().iter().any(|finalizer| finalizer == K::FINALIZER) {
-        let added = run.ctx.patches.add_finalizer(run.object.as_ref(), K::FINALIZER).await;
-        added.map_err(asking("adding the finalizer"))?;
-    }
+    run.ensure_finalizer(K::FINALIZER).await?;
     let mut lease = Lease::of(&live.server, &bound);
     let session = lease.session().await?;
     authority::names(run, &bound, &live, &wanted.examination, session).await?;

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use crds::names::{annotation, reason};
 use crds::{DeletionPolicy, Ownership, ResourcePhase};
 use jiff::SignedDuration;
-use kube::ResourceExt as _;
 use planning::claim::{self, Claim};
 use planning::deletion::{self, Deletion, Request};
 use planning::{Blocked, Class};
@@ -26,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Lets go of what is ours, as far as policy and protection allow.
 pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> Result<Done, Stop> {
-    if !run.object.finalizers().iter().any(|finalizer| finalizer == K::FINALIZER) {
+    if !run.has_finalizer(K::FINALIZER) {
         return Ok(Done::Released);
     }
     let force = run.switch(annotation::FORCE_DELETE);

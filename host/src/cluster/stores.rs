@@ -177,10 +177,14 @@ impl Stores {
             store.get(&if namespace.is_empty() { key } else { key.within(namespace) }).is_some()
         }
         match kind {
+            "DatabaseInstance" => has(&self.instances, namespace, name),
+            "ClusterDatabaseInstance" => has(&self.cluster_instances, "", name),
             "Database" => has(&self.databases, namespace, name),
             "DatabaseUser" => has(&self.users, namespace, name),
             "DatabaseRole" => has(&self.roles, namespace, name),
             "ClusterDatabaseRole" => has(&self.cluster_roles, "", name),
+            "DatabaseGrant" => has(&self.access_grants, namespace, name),
+            "ClusterDatabaseGrant" => has(&self.cluster_access_grants, "", name),
             _ => false,
         }
     }

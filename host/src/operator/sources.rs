@@ -8,6 +8,7 @@ use sandbox::Sandbox;
 
 use crate::cluster::stores::Stores;
 use crate::engines::Registry;
+use crate::object_key::ObjectKey;
 use crate::telemetry::labels::{DatabaseInfoLabels, UserInfoLabels};
 use crate::telemetry::readings::Readings;
 
@@ -19,6 +20,10 @@ pub(super) struct Sources {
 }
 
 impl Readings for Sources {
+    fn is_there(&self, key: &ObjectKey) -> bool {
+        self.stores.exists(&key.kind, &key.namespace, &key.name)
+    }
+
     fn resources(&self) -> Vec<(&'static str, usize)> {
         self.stores.counts()
     }

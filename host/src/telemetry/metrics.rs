@@ -23,12 +23,13 @@ use crate::telemetry::labels::{
     ObjectLabels, Operation, OperationDurationLabels, OperationLabels, OrphanLabels, ReconcileLabels,
 };
 use crate::telemetry::readings::{Readings, ReadingsCollector};
-use crate::telemetry::tracked::Tracked;
+use crate::telemetry::tracked::{AboutObjects, Tracked};
 
 /// What the operator counts and measures.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    readings: Arc<dyn Readings>,
     connection_attempts: Tracked<AttemptLabels, Counter>,
     connection_latency: Tracked<InstanceLabels, Histogram>,
     instance_healthy: Tracked<InstanceLabels, Gauge>,
@@ -119,9 +120,10 @@ impl Metrics {
         let reconciles = Family::default();
         of.register("reconcile", "Reconciles by what came of them", Clone::clone(&reconciles));
         let reconcile_duration = family(of, "reconcile_duration_seconds", "Time of reconciles");
-        of.register_collector(Box::new(ReadingsCollector(readings)));
+        of.register_collector(Box::new(ReadingsCollector(Arc::clone(&readings))));
         Self {
             registry,
+            readings,
             connection_attempts,
             connection_latency,
             instance_healthy,
@@ -291,25 +293,33 @@ impl Metrics {
 
     /// The object is gone, and what was recorded about it goes too.
     pub fn forget(&self, key: &ObjectKey) {
-        self.connection_attempts.forget(key);
-        self.connection_latency.forget(key);
-        self.instance_healthy.forget(key);
-        self.instance_last_health_check.forget(key);
-        self.instance_info.forget(key);
-        self.discovery_scans.forget(key);
-        self.discovered_orphans.forget(key);
-        self.database_operations.forget(key);
-        self.database_size.forget(key);
-        self.user_operations.forget(key);
-        self.role_operations.forget(key);
-        self.grant_operations.forget(key);
-        self.drift_detected.forget(key);
-        self.drift_detections.forget(key);
-        self.drift_corrections.forget(key);
+        self.about_objects().into_iter().for_each(|family| family.forget(key));
     }
 
-    /// Everything, in the text format of `OpenMetrics`.
+    fn about_objects(&self) -> [&dyn AboutObjects; 15] {
+        [
+            &self.connection_attempts,
+            &self.connection_latency,
+            &self.instance_healthy,
+            &self.instance_last_health_check,
+            &self.instance_info,
+            &self.discovery_scans,
+            &self.discovered_orphans,
+            &self.database_operations,
+            &self.database_size,
+            &self.user_operations,
+            &self.role_operations,
+            &self.grant_operations,
+            &self.drift_detected,
+            &self.drift_detections,
+            &self.drift_corrections,
+        ]
+    }
+
+    /// Everything about what is there, in the text format of `OpenMetrics`.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let is_there = |key: &ObjectKey| self.readings.is_there(key);
+        self.about_objects().into_iter().for_each(|family| family.keep(&is_there));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -8,10 +8,13 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use crate::object_key::ObjectKey;
 use crate::telemetry::labels::{DatabaseInfoLabels, KindLabels, UserInfoLabels};
 
 /// Counts as they are now.
 pub trait Readings: Send + Sync {
+    /// Whether the object is there: what was recorded about one that is gone is not shown.
+    fn is_there(&self, key: &ObjectKey) -> bool;
     /// How many resources of each kind there are.
     fn resources(&self) -> Vec<(&'static str, usize)>;
     /// What the sandbox counted.
@@ -24,14 +27,15 @@ pub trait Readings: Send + Sync {
     fn engines(&self) -> (usize, usize);
 }
 
-/// Writes the readings into the answer to a scrape.
-pub(crate) struct ReadingsCollector(pub(crate) Arc<dyn Readings>);
-
-impl std::fmt::Debug for ReadingsCollector {
+impl std::fmt::Debug for dyn Readings {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("ReadingsCollector")
+        formatter.write_str("Readings")
     }
 }
+
+/// Writes the readings into the answer to a scrape.
+#[derive(Debug)]
+pub(crate) struct ReadingsCollector(pub(crate) Arc<dyn Readings>);
 
 impl Collector for ReadingsCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {

@@ -60,13 +60,37 @@ impl<L: Labels, M: Metric> Tracked<L, M> {
         sets.insert(labels.clone());
         self.family.get_or_create_owned(labels)
     }
+}
 
+/// What can be forgotten about objects, whatever is counted.
+pub trait AboutObjects {
     /// The object is gone, and so is what was counted about it.
-    pub fn forget(&self, key: &ObjectKey) {
+    fn forget(&self, key: &ObjectKey);
+
+    /// The same for every object of which `is_there` is not true. A task that still worked on an object while it
+    /// went may have counted it once more after `forget`.
+    fn keep(&self, is_there: &dyn Fn(&ObjectKey) -> bool);
+}
+
+impl<L: Labels, M: Metric> AboutObjects for Tracked<L, M> {
+    fn forget(&self, key: &ObjectKey) {
         let mut of_object = self.of_object.lock().unwrap_or_else(PoisonError::into_inner);
         for labels in of_object.remove(key).into_iter().flatten() {
             self.family.remove(&labels);
         }
+    }
+
+    fn keep(&self, is_there: &dyn Fn(&ObjectKey) -> bool) {
+        let mut of_object = self.of_object.lock().unwrap_or_else(PoisonError::into_inner);
+        of_object.retain(|key, sets| {
+            let stays = is_there(key);
+            if !stays {
+                for labels in &*sets {
+                    self.family.remove(labels);
+                }
+            }
+            stays
+        });
     }
 }
 

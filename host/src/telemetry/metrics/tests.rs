@@ -6,7 +6,14 @@ use super::*;
 
 struct Fixed;
 
+/// A label set about an object of this name is recorded after the object went.
+const GONE: &str = "gone";
+
 impl Readings for Fixed {
+    fn is_there(&self, key: &ObjectKey) -> bool {
+        key.name != GONE
+    }
+
     fn resources(&self) -> Vec<(&'static str, usize)> {
         vec![("Database", 3), ("DatabaseUser", 0)]
     }
@@ -126,6 +133,16 @@ fn a_deleted_object_leaves_no_label_set_behind() {
     for word in ["orders", "\"app\"", "\"main\"", "team-a"] {
         assert!(!text.contains(word), "{word} is still in\n{text}");
     }
+}
+
+#[test]
+fn what_is_counted_about_an_object_after_it_went_is_not_shown() {
+    let metrics = recorded();
+    metrics.drift_looked(&ObjectKey::new("Database", "team-a", GONE), true);
+    metrics.user_operation(&InstanceId::cluster(GONE), "x", Operation::Delete, Ending::Success, Duration::ZERO);
+    let text = metrics.text().unwrap();
+    assert!(!text.contains(GONE), "{text}");
+    assert!(text.contains("name=\"orders\""), "{text}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub struct SandboxConfig {
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self { guests: 500, memory_bytes: 32 << 20, table_elements: 50_000, cache_directory: None }
+        Self { guests: 500, memory_bytes: 128 << 20, table_elements: 50_000, cache_directory: None }
     }
 }
 

@@ -236,6 +236,15 @@ impl Guest {
         }
     }
 
+    /// From now on it may answer what only reads from what it read before, to its end.
+    pub(crate) async fn begin_sweep(&mut self, wall: Duration) -> Result<(), CallError> {
+        self.begin(wall)?;
+        let origin = Arc::clone(&self.origin);
+        let calling = self.adapter.dbprovision_adapter_connection().call_begin_sweep(&mut self.store);
+        let outcome = Self::bounded(&origin, wall, calling).await;
+        self.finish(wall, outcome)
+    }
+
     /// Says good-bye to the server, shortly.
     pub(crate) async fn close(mut self, wall: Duration) {
         if self.server.is_none() || self.begin(wall).is_err() {

@@ -12,6 +12,8 @@ use wasmtime::ResourceLimiter;
 pub struct Limits {
     /// All linear memories together, in bytes.
     pub memory_bytes: usize,
+    /// The same for a guest that serves a sweep, which remembers whole catalogues for as long as the sweep takes.
+    pub sweep_memory_bytes: usize,
     /// All tables together, in elements.
     pub table_elements: usize,
     /// Core instances, memories and tables, each.
@@ -34,6 +36,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory_bytes: 32 << 20,
+            sweep_memory_bytes: 128 << 20,
             table_elements: 50_000,
             // A Rust guest has three core instances; interpreters that were linked from parts have a dozen.
             instances: 30,
@@ -49,6 +52,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// For the guest of a sweep.
+    #[must_use]
+    pub fn sweep(&self) -> Self {
+        Self { memory_bytes: self.sweep_memory_bytes, ..self.clone() }
+    }
+
     /// For calls that only look at their arguments: no wait is due, so little time is.
     #[must_use]
     pub fn pure(&self) -> Self {

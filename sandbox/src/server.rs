@@ -75,6 +75,13 @@ impl Server {
         Ok(Session::new(Arc::clone(self), lane, turn))
     }
 
+    /// A turn for looking at many objects and changing none, in a session of its own that ends with the turn.
+    pub async fn sweep(self: &Arc<Self>, wait: Duration) -> Result<Session, CallError> {
+        self.origin.check_quarantine()?;
+        let turn = self.guests(Lane::Work).turn(wait).await?;
+        Ok(Session::for_sweep(Arc::clone(self), turn))
+    }
+
     /// What was counted for this server.
     pub fn counters(&self) -> Counters {
         self.context.tally.read()
@@ -94,8 +101,8 @@ impl Server {
     }
 
     /// A guest that is not connected yet.
-    pub(crate) async fn fresh_guest(&self) -> Result<Guest, CallError> {
-        Guest::start(&self.origin, &self.name, &self.limits, Reach::Server(Arc::clone(&self.context)), None).await
+    pub(crate) async fn fresh_guest(&self, limits: &Limits) -> Result<Guest, CallError> {
+        Guest::start(&self.origin, &self.name, limits, Reach::Server(Arc::clone(&self.context)), None).await
     }
 
     /// Takes a guest back, or lets it go.
@@ -109,16 +116,20 @@ impl Server {
         guest.state().progress = None;
         let guests = self.guests(lane);
         if guests.is_closed() || guest.is_worn() {
-            // The turn is held until the session is closed, so that there are never more sessions than turns.
-            drop(self.runtime.spawn(async move {
-                guest.close(GOODBYE).await;
-                drop(turn);
-            }));
+            self.let_go(guest, turn);
             return;
         }
         guests.rest(guest);
         drop(turn);
         self.watch_idle();
+    }
+
+    /// Ends a guest. The turn is held until its session is closed, so that there are never more sessions than turns.
+    pub(crate) fn let_go(&self, guest: Guest, turn: tokio::sync::OwnedSemaphorePermit) {
+        drop(self.runtime.spawn(async move {
+            guest.close(GOODBYE).await;
+            drop(turn);
+        }));
     }
 
     /// Sees to it that resting guests are closed in time.

@@ -28,13 +28,21 @@ pub struct Session {
     turn: Option<OwnedSemaphorePermit>,
     guest: Option<Guest>,
     wall: Duration,
+    /// It serves a sweep: its guest is nobody else's.
+    sweeps: bool,
     progress: watch::Sender<Option<ProgressStatus>>,
 }
 
 impl Session {
     pub(crate) fn new(server: Arc<Server>, lane: Lane, turn: OwnedSemaphorePermit) -> Self {
         let wall = server.limits.wall;
-        Self { server, lane, turn: Some(turn), guest: None, wall, progress: watch::Sender::new(None) }
+        Self { server, lane, turn: Some(turn), guest: None, wall, sweeps: false, progress: watch::Sender::new(None) }
+    }
+
+    pub(crate) fn for_sweep(server: Arc<Server>, turn: OwnedSemaphorePermit) -> Self {
+        let mut session = Self::new(server, Lane::Work, turn);
+        session.sweeps = true;
+        session
     }
 
     /// From now on a call of this session may take so long.
@@ -60,9 +68,12 @@ impl Session {
             return Err(CallError::Closed);
         }
         self.server.origin.check_quarantine()?;
+        if self.sweeps {
+            return Box::pin(self.sweeping()).await;
+        }
         let mut candidate = self.guest.take().or_else(|| guests.wake());
         let mut guest = loop {
-            let Some(mut guest) = candidate else { break self.server.fresh_guest().await? };
+            let Some(mut guest) = candidate else { break self.server.fresh_guest(&self.server.limits).await? };
             if guest.is_usable() {
                 break guest;
             }
@@ -74,6 +85,19 @@ impl Session {
         Ok(self.guest.insert(guest))
     }
 
+    /// The sweep's guest. A sweep that lost it begins anew with the next.
+    async fn sweeping(&mut self) -> Result<&mut Guest, CallError> {
+        if let Some(mut guest) = self.guest.take()
+            && guest.is_usable()
+        {
+            return Ok(self.guest.insert(guest));
+        }
+        let mut guest = self.server.fresh_guest(&self.server.limits.sweep()).await?;
+        guest.connect(&self.server.settings, self.wall).await?;
+        guest.begin_sweep(self.wall).await?;
+        Ok(self.guest.insert(guest))
+    }
+
     fn origin(&self) -> Arc<Origin> {
         Arc::clone(&self.server.origin)
     }
@@ -81,7 +105,11 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let (Some(guest), Some(turn)) = (self.guest.take(), self.turn.take()) {
+        let (Some(guest), Some(turn)) = (self.guest.take(), self.turn.take()) else { return };
+        if self.sweeps {
+            // What it remembers is of no use to anybody else, and its memory is given back with it.
+            self.server.let_go(guest, turn);
+        } else {
             self.server.give_back(self.lane, guest, turn);
         }
     }

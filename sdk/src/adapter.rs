@@ -50,6 +50,15 @@ pub trait Adapter: Databases + Users + Roles + Grants + Schemas + Backups + Rest
     /// The server, as it is now.
     fn get_version(&mut self) -> Result<Server>;
 
+    /// From now on, answers that only read may come from one reading of the catalogues; see `wit/connection.wit`. An
+    /// adapter that remembers nothing has nothing to do.
+    ///
+    /// # Errors
+    /// The sweep does not begin.
+    fn begin_sweep(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Lets a dump tool in and logs in to the server in its place; see `wit/connection.wit`.
     #[expect(unused_variables, reason = "the names are documentation")]
     fn relay(&mut self, tool: Channel, database: &str) -> Result<Channel> {
@@ -92,6 +101,10 @@ impl<H: Held> wit::Guest for H {
 
     fn get_version() -> Result<Server> {
         H::with(Adapter::get_version)
+    }
+
+    fn begin_sweep() -> Result<()> {
+        H::with(Adapter::begin_sweep)
     }
 
     fn relay(tool: Channel, database: String) -> Result<Channel> {

@@ -30,6 +30,7 @@ pub mod secret;
 pub mod selection;
 pub mod start;
 pub mod stream;
+pub mod sweep;
 pub mod wire;
 
 pub use adapter::{Adapter, Backups, Databases, Grants, Restores, Roles, Schemas, Users};

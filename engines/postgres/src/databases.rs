@@ -19,9 +19,9 @@ use dbprovision_sdk::{
 };
 use postgres_options::PostgresDatabaseStatus;
 
-use crate::connect::Session;
 use crate::observe::database::{self, Database};
 use crate::observe::prove;
+use crate::server::Connected;
 use crate::statements;
 use crate::{Postgres, apply, names};
 use wanted::Wanted;
@@ -53,9 +53,9 @@ fn described(found: Database, size_bytes: Option<u64>) -> DatabaseInfo {
     }
 }
 
-/// The same with its size, for which the server looks at every file of it.
-fn info(session: &mut Session, found: Database) -> Result<DatabaseInfo> {
-    let size = database::size(session, &found.id)?;
+/// The same with its size, for which the server looks at every file of it: not in a sweep.
+fn info(connected: &mut Connected, found: Database) -> Result<DatabaseInfo> {
+    let size = if connected.sweeps() { None } else { database::size(connected.main()?, &found.id)? };
     Ok(described(found, size))
 }
 
@@ -105,13 +105,14 @@ impl Databases for Postgres {
 
     fn exists(&mut self, name: &str) -> Result<bool> {
         names::usable(name)?;
-        Ok(database::find(self.connected()?.main()?, name)?.is_some())
+        Ok(self.connected()?.look(|reader, _| database::find(reader, name))?.is_some())
     }
 
     fn get_info(&mut self, name: &str) -> Result<Option<DatabaseInfo>> {
         names::usable(name)?;
-        let session = self.connected()?.main()?;
-        database::find(session, name)?.map(|found| info(session, found)).transpose()
+        let connected = self.connected()?;
+        let found = connected.look(|reader, _| database::find(reader, name))?;
+        found.map(|found| info(connected, found)).transpose()
     }
 
     fn list(&mut self, page: &Page) -> Result<Listing> {

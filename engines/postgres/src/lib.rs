@@ -21,6 +21,7 @@ mod schemas;
 mod scram;
 mod server;
 mod statements;
+mod sweep;
 mod users;
 
 use dbprovision_sdk::adapter::{Description, InstanceExamination, Server, Settings};
@@ -73,6 +74,10 @@ impl Adapter for Postgres {
 
     fn ping(&mut self) -> Result<()> {
         self.connected()?.ping()
+    }
+
+    fn begin_sweep(&mut self) -> Result<()> {
+        self.connected().map(Connected::begin_sweep)
     }
 
     fn get_version(&mut self) -> Result<Server> {

@@ -8,6 +8,7 @@ pub(crate) mod inside;
 pub(crate) mod membership;
 pub(crate) mod objects;
 pub(crate) mod owned;
+pub(crate) mod reader;
 pub(crate) mod rights;
 pub(crate) mod role;
 pub(crate) mod server;

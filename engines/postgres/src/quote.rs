@@ -20,6 +20,12 @@ pub(crate) fn literal(text: &str) -> String {
     if doubled.contains('\\') { format!("E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
 }
 
+/// An array of texts, as the value of a parameter (PostgreSQL manual, "Array Input and Output Syntax").
+pub(crate) fn array(elements: &[&str]) -> String {
+    let quoted = |element: &&str| format!("\"{}\"", element.replace('\\', "\\\\").replace('"', "\\\""));
+    format!("{{{}}}", elements.iter().map(quoted).collect::<Vec<_>>().join(","))
+}
+
 /// A role as a grantee: `PUBLIC` is a word of the language, and no role can have that name.
 pub(crate) fn grantee(name: &str) -> String {
     if name.eq_ignore_ascii_case("public") { "PUBLIC".to_owned() } else { identifier(name) }

@@ -44,12 +44,12 @@ impl Roles for Postgres {
 
     fn exists(&mut self, name: &str) -> Result<bool> {
         names::usable(name)?;
-        Ok(role::find(self.connected()?.main()?, name)?.is_some())
+        Ok(self.connected()?.look(|reader, _| role::find(reader, name))?.is_some())
     }
 
     fn get_info(&mut self, name: &str) -> Result<Option<RoleInfo>> {
         names::usable(name)?;
-        Ok(role::find(self.connected()?.main()?, name)?.map(|found| info(users::info(found))))
+        Ok(self.connected()?.look(|reader, _| role::find(reader, name))?.map(|found| info(users::info(found))))
     }
 
     fn list(&mut self, page: &Page) -> Result<Listing> {

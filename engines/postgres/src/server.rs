@@ -3,9 +3,12 @@
 use dbprovision_sdk::Result;
 use dbprovision_sdk::adapter::{Server, Settings};
 use dbprovision_sdk::secret::instance_credentials;
+use dbprovision_sdk::sweep::Opens;
 
 use crate::connect::{self, Account, Limits, Purpose, Session};
 use crate::observe;
+use crate::observe::reader::{Reader, Swept};
+use crate::sweep::Sweep;
 
 /// What decides how things are done on this server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,7 @@ pub(crate) struct Connected {
     pub(crate) limits: Limits,
     pub(crate) facts: Facts,
     main: Session,
+    sweep: Option<Sweep>,
 }
 
 impl Connected {
@@ -53,7 +57,7 @@ impl Connected {
         let limits = Limits::read(settings)?;
         let mut main = administrator(&limits, &limits.database, Purpose::Administration)?;
         let facts = observe::server::facts(&mut main)?;
-        Ok(Self { limits, facts, main })
+        Ok(Self { limits, facts, main, sweep: None })
     }
 
     /// The main session, opened anew where it ended since the last call.
@@ -67,6 +71,43 @@ impl Connected {
     /// A second session, in another database. The caller closes it before the call ends: the instance has few.
     pub(crate) fn inside(&self, database: &str, purpose: Purpose) -> Result<Session> {
         administrator(&self.limits, database, purpose)
+    }
+
+    /// From now on, what only looks is answered from what was read before.
+    pub(crate) fn begin_sweep(&mut self) {
+        self.sweep = Some(Sweep::default());
+    }
+
+    pub(crate) fn sweeps(&self) -> bool {
+        self.sweep.is_some()
+    }
+
+    /// Looks at the server as a whole.
+    pub(crate) fn look<T>(&mut self, work: impl FnOnce(&mut dyn Reader, &Facts) -> Result<T>) -> Result<T> {
+        self.main()?;
+        let Self { facts, main, sweep, .. } = self;
+        match sweep {
+            Some(sweep) => work(&mut Swept { answers: sweep.server(), place: &mut Main(main) }, facts),
+            None => work(main, facts),
+        }
+    }
+
+    /// Looks at the inside of a database, in a session that is open no longer than this takes.
+    pub(crate) fn look_inside<T>(
+        &mut self,
+        database: &str,
+        work: impl FnOnce(&mut dyn Reader, &Facts) -> Result<T>,
+    ) -> Result<T> {
+        let Self { limits, facts, sweep, .. } = self;
+        let mut inner = Inner { limits, database, opened: None };
+        let outcome = match sweep {
+            Some(sweep) => work(&mut Swept { answers: sweep.inside(database), place: &mut inner }, facts),
+            None => inner.session().and_then(|session| work(session, facts)),
+        };
+        if let Some(session) = inner.opened {
+            session.close();
+        }
+        outcome
     }
 
     /// A second session, of another account.
@@ -110,6 +151,36 @@ impl Connected {
 
     pub(crate) fn close(self) {
         self.main.close();
+    }
+}
+
+/// The main session, which is open.
+struct Main<'known>(&'known mut Session);
+
+impl Opens for Main<'_> {
+    type Session = Session;
+
+    fn session(&mut self) -> Result<&mut Session> {
+        Ok(self.0)
+    }
+}
+
+/// A session in a database that is opened when it is needed first.
+struct Inner<'known> {
+    limits: &'known Limits,
+    database: &'known str,
+    opened: Option<Session>,
+}
+
+impl Opens for Inner<'_> {
+    type Session = Session;
+
+    fn session(&mut self) -> Result<&mut Session> {
+        let session = match self.opened.take() {
+            Some(session) => session,
+            None => administrator(self.limits, self.database, Purpose::Administration)?,
+        };
+        Ok(self.opened.insert(session))
     }
 }
 

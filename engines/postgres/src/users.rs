@@ -22,6 +22,8 @@ use dbprovision_sdk::{
 };
 
 use crate::connect::Session;
+use crate::difference::Difference;
+use crate::observe::reader::Reader;
 use crate::observe::role::{self, Role};
 use crate::observe::{self, prove};
 use crate::server::{Connected, Facts};
@@ -76,12 +78,12 @@ impl Users for Postgres {
 
     fn exists(&mut self, name: &str) -> Result<bool> {
         names::usable(name)?;
-        Ok(role::find(self.connected()?.main()?, name)?.is_some())
+        Ok(self.connected()?.look(|reader, _| role::find(reader, name))?.is_some())
     }
 
     fn get_info(&mut self, name: &str) -> Result<Option<UserInfo>> {
         names::usable(name)?;
-        Ok(role::find(self.connected()?.main()?, name)?.map(info))
+        Ok(self.connected()?.look(|reader, _| role::find(reader, name))?.map(info))
     }
 
     fn list(&mut self, page: &Page) -> Result<Listing> {
@@ -152,11 +154,15 @@ pub(crate) fn update(
     password: Option<&Secret>,
     selection: &Selection,
 ) -> Result<UpdateReport> {
+    if *selection == Selection::Detect {
+        // Only that there is a password to be set is told.
+        let verifier = password.map(|_| "");
+        let found = connected.look(|reader, facts| compare(reader, facts, wanted, verifier))?;
+        return Ok(report(&found, []));
+    }
     connected.locked(&lock(&wanted.name), |session, facts| {
         let verifier = password.map(|password| session.verifier(password)).transpose()?;
-        let observed = observe(session, facts, wanted)?.ok_or_else(|| absent(&wanted.name))?;
-        names::untouchable(observed.role.standing)?;
-        let found = differences(wanted, &observed, verifier.as_deref(), facts);
+        let found = compare(session, facts, wanted, verifier.as_deref())?;
         let chosen = select(&found, selection)?;
         apply::make(session, facts, &chosen)?;
         let sets_role = chosen.iter().any(|one| one.change.id == "defaultRole");
@@ -170,11 +176,15 @@ pub(crate) fn update(
                 wanted.name
             )));
         }
-        if *selection != Selection::Detect {
-            note_given(session, facts, wanted)?;
-        }
+        note_given(session, facts, wanted)?;
         Ok(report(&found, chosen))
     })
+}
+
+fn compare(reader: &mut dyn Reader, facts: &Facts, wanted: &Wanted, verifier: Option<&str>) -> Result<Vec<Difference>> {
+    let observed = observe(reader, facts, wanted)?.ok_or_else(|| absent(&wanted.name))?;
+    names::untouchable(observed.role.standing)?;
+    Ok(differences(wanted, &observed, verifier, facts))
 }
 
 /// Notes which memberships are the resource's own: those that it states, and those that it gave and still has to
@@ -224,17 +234,17 @@ fn taken(name: &str) -> Error {
     )
 }
 
-fn observe(session: &mut Session, facts: &Facts, wanted: &Wanted) -> Result<Option<Observed>> {
-    let Some(role) = role::find(session, &wanted.name)? else { return Ok(None) };
-    let memberships = role::memberships(session, facts, &role.id)?;
+fn observe(reader: &mut dyn Reader, facts: &Facts, wanted: &Wanted) -> Result<Option<Observed>> {
+    let Some(role) = role::find(reader, &wanted.name)? else { return Ok(None) };
+    let memberships = role::memberships(reader, facts, &role.id)?;
     let validity = match &wanted.block.valid_until {
-        Some(stated) => Some(role::compare_validity(session, &role.id, stated).map_err(unreadable_time)?),
+        Some(stated) => Some(role::compare_validity(reader, &role, stated).map_err(unreadable_time)?),
         None => None,
     };
     let mut named: BTreeSet<String> = wanted.memberships.iter().map(|(role, _)| role.clone()).collect();
     named.retain(|role| !memberships.iter().any(|held| held.role == *role));
     named.extend(wanted.block.default_role.iter().filter(|role| *role != "none").cloned());
-    let there = role::existing(session, &named)?;
+    let there = role::existing(reader, &named)?;
     let default_role_is_missing =
         wanted.block.default_role.as_ref().is_some_and(|role| role != "none" && !there.contains(role));
     let missing_roles = named.difference(&there).cloned().collect();

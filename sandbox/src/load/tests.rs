@@ -279,9 +279,17 @@ async fn a_description_out_of_bounds_or_absurd_is_refused() {
 
 #[tokio::test]
 async fn more_memory_than_any_guest_may_have_is_refused() {
-    let greedy = Script::default().memory("(memory (export \"memory\") 1000)").component();
+    let greedy = Script::default().memory("(memory (export \"memory\") 3000)").component();
     let refused = refusal(greedy, &everything()).await;
     assert!(matches!(refused, LoadError::Compile { .. } | LoadError::Mismatch { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn memory_that_only_a_sweep_may_have_is_refused_to_a_guest_that_serves_none() {
+    let greedy = Script::default().memory("(memory (export \"memory\") 1000)").component();
+    let refused = refusal(greedy, &everything()).await;
+    let LoadError::Describe { source, .. } = &refused else { panic!("{refused}") };
+    assert!(matches!(**source, CallError::MemoryLimit(_)), "{source}");
 }
 
 #[tokio::test]

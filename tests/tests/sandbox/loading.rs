@@ -76,7 +76,7 @@ impl Component for Unloadable {
             Self::WantsAFunction => wat::parse_str("(component (import \"escape\" (func)))").unwrap(),
             Self::LacksAnExport => Text::by_another_contract("export restore-operations;", "").component(),
             Self::HasAnotherType => Text::by_another_contract("ping: func()", "ping: func(again: u32)").component(),
-            Self::WantsTooMuchMemory => Text::with_memory(1000).component(),
+            Self::WantsTooMuchMemory => Text::with_memory(3000).component(),
         }
     }
 }

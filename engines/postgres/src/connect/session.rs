@@ -44,7 +44,7 @@ impl Session {
         let work = alongside(link, client.query_typed(query, &typed));
         let outcome = finish(usable, drive(wire.as_ref(), Deadline::after(*patience), work));
         let rows = outcome?.map_err(|error| self.judged(errors::of_statement(&error, query, "")))?;
-        Ok(rows.into_iter().map(Row).collect())
+        Ok(rows.into_iter().map(|row| Row(Rc::new(row))).collect())
     }
 
     /// The one row of a query, if there is one.
@@ -126,7 +126,8 @@ fn finish<T>(usable: &mut bool, outcome: std::result::Result<Option<T>, dbprovis
 }
 
 /// A row, by the positions of its columns.
-pub(crate) struct Row(tokio_postgres::Row);
+#[derive(Clone, Debug)]
+pub(crate) struct Row(Rc<tokio_postgres::Row>);
 
 impl Row {
     /// The value of a column. A type that does not fit is the server's doing.
@@ -134,6 +135,11 @@ impl Row {
         self.0
             .try_get(column)
             .map_err(|error| Error::protocol("the server's catalogue is not as expected", error.to_string()))
+    }
+
+    /// How many columns it has.
+    pub(crate) fn columns(&self) -> usize {
+        self.0.len()
     }
 
     /// A text that may be absent.

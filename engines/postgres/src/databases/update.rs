@@ -10,6 +10,7 @@ use dbprovision_sdk::{Deadline, Error, ErrorKind, Mark, Result, Secret, Selectio
 use crate::connect::{Purpose, Session};
 use crate::difference::{Difference, Place};
 use crate::observe::inside::Inside;
+use crate::observe::reader::Reader;
 use crate::observe::{self, database, role};
 use crate::server::{Connected, Facts};
 use crate::statements::Statement;
@@ -34,6 +35,9 @@ pub(crate) fn update(
     passwords: &[(String, Secret)],
     selection: &Selection,
 ) -> Result<UpdateReport> {
+    if *selection == Selection::Detect {
+        return detect(connected, wanted, mark, passwords);
+    }
     let mut verifiers = BTreeMap::new();
     for (name, password) in passwords {
         verifiers.insert(name.clone(), connected.main()?.verifier(password)?);
@@ -44,6 +48,30 @@ pub(crate) fn update(
         session.close();
     }
     outcome
+}
+
+/// Looks and changes nothing.
+fn detect(
+    connected: &mut Connected,
+    wanted: &Wanted,
+    mark: &Mark,
+    passwords: &[(String, Secret)],
+) -> Result<UpdateReport> {
+    let observed = connected.look(|reader, _| observe(reader, wanted, mark, &Selection::Detect))?;
+    // Only that there are passwords to be set is told.
+    let verifiers = passwords.iter().map(|(name, _)| (name.clone(), String::new())).collect();
+    let mut found = differences(wanted, &observed, mark, &verifiers);
+    let mut inside = None;
+    if wanted.reaches_inside() && observed.database.allows_connections {
+        let owner = wanted.owner.as_deref().unwrap_or(&observed.database.owner);
+        let (seen, more) =
+            connected.look_inside(&wanted.name, |reader, facts| inside_differences(reader, facts, wanted, owner))?;
+        inside = Some(seen);
+        found.extend(more);
+    }
+    found.sort_by_key(|one| order(one.place));
+    let companions = wanted.companions.as_ref().map(|_| observed.companions);
+    Ok(UpdateReport { details: learnt::details(wanted, inside, companions), ..report(&found, []) })
 }
 
 /// A session in the database, where the spec reaches inside and the database can be entered.
@@ -134,8 +162,8 @@ fn order(place: Place) -> u8 {
 }
 
 /// What the server knows of the database and its companions.
-fn observe(session: &mut Session, wanted: &Wanted, mark: &Mark, selection: &Selection) -> Result<Observed> {
-    let found = database::find(session, &wanted.name)?.ok_or_else(|| absent(&wanted.name))?;
+fn observe(reader: &mut dyn Reader, wanted: &Wanted, mark: &Mark, selection: &Selection) -> Result<Observed> {
+    let found = database::find(reader, &wanted.name)?.ok_or_else(|| absent(&wanted.name))?;
     names::untouchable(found.standing)?;
     if *selection != Selection::Detect && found.comment.mark.as_ref() != Some(mark) {
         return Err(Error::conflict("the database on the server does not carry this resource's mark"));
@@ -148,30 +176,35 @@ fn observe(session: &mut Session, wanted: &Wanted, mark: &Mark, selection: &Sele
         ));
     }
     let encoding = match &wanted.block.encoding {
-        Some(stated) => database::encoding_name(session, stated)?,
+        Some(stated) => database::encoding_name(reader, stated)?,
         None => None,
     };
     let owner_is_missing = match (&wanted.owner, &wanted.companions) {
-        (Some(owner), None) if *owner != found.owner => role::find(session, owner)?.is_none(),
+        (Some(owner), None) if *owner != found.owner => role::find(reader, owner)?.is_none(),
         _ => false,
     };
     let tablespace_is_missing = match &wanted.block.tablespace {
         Some(stated) if *stated != found.tablespace => {
             let query = "SELECT 1 FROM pg_catalog.pg_tablespace t WHERE t.spcname = $1::pg_catalog.name";
-            session.row(query, &[stated])?.is_none()
+            reader.row(query, &[stated])?.is_none()
         }
         _ => false,
     };
     let companions = match &wanted.companions {
-        Some(companions) => observe_companions(session, companions, &found.id, mark)?,
+        Some(companions) => observe_companions(reader, companions, &found.id, mark)?,
         None => Found::default(),
     };
     Ok(Observed { database: found, encoding, owner_is_missing, tablespace_is_missing, companions })
 }
 
-fn observe_companions(session: &mut Session, companions: &Companions, database_id: &str, mark: &Mark) -> Result<Found> {
+fn observe_companions(
+    reader: &mut dyn Reader,
+    companions: &Companions,
+    database_id: &str,
+    mark: &Mark,
+) -> Result<Found> {
     let mut ours = |name: &str| -> Result<Option<role::Role>> {
-        let found = role::find(session, name)?;
+        let found = role::find(reader, name)?;
         match &found {
             Some(there) if there.comment.mark.as_ref() != Some(mark) => Err(Error::conflict(format!(
                 "a role with the name {name} is there and does not belong to this database"
@@ -180,13 +213,13 @@ fn observe_companions(session: &mut Session, companions: &Companions, database_i
         }
     };
     let (role, user) = (ours(&companions.role)?, ours(&companions.user)?);
-    let is_member = role.is_some() && user.is_some() && role::is_member(session, &companions.user, &companions.role)?;
-    let session_role = database::session_role(session, database_id, &companions.user)?;
+    let is_member = role.is_some() && user.is_some() && role::is_member(reader, &companions.user, &companions.role)?;
+    let session_role = database::session_role(reader, database_id, &companions.user)?;
     Ok(Found { role, user, is_member, session_role })
 }
 
 fn inside_differences(
-    inner: &mut Session,
+    inner: &mut dyn Reader,
     facts: &Facts,
     wanted: &Wanted,
     owner: &str,

@@ -19,6 +19,7 @@ use super::right::{Held, Known, Right};
 use crate::connect::{Purpose, Session};
 use crate::difference::{Difference, Place};
 use crate::observe::database::Reachable;
+use crate::observe::reader::Reader;
 use crate::observe::rights::Holder;
 use crate::observe::{database, objects, owned, rights, role};
 use crate::server::{Connected, Facts};
@@ -64,16 +65,16 @@ impl Task {
     }
 
     /// The server as a whole; read in the main session.
-    fn shared_view(&self, session: &mut Session, facts: &Facts, known: &Ground) -> Result<View> {
+    fn shared_view(&self, reader: &mut dyn Reader, facts: &Facts, known: &Ground) -> Result<View> {
         let named: BTreeSet<String> = self.asked.memberships.iter().map(|one| one.role.clone()).collect();
         let server = resolve::Server {
             facts,
             databases: &known.databases,
-            roles: role::existing(session, &named)?,
+            roles: role::existing(reader, &named)?,
             inherits: known.inherits,
         };
         let wishes = resolve::shared(&self.asked, &server)?;
-        let mut held = rights::shared(session, facts, &self.holder(known))?;
+        let mut held = rights::shared(reader, facts, &self.holder(known))?;
         held.retain(|one| !one.right.everyone || self.names(&one.right));
         let owner = |right: &Right| {
             right.database().and_then(|name| known.databases.get(name)).map(|one| one.owner.clone()).unwrap_or_default()
@@ -83,12 +84,12 @@ impl Task {
         self.view(facts, &wishes, &held, &recorded, &owner)
     }
 
-    /// The inside of the session's database.
-    fn inside_view(&self, session: &mut Session, facts: &Facts, known: &Ground, database: &str) -> Result<View> {
-        let there = objects::read(session, facts, &resolve::interest(&self.asked, database, &self.recorded))?;
+    /// The inside of the reader's database.
+    fn inside_view(&self, reader: &mut dyn Reader, facts: &Facts, known: &Ground, database: &str) -> Result<View> {
+        let there = objects::read(reader, facts, &resolve::interest(&self.asked, database, &self.recorded))?;
         let recorded: Vec<Known> = self.recorded_inside(database).cloned().collect();
         let wishes = resolve::inside(&self.asked, &there, facts, &recorded)?;
-        let held = rights::inside(session, &self.holder(known))?;
+        let held = rights::inside(reader, &self.holder(known))?;
         self.view(facts, &wishes, &held, &recorded, &|_| there.owner.clone())
     }
 
@@ -136,7 +137,7 @@ impl Task {
     }
 
     /// Databases whose inside matters.
-    fn places(&self, session: &mut Session, known: &Ground) -> Result<Vec<String>> {
+    fn places(&self, reader: &mut dyn Reader, known: &Ground) -> Result<Vec<String>> {
         let mut found: BTreeSet<String> = self
             .asked
             .databases()
@@ -147,7 +148,7 @@ impl Task {
         let inside = self.recorded.iter().filter(|known| !known.right.level.is_shared());
         found.extend(inside.filter_map(|known| known.right.database().map(str::to_owned)));
         if self.authoritative {
-            found.extend(with_rights(session, &known.role_id)?);
+            found.extend(with_rights(reader, &known.role_id)?);
         }
         // One that is gone has no rights left; one that is named and missing is told of by its wish.
         found.retain(|name| known.databases.contains_key(name));
@@ -173,8 +174,8 @@ fn is_open(known: &Ground, database: &str) -> bool {
 }
 
 /// Databases in which something gives the role a right.
-fn with_rights(session: &mut Session, role_id: &str) -> Result<Vec<String>> {
-    let places = owned::presences(session, role_id)?.into_iter().filter(|place| place.has_rights);
+fn with_rights(reader: &mut dyn Reader, role_id: &str) -> Result<Vec<String>> {
+    let places = owned::presences(reader, role_id)?.into_iter().filter(|place| place.has_rights);
     Ok(places.filter_map(|place| place.database).collect())
 }
 
@@ -182,30 +183,35 @@ fn with_rights(session: &mut Session, role_id: &str) -> Result<Vec<String>> {
 const NOBODY: &str = "0";
 
 /// None where the grantee is not there.
-fn look(session: &mut Session, grantee: &str) -> Result<Option<Ground>> {
-    let Some(role) = role::find(session, grantee)? else { return Ok(None) };
+fn look(reader: &mut dyn Reader, grantee: &str) -> Result<Option<Ground>> {
+    let Some(role) = role::find(reader, grantee)? else { return Ok(None) };
     names::untouchable(role.standing)?;
-    Ok(Some(Ground { role_id: role.id, inherits: role.inherit, databases: database::owners(session)? }))
+    Ok(Some(Ground { role_id: role.id, inherits: role.inherit, databases: database::owners(reader)? }))
 }
 
 /// See `wit/grant.wit`.
 pub(crate) fn bring_about(connected: &mut Connected, task: &Task, selection: &Selection) -> Result<GrantReport> {
-    let session = connected.main()?;
-    let known = match look(session, &task.grantee)? {
+    let known = match connected.look(|reader, _| look(reader, &task.grantee))? {
         Some(known) => known,
         // What was its own went with it; what everyone was given is still there.
         None if task.takes_back => {
-            Ground { role_id: NOBODY.to_owned(), inherits: true, databases: database::owners(session)? }
+            let databases = connected.look(|reader, _| database::owners(reader))?;
+            Ground { role_id: NOBODY.to_owned(), inherits: true, databases }
         }
         None => return Err(Error::dependency_missing(format!("the role {} is not there", task.grantee))),
     };
     let facts = connected.facts.clone();
-    let shared = task.shared_view(connected.main()?, &facts, &known)?;
-    let places = task.places(connected.main()?, &known)?;
+    let shared = connected.look(|reader, facts| task.shared_view(reader, facts, &known))?;
+    let places = connected.look(|reader, _| task.places(reader, &known))?;
     // The session of the only database stays open for the change: the instance has few, and each costs a login.
     let mut kept: Option<Session> = None;
     let mut views: BTreeMap<String, View> = BTreeMap::new();
     for name in &places {
+        if *selection == Selection::Detect {
+            let view = connected.look_inside(name, |reader, facts| task.inside_view(reader, facts, &known, name))?;
+            views.insert(name.clone(), view);
+            continue;
+        }
         let mut session = connected.inside(name, Purpose::Administration)?;
         let view = task.inside_view(&mut session, &facts, &known, name);
         if places.len() == 1 && view.is_ok() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use dbprovision_sdk::{Error, Page, Result, Standing};
 
 use super::Comment;
+use super::reader::{Question, Reader};
 use crate::connect::{Row, Session};
 use crate::names;
 
@@ -40,19 +41,21 @@ impl Database {
     }
 }
 
+/// The database is the last column too, for a sweep.
 const COLUMNS: &str = "\
 SELECT d.oid::pg_catalog.text, d.datname::pg_catalog.text, pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text,
        pg_catalog.pg_encoding_to_char(d.encoding)::pg_catalog.text,
        d.datcollate::pg_catalog.text, d.datctype::pg_catalog.text,
        (SELECT t.spcname::pg_catalog.text FROM pg_catalog.pg_tablespace t WHERE t.oid = d.dattablespace),
        d.datconnlimit, d.datistemplate, d.datallowconn, pg_catalog.shobj_description(d.oid, 'pg_database'),
-       d.oid < 16384
+       d.oid < 16384, d.datname::pg_catalog.text
   FROM pg_catalog.pg_database d";
 
 /// None where there is no such database.
-pub(crate) fn find(session: &mut Session, name: &str) -> Result<Option<Database>> {
-    let row = session.row(&format!("{COLUMNS} WHERE d.datname = $1::pg_catalog.name"), &[name])?;
-    row.as_ref().map(read).transpose()
+pub(crate) fn find(reader: &mut dyn Reader, name: &str) -> Result<Option<Database>> {
+    let query = format!("{COLUMNS} WHERE {{subjects}}");
+    let question = Question { query: &query, subjects: "d.datname = ANY ($1::pg_catalog.name[])", parameters: &[] };
+    reader.about(&question, &[name])?.first().map(read).transpose()
 }
 
 /// Databases by name; templates of the engine are among them.
@@ -95,8 +98,8 @@ pub(crate) fn owner(session: &mut Session, name: &str) -> Result<String> {
 }
 
 /// Every database, with its owner and whether it can be entered.
-pub(crate) fn owners(session: &mut Session) -> Result<BTreeMap<String, Reachable>> {
-    let rows = session.rows(
+pub(crate) fn owners(reader: &mut dyn Reader) -> Result<BTreeMap<String, Reachable>> {
+    let rows = reader.rows(
         "SELECT d.datname::pg_catalog.text, pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text, d.datallowconn
            FROM pg_catalog.pg_database d",
         &[],
@@ -116,8 +119,8 @@ pub(crate) fn size(session: &mut Session, id: &str) -> Result<Option<u64>> {
 }
 
 /// The server's own name of an encoding; none where it knows none by this name.
-pub(crate) fn encoding_name(session: &mut Session, stated: &str) -> Result<Option<String>> {
-    let row = session.row(
+pub(crate) fn encoding_name(reader: &mut dyn Reader, stated: &str) -> Result<Option<String>> {
+    let row = reader.row(
         "SELECT NULLIF(pg_catalog.pg_encoding_to_char(pg_catalog.pg_char_to_encoding($1::pg_catalog.name)), '')::pg_catalog.text",
         &[stated],
     )?;
@@ -125,15 +128,18 @@ pub(crate) fn encoding_name(session: &mut Session, stated: &str) -> Result<Optio
 }
 
 /// A companion user's own `role` setting in a database.
-pub(crate) fn session_role(session: &mut Session, database_id: &str, user: &str) -> Result<Option<String>> {
-    let row = session.row(
-        "SELECT pg_catalog.substr(setting, 6) FROM pg_catalog.pg_db_role_setting s
-           JOIN pg_catalog.pg_roles r ON r.oid = s.setrole, pg_catalog.unnest(s.setconfig) AS setting
-          WHERE s.setdatabase = $1::pg_catalog.oid AND r.rolname = $2::pg_catalog.name
-            AND pg_catalog.starts_with(setting, 'role=')",
-        &[database_id, user],
-    )?;
-    row.map_or(Ok(None), |row| row.text(0))
+pub(crate) fn session_role(reader: &mut dyn Reader, database_id: &str, user: &str) -> Result<Option<String>> {
+    let question = Question {
+        query: "\
+SELECT pg_catalog.substr(setting, 6), s.setdatabase::pg_catalog.text || ' ' || r.rolname::pg_catalog.text
+  FROM pg_catalog.pg_db_role_setting s
+  JOIN pg_catalog.pg_roles r ON r.oid = s.setrole, pg_catalog.unnest(s.setconfig) AS setting
+ WHERE pg_catalog.starts_with(setting, 'role=') AND {subjects}",
+        subjects: "s.setdatabase::pg_catalog.text || ' ' || r.rolname::pg_catalog.text = ANY ($1::pg_catalog.text[])",
+        parameters: &[],
+    };
+    let rows = reader.about(&question, &[&format!("{database_id} {user}")])?;
+    rows.first().map_or(Ok(None), |row| row.text(0))
 }
 
 /// How many sessions use a database, this one not counted.

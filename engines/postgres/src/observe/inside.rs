@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dbprovision_sdk::Result;
 
-use crate::connect::Session;
+use super::reader::Reader;
 
 /// An installed extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,18 +48,18 @@ pub(crate) struct Inside {
 }
 
 /// Reads everything but what could be installed, which the server looks up in files.
-pub(crate) fn read(session: &mut Session) -> Result<Inside> {
+pub(crate) fn read(reader: &mut dyn Reader) -> Result<Inside> {
     Ok(Inside {
-        extensions: extensions(session)?,
+        extensions: extensions(reader)?,
         available: BTreeMap::new(),
-        schemas: schemas(session)?,
-        default_rights: default_rights(session)?,
+        schemas: schemas(reader)?,
+        default_rights: default_rights(reader)?,
     })
 }
 
 /// Installed extensions, by name.
-pub(crate) fn extensions(session: &mut Session) -> Result<Vec<Extension>> {
-    let rows = session.rows(
+pub(crate) fn extensions(reader: &mut dyn Reader) -> Result<Vec<Extension>> {
+    let rows = reader.rows(
         "SELECT e.extname::pg_catalog.text, e.extversion, n.nspname::pg_catalog.text, e.extrelocatable,
                 pg_catalog.pg_get_userbyid(e.extowner)::pg_catalog.text
            FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY 1",
@@ -79,8 +79,8 @@ pub(crate) fn extensions(session: &mut Session) -> Result<Vec<Extension>> {
 }
 
 /// The versions of an extension that could be installed; none where the server has no such extension.
-pub(crate) fn available(session: &mut Session, name: &str) -> Result<Option<Available>> {
-    let rows = session.rows(
+pub(crate) fn available(reader: &mut dyn Reader, name: &str) -> Result<Option<Available>> {
+    let rows = reader.rows(
         "SELECT v.version, v.schema::pg_catalog.text FROM pg_catalog.pg_available_extension_versions v
           WHERE v.name = $1::pg_catalog.name ORDER BY 1",
         &[name],
@@ -95,8 +95,8 @@ pub(crate) fn available(session: &mut Session, name: &str) -> Result<Option<Avai
 }
 
 /// Schemas with their owners, without those that belong to sessions.
-pub(crate) fn schemas(session: &mut Session) -> Result<BTreeMap<String, String>> {
-    let rows = session.rows(
+pub(crate) fn schemas(reader: &mut dyn Reader) -> Result<BTreeMap<String, String>> {
+    let rows = reader.rows(
         "SELECT n.nspname::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text
            FROM pg_catalog.pg_namespace n
           WHERE NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_toast')
@@ -106,8 +106,8 @@ pub(crate) fn schemas(session: &mut Session) -> Result<BTreeMap<String, String>>
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-fn default_rights(session: &mut Session) -> Result<Vec<DefaultRight>> {
-    let rows = session.rows(
+fn default_rights(reader: &mut dyn Reader) -> Result<Vec<DefaultRight>> {
+    let rows = reader.rows(
         "SELECT pg_catalog.pg_get_userbyid(d.defaclrole)::pg_catalog.text, n.nspname::pg_catalog.text,
                 d.defaclobjtype::pg_catalog.text,
                 CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(a.grantee)::pg_catalog.text END,

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use dbprovision_sdk::error::Problems;
 use dbprovision_sdk::{Error, Result};
 
-use crate::connect::Session;
+use super::reader::{Question, Reader};
+use crate::connect::Row;
 use crate::errors;
 use crate::grants::right::Level;
 use crate::server::Facts;
@@ -66,19 +67,20 @@ pub(crate) struct StatedRoutine {
 }
 
 const SCHEMAS: &str = "\
-SELECT n.nspname::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper
+SELECT n.nspname::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper, n.nspname::pg_catalog.text
   FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
- WHERE n.nspname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb))";
+ WHERE {subjects}";
 
 const RELATIONS: &str = "\
 SELECT CASE WHEN c.relkind = 'S' THEN 'sequence' ELSE 'table' END, n.nspname::pg_catalog.text,
        c.relname::pg_catalog.text, NULL::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper,
        EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                  AND x.objid = c.oid AND x.deptype = 'e'), NULL::pg_catalog.text
+                  AND x.objid = c.oid AND x.deptype = 'e'), NULL::pg_catalog.text,
+       n.nspname::pg_catalog.text
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
-   AND n.nspname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb))
+   AND {subjects} AND n.nspname NOT IN ('pg_catalog', 'information_schema')
  ORDER BY 2, 3";
 
 const ROUTINES: &str = "\
@@ -86,34 +88,35 @@ SELECT CASE WHEN p.prokind = 'p' THEN 'procedure' ELSE 'function' END, n.nspname
        p.proname::pg_catalog.text || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')',
        pg_catalog.oidvectortypes(p.proargtypes), r.rolname::pg_catalog.text, r.rolsuper,
        EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-                  AND x.objid = p.oid AND x.deptype = 'e'), NULL::pg_catalog.text
+                  AND x.objid = p.oid AND x.deptype = 'e'), NULL::pg_catalog.text,
+       n.nspname::pg_catalog.text
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
- WHERE n.nspname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb))
+ WHERE {subjects} AND n.nspname NOT IN ('pg_catalog', 'information_schema')
  ORDER BY 2, 3";
 
 const TYPES: &str = "\
 SELECT 'type', n.nspname::pg_catalog.text, t.typname::pg_catalog.text, NULL::pg_catalog.text,
        r.rolname::pg_catalog.text, r.rolsuper,
        EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
-                  AND x.objid = t.oid AND x.deptype = 'e'), NULL::pg_catalog.text
+                  AND x.objid = t.oid AND x.deptype = 'e'), NULL::pg_catalog.text,
+       n.nspname::pg_catalog.text
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
   JOIN pg_catalog.pg_roles r ON r.oid = t.typowner
- WHERE n.nspname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb))
+ WHERE {subjects} AND n.nspname NOT IN ('pg_catalog', 'information_schema')
    AND t.typtype IN ('b', 'c', 'd', 'e', 'r')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
    AND (t.typtype <> 'c' OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
  ORDER BY 2, 3";
 
-/// `$2` are the tables whose columns are named.
+/// The subjects are the tables whose columns are named. Nobody is given rights on those of the server's own schemas.
 const COLUMNS: &str = "\
 SELECT 'column', n.nspname::pg_catalog.text, c.relname::pg_catalog.text, NULL::pg_catalog.text,
-       r.rolname::pg_catalog.text, r.rolsuper, false, a.attname::pg_catalog.text
+       r.rolname::pg_catalog.text, r.rolsuper, false, a.attname::pg_catalog.text, c.relname::pg_catalog.text
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT a.attisdropped
-   AND n.nspname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb))
-   AND c.relname::pg_catalog.text IN (SELECT pg_catalog.jsonb_array_elements_text($2::pg_catalog.jsonb))";
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND {subjects}";
 
 /// Which of a database's objects are read.
 #[derive(Clone, Debug, Default)]
@@ -126,72 +129,71 @@ pub(crate) struct Interest {
 }
 
 /// Reads the objects of the session's database that matter.
-pub(crate) fn read(session: &mut Session, facts: &Facts, interest: &Interest) -> Result<Catalogue> {
+pub(crate) fn read(reader: &mut dyn Reader, facts: &Facts, interest: &Interest) -> Result<Catalogue> {
     let here = "SELECT d.datname::pg_catalog.text, pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text
                   FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()";
-    let row = session.row(here, &[])?.ok_or_else(|| Error::conflict("the database is gone"))?;
+    let row = reader.row(here, &[])?.ok_or_else(|| Error::conflict("the database is gone"))?;
     let mut found = Catalogue { database: row.get(0)?, owner: row.get(1)?, ..Catalogue::default() };
-    let schemas = list(&interest.schemas);
-    for row in session.rows(SCHEMAS, &[&schemas])? {
+    let schemas: Vec<&str> = interest.schemas.iter().map(String::as_str).collect();
+    for row in reader.about(&of_schemas(SCHEMAS), &schemas)? {
         found.schemas.insert(row.get(0)?, SchemaOwner { name: row.get(1)?, superuser: row.get(2)? });
     }
     let named = |levels: &[Level]| levels.iter().any(|level| interest.levels.contains(level));
-    if named(&[Level::Table, Level::Sequence]) {
-        objects(session, facts, RELATIONS, &[&schemas], &mut found.objects)?;
-    }
-    if named(&[Level::Function, Level::Procedure]) {
-        objects(session, facts, ROUTINES, &[&schemas], &mut found.objects)?;
-    }
-    if named(&[Level::Type]) {
-        objects(session, facts, TYPES, &[&schemas], &mut found.objects)?;
+    for (levels, query) in [
+        (&[Level::Table, Level::Sequence][..], RELATIONS),
+        (&[Level::Function, Level::Procedure], ROUTINES),
+        (&[Level::Type], TYPES),
+    ] {
+        if named(levels) {
+            for row in reader.about(&of_schemas(query), &schemas)? {
+                found.objects.push(object(facts, &row)?);
+            }
+        }
     }
     if named(&[Level::Column]) {
-        objects(session, facts, COLUMNS, &[&schemas, &list(&interest.tables_of_columns)], &mut found.objects)?;
+        let tables: Vec<&str> = interest.tables_of_columns.iter().map(String::as_str).collect();
+        let subjects = "c.relname = ANY ($1::pg_catalog.name[])";
+        for row in reader.about(&Question { query: COLUMNS, subjects, parameters: &[] }, &tables)? {
+            if interest.schemas.contains(row.get::<&str>(1)?) {
+                found.objects.push(object(facts, &row)?);
+            }
+        }
     }
     for stated in &interest.routines {
-        if let Some(types) = signature(session, &found.objects, stated)? {
+        if let Some(types) = signature(reader, &found.objects, stated)? {
             found.signatures.insert((stated.schema.clone(), stated.text.clone()), types);
         }
     }
-    found.roles = super::role::existing(session, &interest.roles)?;
+    found.roles = super::role::existing(reader, &interest.roles)?;
     Ok(found)
 }
 
-/// Names as a JSON array: the one form of a list that takes every name as it is.
-fn list(names: &BTreeSet<String>) -> String {
-    serde_json::json!(names).to_string()
+/// A question about schemas.
+fn of_schemas(query: &str) -> Question<'_> {
+    Question { query, subjects: "n.nspname = ANY ($1::pg_catalog.name[])", parameters: &[] }
 }
 
-fn objects(
-    session: &mut Session,
-    facts: &Facts,
-    query: &str,
-    parameters: &[&str],
-    found: &mut Vec<Object>,
-) -> Result<()> {
-    for row in session.rows(query, parameters)? {
-        let level = match row.get::<&str>(0)? {
-            "sequence" => Level::Sequence,
-            "function" => Level::Function,
-            "procedure" => Level::Procedure,
-            "type" => Level::Type,
-            "column" => Level::Column,
-            _ => Level::Table,
-        };
-        let routine = matches!(level, Level::Function | Level::Procedure);
-        let (superuser, of_extension): (bool, bool) = (row.get(5)?, row.get(6)?);
-        found.push(Object {
-            level,
-            schema: row.get(1)?,
-            name: row.get(2)?,
-            arguments: row.text(3)?,
-            column: row.text(7)?,
-            owner: row.get(4)?,
-            beyond: of_extension && superuser && (routine || !facts.superuser),
-            of_extension,
-        });
-    }
-    Ok(())
+fn object(facts: &Facts, row: &Row) -> Result<Object> {
+    let level = match row.get::<&str>(0)? {
+        "sequence" => Level::Sequence,
+        "function" => Level::Function,
+        "procedure" => Level::Procedure,
+        "type" => Level::Type,
+        "column" => Level::Column,
+        _ => Level::Table,
+    };
+    let routine = matches!(level, Level::Function | Level::Procedure);
+    let (superuser, of_extension): (bool, bool) = (row.get(5)?, row.get(6)?);
+    Ok(Object {
+        level,
+        schema: row.get(1)?,
+        name: row.get(2)?,
+        arguments: row.text(3)?,
+        column: row.text(7)?,
+        owner: row.get(4)?,
+        beyond: of_extension && superuser && (routine || !facts.superuser),
+        of_extension,
+    })
 }
 
 /// The routine that is stated with its arguments, as the server writes it. None where it is stated without, or there
@@ -199,7 +201,7 @@ fn objects(
 ///
 /// The server's own reading of a signature is open only to those who may use the schema. So its types of its own are
 /// read by the server, where the words are many and mean the same, and those of a schema are compared by name.
-fn signature(session: &mut Session, objects: &[Object], stated: &StatedRoutine) -> Result<Option<String>> {
+fn signature(reader: &mut dyn Reader, objects: &[Object], stated: &StatedRoutine) -> Result<Option<String>> {
     let text = stated.text.as_str();
     let routines: Vec<&Object> =
         objects.iter().filter(|one| one.arguments.is_some() && one.schema == stated.schema).collect();
@@ -217,7 +219,7 @@ fn signature(session: &mut Session, objects: &[Object], stated: &StatedRoutine) 
     for one in types::split(if arguments.trim() == "*" { "" } else { arguments }) {
         let read = match types::qualified(one) {
             Some(key) => Some(key),
-            None => builtin(session, one, &stated.path)?,
+            None => builtin(reader, one, &stated.path)?,
         };
         let Some(read) = read else { return Ok(None) };
         wanted.push(read);
@@ -232,10 +234,10 @@ fn signature(session: &mut Session, objects: &[Object], stated: &StatedRoutine) 
 }
 
 /// A type of the server's own in the server's words; none where there is none.
-fn builtin(session: &mut Session, text: &str, path: &str) -> Result<Option<String>> {
+fn builtin(reader: &mut dyn Reader, text: &str, path: &str) -> Result<Option<String>> {
     let query = "SELECT pg_catalog.format_type(t.type::pg_catalog.oid, NULL)
                    FROM (SELECT pg_catalog.to_regtype($1) AS type) t WHERE t.type IS NOT NULL";
-    match session.row(query, &[text]) {
+    match reader.row(query, &[text]) {
         Ok(row) => row.map(|row| row.get(0)).transpose(),
         Err(error) if errors::code(&error).is_some_and(|code| matches!(code, "42601" | "22P02" | "42602")) => {
             let mut problems = Problems::default();

@@ -2,6 +2,7 @@
 
 use dbprovision_sdk::{OwnedObject, Result};
 
+use super::reader::{Question, Reader};
 use crate::connect::{Purpose, Session};
 use crate::server::Connected;
 
@@ -16,15 +17,18 @@ pub(crate) struct Presence {
 }
 
 /// Every place where something depends on the role.
-pub(crate) fn presences(session: &mut Session, role_id: &str) -> Result<Vec<Presence>> {
-    let rows = session.rows(
-        "SELECT d.datname::pg_catalog.text, COALESCE(d.datallowconn, true),
-                pg_catalog.bool_or(s.deptype = 'o'), pg_catalog.bool_or(s.deptype <> 'o')
-           FROM pg_catalog.pg_shdepend s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
-          WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.refobjid = $1::pg_catalog.oid
-          GROUP BY 1, 2 ORDER BY 1 NULLS FIRST",
-        &[role_id],
-    )?;
+pub(crate) fn presences(reader: &mut dyn Reader, role_id: &str) -> Result<Vec<Presence>> {
+    let question = Question {
+        query: "\
+SELECT d.datname::pg_catalog.text, COALESCE(d.datallowconn, true),
+       pg_catalog.bool_or(s.deptype = 'o'), pg_catalog.bool_or(s.deptype <> 'o'), s.refobjid::pg_catalog.text
+  FROM pg_catalog.pg_shdepend s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
+ WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND {subjects}
+ GROUP BY 1, 2, 5 ORDER BY 1 NULLS FIRST",
+        subjects: "s.refobjid = ANY ($1::pg_catalog.oid[])",
+        parameters: &[],
+    };
+    let rows = reader.about(&question, &[role_id])?;
     rows.iter()
         .map(|row| {
             Ok(Presence {

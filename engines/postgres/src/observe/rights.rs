@@ -5,7 +5,8 @@
 
 use dbprovision_sdk::Result;
 
-use crate::connect::{Row, Session};
+use super::reader::{Question, Reader};
+use crate::connect::Row;
 use crate::grants::right::{Held, INHERIT, Level, MEMBER, Right, SET};
 use crate::server::Facts;
 
@@ -18,8 +19,9 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    fn ids(&self) -> String {
-        if self.everyone { format!("{{{},0}}", self.id) } else { format!("{{{}}}", self.id) }
+    /// Nobody's id is everyone's.
+    fn ids(&self) -> Vec<&str> {
+        if self.everyone { vec![&self.id, "0"] } else { vec![&self.id] }
     }
 }
 
@@ -27,10 +29,11 @@ const DATABASES: &str = "\
 SELECT ARRAY[d.datname::pg_catalog.text], a.privilege_type, a.is_grantable,
        pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text, pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text,
        a.grantee = 0, a.grantee = d.datdba OR (a.grantee = 0 AND a.privilege_type IN ('CONNECT', 'TEMPORARY')),
-       NULL::pg_catalog.text, NULL::pg_catalog.text
+       NULL::pg_catalog.text, NULL::pg_catalog.text,
+       a.grantee::pg_catalog.text
   FROM pg_catalog.pg_database d,
        LATERAL pg_catalog.aclexplode(COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) a
- WHERE a.grantee = ANY ($1::pg_catalog.oid[]) ORDER BY 1, 2, 4";
+ WHERE {subjects} ORDER BY 1, 2, 4";
 
 const SCHEMAS: &str = "\
 SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catalog.text], a.privilege_type,
@@ -38,61 +41,68 @@ SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catal
        pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text, a.grantee = 0,
        a.grantee = n.nspowner OR (a.grantee = 0 AND n.nspname = 'public' AND (a.privilege_type = 'USAGE'
            OR pg_catalog.current_setting('server_version_num')::pg_catalog.int4 < 150000)),
-       NULL::pg_catalog.text, NULL::pg_catalog.text
+       NULL::pg_catalog.text, NULL::pg_catalog.text,
+       a.grantee::pg_catalog.text
   FROM pg_catalog.pg_namespace n,
        LATERAL pg_catalog.aclexplode(COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) a
- WHERE a.grantee = ANY ($1::pg_catalog.oid[])";
+ WHERE {subjects}";
 
 const TABLES: &str = "\
 SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text],
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, a.grantee = 0, a.grantee = c.relowner,
-       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text
+       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text,
+       a.grantee::pg_catalog.text
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
        LATERAL pg_catalog.aclexplode(COALESCE(c.relacl, pg_catalog.acldefault('r', c.relowner))) a
- WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.grantee = ANY ($1::pg_catalog.oid[])";
+ WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND {subjects}
+   AND (a.grantee <> c.relowner OR n.nspname NOT IN ('pg_catalog', 'information_schema'))";
 
 const SEQUENCES: &str = "\
 SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text],
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, a.grantee = 0, a.grantee = c.relowner,
-       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text
+       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text,
+       a.grantee::pg_catalog.text
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
        LATERAL pg_catalog.aclexplode(COALESCE(c.relacl, pg_catalog.acldefault('s', c.relowner))) a
- WHERE c.relkind = 'S' AND a.grantee = ANY ($1::pg_catalog.oid[])";
+ WHERE c.relkind = 'S' AND {subjects}";
 
 const COLUMNS: &str = "\
 SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text,
              t.attname::pg_catalog.text],
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text, a.grantee = 0, a.grantee = c.relowner,
-       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text
+       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text,
+       a.grantee::pg_catalog.text
   FROM pg_catalog.pg_attribute t JOIN pg_catalog.pg_class c ON c.oid = t.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, LATERAL pg_catalog.aclexplode(t.attacl) a
- WHERE t.attacl IS NOT NULL AND NOT t.attisdropped AND a.grantee = ANY ($1::pg_catalog.oid[])";
+ WHERE t.attacl IS NOT NULL AND NOT t.attisdropped AND {subjects}";
 
-/// `$2` is the kind of routine that is left out.
+/// `$1` is the kind of routine.
 const ROUTINES: &str = "\
 SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catalog.text,
              p.proname::pg_catalog.text || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')'],
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(p.proowner)::pg_catalog.text, a.grantee = 0, a.grantee IN (p.proowner, 0),
-       pg_catalog.oidvectortypes(p.proargtypes), pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text
+       pg_catalog.oidvectortypes(p.proargtypes), pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text,
+       a.grantee::pg_catalog.text
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace,
        LATERAL pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
- WHERE (p.prokind = 'p') = ($2 = 'procedures') AND a.grantee = ANY ($1::pg_catalog.oid[])
-   AND (a.grantee <> 0 OR n.nspname NOT IN ('pg_catalog', 'information_schema'))";
+ WHERE (p.prokind = 'p') = ($1 = 'procedures') AND {subjects}
+   AND (a.grantee NOT IN (0, p.proowner) OR n.nspname NOT IN ('pg_catalog', 'information_schema'))";
 
 /// The rights of row types and array types are those of the table and the element.
 const TYPES: &str = "\
 SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catalog.text, t.typname::pg_catalog.text],
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(t.typowner)::pg_catalog.text, a.grantee = 0, a.grantee IN (t.typowner, 0),
-       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text
+       NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text,
+       a.grantee::pg_catalog.text
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace,
        LATERAL pg_catalog.aclexplode(COALESCE(t.typacl, pg_catalog.acldefault('T', t.typowner))) a
- WHERE a.grantee = ANY ($1::pg_catalog.oid[]) AND t.typtype IN ('b', 'c', 'd', 'e', 'r')
-   AND (a.grantee <> 0 OR n.nspname NOT IN ('pg_catalog', 'information_schema'))
+ WHERE {subjects} AND t.typtype IN ('b', 'c', 'd', 'e', 'r')
+   AND (a.grantee NOT IN (0, t.typowner) OR n.nspname NOT IN ('pg_catalog', 'information_schema'))
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
    AND (t.typtype <> 'c' OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))";
 
@@ -105,21 +115,21 @@ SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text,
        a.privilege_type, a.is_grantable, pg_catalog.pg_get_userbyid(a.grantor)::pg_catalog.text,
        pg_catalog.pg_get_userbyid(d.defaclrole)::pg_catalog.text, a.grantee = 0,
        a.grantee = d.defaclrole OR (a.grantee = 0 AND d.defaclnamespace = 0 AND d.defaclobjtype IN ('f', 'T')),
-       NULL::pg_catalog.text, NULL::pg_catalog.text
+       NULL::pg_catalog.text, NULL::pg_catalog.text,
+       a.grantee::pg_catalog.text
   FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace,
        LATERAL pg_catalog.aclexplode(d.defaclacl) a
- WHERE a.grantee = ANY ($1::pg_catalog.oid[])";
+ WHERE {subjects}";
 
 /// Memberships, and rights on every database of the server.
-pub(crate) fn shared(session: &mut Session, facts: &Facts, holder: &Holder) -> Result<Vec<Held>> {
-    let mut found = memberships(session, facts, &holder.id)?;
-    found.extend(level(session, Level::Database, DATABASES, &[&holder.ids()])?);
+pub(crate) fn shared(reader: &mut dyn Reader, facts: &Facts, holder: &Holder) -> Result<Vec<Held>> {
+    let mut found = memberships(reader, facts, &holder.id)?;
+    found.extend(level(reader, Level::Database, DATABASES, &[], holder)?);
     Ok(found)
 }
 
-/// Rights in the session's database.
-pub(crate) fn inside(session: &mut Session, holder: &Holder) -> Result<Vec<Held>> {
-    let ids = holder.ids();
+/// Rights in the reader's database.
+pub(crate) fn inside(reader: &mut dyn Reader, holder: &Holder) -> Result<Vec<Held>> {
     let mut found = Vec::new();
     for (one, query) in [
         (Level::Schema, SCHEMAS),
@@ -129,15 +139,23 @@ pub(crate) fn inside(session: &mut Session, holder: &Holder) -> Result<Vec<Held>
         (Level::Type, TYPES),
         (Level::Default, DEFAULTS),
     ] {
-        found.extend(level(session, one, query, &[&ids])?);
+        found.extend(level(reader, one, query, &[], holder)?);
     }
-    found.extend(level(session, Level::Function, ROUTINES, &[&ids, "functions"])?);
-    found.extend(level(session, Level::Procedure, ROUTINES, &[&ids, "procedures"])?);
+    found.extend(level(reader, Level::Function, ROUTINES, &["functions"], holder)?);
+    found.extend(level(reader, Level::Procedure, ROUTINES, &["procedures"], holder)?);
     Ok(found)
 }
 
-fn level(session: &mut Session, level: Level, query: &str, parameters: &[&str]) -> Result<Vec<Held>> {
-    session.rows(query, parameters)?.iter().map(|row| read(level, row)).collect()
+fn level(
+    reader: &mut dyn Reader,
+    level: Level,
+    query: &str,
+    parameters: &[&str],
+    holder: &Holder,
+) -> Result<Vec<Held>> {
+    let subjects = format!("a.grantee = ANY (${}::pg_catalog.oid[])", parameters.len() + 1);
+    let question = Question { query, subjects: &subjects, parameters };
+    reader.about(&question, &holder.ids())?.iter().map(|row| read(level, row)).collect()
 }
 
 fn read(level: Level, row: &Row) -> Result<Held> {
@@ -157,23 +175,26 @@ fn read(level: Level, row: &Row) -> Result<Held> {
 const MEMBERSHIPS: &str = "\
 SELECT g.rolname::pg_catalog.text, m.admin_option, m.inherit_option, m.set_option,
        pg_catalog.pg_get_userbyid(m.grantor)::pg_catalog.text,
-       m.grantor = $2::pg_catalog.oid OR (m.grantor = 10 AND $3 = 'superuser'),
-       m.grantor = 10 AND m.admin_option AND NOT m.inherit_option AND NOT m.set_option
+       m.grantor = $1::pg_catalog.oid OR (m.grantor = 10 AND $2 = 'superuser'),
+       m.grantor = 10 AND m.admin_option AND NOT m.inherit_option AND NOT m.set_option,
+       m.member::pg_catalog.text
   FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
- WHERE m.member = $1::pg_catalog.oid ORDER BY 1, 5";
+ WHERE {subjects} ORDER BY 1, 5";
 
 const MEMBERSHIPS_WITHOUT_OPTIONS: &str = "\
 SELECT g.rolname::pg_catalog.text, m.admin_option, false, false,
        pg_catalog.pg_get_userbyid(m.grantor)::pg_catalog.text,
-       m.grantor = $2::pg_catalog.oid OR (m.grantor = 10 AND $3 = 'superuser'), false
+       m.grantor = $1::pg_catalog.oid OR (m.grantor = 10 AND $2 = 'superuser'), false, m.member::pg_catalog.text
   FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
- WHERE m.member = $1::pg_catalog.oid ORDER BY 1, 5";
+ WHERE {subjects} ORDER BY 1, 5";
 
-fn memberships(session: &mut Session, facts: &Facts, id: &str) -> Result<Vec<Held>> {
+fn memberships(reader: &mut dyn Reader, facts: &Facts, id: &str) -> Result<Vec<Held>> {
     let query = if facts.has_membership_options() { MEMBERSHIPS } else { MEMBERSHIPS_WITHOUT_OPTIONS };
     let superuser = if facts.superuser { "superuser" } else { "" };
     let mut found = Vec::new();
-    for row in session.rows(query, &[id, &facts.administrator_id, superuser])? {
+    let parameters = [facts.administrator_id.as_str(), superuser];
+    let question = Question { query, subjects: "m.member = ANY ($3::pg_catalog.oid[])", parameters: &parameters };
+    for row in reader.about(&question, &[id])? {
         let role: String = row.get(0)?;
         for (privilege, held) in [(MEMBER, true), (INHERIT, row.get(2)?), (SET, row.get(3)?)] {
             if held {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use dbprovision_sdk::{Error, Mark, Page, Result, Standing};
 
 use super::Comment;
+use super::reader::{Question, Reader};
 use crate::connect::Session;
 use crate::server::Facts;
 use crate::{names, note};
@@ -35,6 +36,7 @@ pub(crate) struct Role {
     pub(crate) standing: Standing,
 }
 
+/// The role is the last column too, for a sweep.
 const COLUMNS: &str = "\
 SELECT r.oid::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb,
        r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolconnlimit,
@@ -46,13 +48,14 @@ SELECT r.oid::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper, r.rolinhe
                OR high.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files',
                    'rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin'))
               AND pg_catalog.pg_has_role(r.oid, high.oid, 'MEMBER')),
-       r.oid < 16384 OR r.rolname = SESSION_USER
+       r.oid < 16384 OR r.rolname = SESSION_USER, r.rolname::pg_catalog.text
   FROM pg_catalog.pg_roles r";
 
 /// None where there is no such role.
-pub(crate) fn find(session: &mut Session, name: &str) -> Result<Option<Role>> {
-    let row = session.row(&format!("{COLUMNS} WHERE r.rolname = $1::pg_catalog.name"), &[name])?;
-    row.as_ref().map(read).transpose()
+pub(crate) fn find(reader: &mut dyn Reader, name: &str) -> Result<Option<Role>> {
+    let query = format!("{COLUMNS} WHERE {{subjects}}");
+    let question = Question { query: &query, subjects: "r.rolname = ANY ($1::pg_catalog.name[])", parameters: &[] };
+    reader.about(&question, &[name])?.first().map(read).transpose()
 }
 
 /// By name: the accounts that log in, or the roles that do not.
@@ -120,46 +123,91 @@ pub(crate) struct Membership {
 }
 
 /// What a role is a direct member of.
-pub(crate) fn memberships(session: &mut Session, facts: &Facts, id: &str) -> Result<Vec<Membership>> {
-    let rows = session.rows(
-        "SELECT g.rolname::pg_catalog.text, pg_catalog.pg_get_userbyid(m.grantor)::pg_catalog.text,
-                m.grantor = $2::pg_catalog.oid OR (m.grantor = 10 AND $3 = 'superuser')
-           FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
-          WHERE m.member = $1::pg_catalog.oid ORDER BY 1, 2",
-        &[id, &facts.administrator_id, if facts.superuser { "superuser" } else { "" }],
-    )?;
+pub(crate) fn memberships(reader: &mut dyn Reader, facts: &Facts, id: &str) -> Result<Vec<Membership>> {
+    let question = Question {
+        query: "\
+SELECT g.rolname::pg_catalog.text, pg_catalog.pg_get_userbyid(m.grantor)::pg_catalog.text,
+       m.grantor = $1::pg_catalog.oid OR (m.grantor = 10 AND $2 = 'superuser'), m.member::pg_catalog.text
+  FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+ WHERE {subjects} ORDER BY 1, 2",
+        subjects: "m.member = ANY ($3::pg_catalog.oid[])",
+        parameters: &[&facts.administrator_id, if facts.superuser { "superuser" } else { "" }],
+    };
+    let rows = reader.about(&question, &[id])?;
     rows.iter().map(|row| Ok(Membership { role: row.get(0)?, grantor: row.get(1)?, ours: row.get(2)? })).collect()
 }
 
 /// Which of the names are roles.
-pub(crate) fn existing(session: &mut Session, wanted: &BTreeSet<String>) -> Result<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    for name in wanted {
-        let query = "SELECT 1 FROM pg_catalog.pg_roles r WHERE r.rolname = $1::pg_catalog.name";
-        if session.row(query, &[name])?.is_some() {
-            found.insert(name.clone());
-        }
+pub(crate) fn existing(reader: &mut dyn Reader, wanted: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+    let question = Question {
+        query: "SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r WHERE {subjects}",
+        subjects: "r.rolname = ANY ($1::pg_catalog.name[])",
+        parameters: &[],
+    };
+    if wanted.is_empty() {
+        return Ok(BTreeSet::new());
     }
-    Ok(found)
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    reader.about(&question, &wanted)?.iter().map(|row| row.get(0)).collect()
 }
 
-/// Whether the first is a member of the second, in whichever way.
-pub(crate) fn is_member(session: &mut Session, member: &str, role: &str) -> Result<bool> {
-    let row = session.row(
-        "SELECT pg_catalog.pg_has_role(m.oid, r.oid, 'MEMBER') FROM pg_catalog.pg_roles m, pg_catalog.pg_roles r
-          WHERE m.rolname = $1::pg_catalog.name AND r.rolname = $2::pg_catalog.name",
-        &[member, role],
-    )?;
-    row.map_or(Ok(false), |row| row.get(0))
+/// Whether the first is a member of the second, in whichever way: as `pg_has_role` means it, but for superusers, who
+/// count as members of every role there.
+pub(crate) fn is_member(reader: &mut dyn Reader, member: &str, role: &str) -> Result<bool> {
+    let question = Question {
+        query: "\
+SELECT g.rolname::pg_catalog.text, u.rolname::pg_catalog.text
+  FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+  JOIN pg_catalog.pg_roles u ON u.oid = m.member WHERE {subjects}",
+        subjects: "u.rolname = ANY ($1::pg_catalog.name[])",
+        parameters: &[],
+    };
+    let mut known = BTreeSet::from([member.to_owned()]);
+    let mut next = vec![member.to_owned()];
+    while !next.is_empty() && !known.contains(role) {
+        let subjects: Vec<&str> = next.iter().map(String::as_str).collect();
+        let above: Vec<String> =
+            reader.about(&question, &subjects)?.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+        next = above.into_iter().filter(|one| known.insert(one.clone())).collect();
+    }
+    Ok(known.contains(role))
 }
 
 /// Whether the role's time of validity is the stated one, and the stated one as the server reads it.
-pub(crate) fn compare_validity(session: &mut Session, id: &str, stated: &str) -> Result<(bool, String)> {
-    let row = session.row(
+pub(crate) fn compare_validity(reader: &mut dyn Reader, role: &Role, stated: &str) -> Result<(bool, String)> {
+    // The form of RFC 3339 that is in UTC is the session's own but for two characters. Any other is the server's to read.
+    if let Some(actual) = role.valid_until.as_ref().filter(|actual| in_utc(stated).as_ref() == Some(*actual)) {
+        return Ok((true, actual.clone()));
+    }
+    let row = reader.row(
         "SELECT COALESCE(r.rolvaliduntil, 'infinity') = $2::pg_catalog.timestamptz, ($2::pg_catalog.timestamptz)::pg_catalog.text
            FROM pg_catalog.pg_roles r WHERE r.oid = $1::pg_catalog.oid",
-        &[id, stated],
+        &[&role.id, stated],
     )?;
     let row = row.ok_or_else(|| Error::conflict("the role is gone"))?;
     Ok((row.get(0)?, row.get(1)?))
+}
+
+/// `2030-12-31T23:59:59Z` as a session in UTC shows it; none for any other form.
+fn in_utc(stated: &str) -> Option<String> {
+    let (date, time) = stated.strip_suffix('Z')?.split_once('T')?;
+    let is_form = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.chars().zip(form.chars()).all(|(one, of)| if of == '0' { one.is_ascii_digit() } else { one == of })
+    };
+    (is_form(date, "0000-00-00") && is_form(time, "00:00:00")).then(|| format!("{date} {time}+00"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_time_in_utc_is_read_without_the_server() {
+        assert_eq!(in_utc("2030-12-31T23:59:59Z").as_deref(), Some("2030-12-31 23:59:59+00"));
+        for other in ["2030-12-31T23:59:59+02:00", "infinity", "2030-12-31", "2030-12-31T23:59:59.5Z", "now", "Z", "TZ"]
+        {
+            assert_eq!(in_utc(other), None, "{other}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use dbprovision_sdk::{Databases, ErrorKind, Proof, Schemas, Selection, Users};
 use engine_postgres::Postgres;
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof};
+use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof, sweeping};
 
 pub(crate) fn spec(name: &str, owner: Option<&str>, options: &Value) -> DatabaseSpec {
     DatabaseSpec {
@@ -24,6 +24,8 @@ pub(crate) fn user(adapter: &mut Postgres, name: &str) {
 
 fn ids(adapter: &mut Postgres, spec: &DatabaseSpec, nonce: &str) -> Vec<String> {
     let report = Databases::update(adapter, spec, &mark(nonce), &[], &Selection::Detect).unwrap();
+    let swept = Databases::update(&mut sweeping(), spec, &mark(nonce), &[], &Selection::Detect).unwrap();
+    assert_eq!(swept, report, "in a sweep");
     report.changes.into_iter().map(|change| change.id).collect()
 }
 

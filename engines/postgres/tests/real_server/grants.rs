@@ -10,7 +10,7 @@ use dbprovision_sdk::{ErrorKind, Grants, ObjectKind, Result, Roles, Selection};
 use engine_postgres::Postgres;
 use serde_json::{Value, json};
 
-use crate::support::{Server, everywhere, hostile_names, mark};
+use crate::support::{Server, everywhere, hostile_names, mark, sweeping};
 
 pub(crate) fn role(adapter: &mut Postgres, name: &str) {
     let spec = RoleSpec { name: name.to_owned(), comment: None, options: None };
@@ -34,6 +34,7 @@ pub(crate) fn spec(name: &str, options: &Value) -> GrantSpec {
 
 fn detect(adapter: &mut Postgres, spec: &GrantSpec) -> Vec<String> {
     let report = Grants::grant(adapter, spec, &Selection::Detect).unwrap_or_else(|error| panic!("{spec:?}: {error:?}"));
+    assert_eq!(Grants::grant(&mut sweeping(), spec, &Selection::Detect).unwrap(), report, "in a sweep");
     report.update.changes.into_iter().map(|change| change.id).collect()
 }
 

@@ -14,4 +14,6 @@ mod scripts;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod sweeps;
+#[cfg(test)]
 mod users;

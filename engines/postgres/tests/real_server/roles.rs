@@ -5,7 +5,7 @@ use dbprovision_sdk::{ErrorKind, Page, Roles, Selection, Users};
 use engine_postgres::Postgres;
 use serde_json::{Value, json};
 
-use crate::support::{everywhere, hostile_names, mark, proof};
+use crate::support::{everywhere, hostile_names, mark, proof, sweeping};
 
 fn spec(name: &str, options: &Value) -> RoleSpec {
     RoleSpec { name: name.to_owned(), comment: None, options: Some(options.to_string()) }
@@ -13,6 +13,9 @@ fn spec(name: &str, options: &Value) -> RoleSpec {
 
 fn ids(adapter: &mut Postgres, spec: &RoleSpec, selection: &Selection) -> Vec<String> {
     let report = Roles::update(adapter, spec, selection).unwrap_or_else(|error| panic!("{spec:?}: {error:?}"));
+    if *selection == Selection::Detect {
+        assert_eq!(Roles::update(&mut sweeping(), spec, selection).unwrap(), report, "in a sweep");
+    }
     report.changes.into_iter().map(|change| change.id).collect()
 }
 

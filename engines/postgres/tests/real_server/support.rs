@@ -261,6 +261,14 @@ impl Idle {
     }
 }
 
+/// A second session of the adapter that was logged in last, in a sweep. What it finds is what a look finds.
+pub(crate) fn sweeping() -> Postgres {
+    let mut adapter = Postgres::new();
+    adapter.connect(&settings("{}")).unwrap();
+    adapter.begin_sweep().unwrap();
+    adapter
+}
+
 pub(crate) fn settings(options: &str) -> Settings {
     Settings {
         engine: "postgres".to_owned(),

@@ -5,7 +5,7 @@ use dbprovision_sdk::{ErrorKind, Page, Proof, Selection, Users};
 use engine_postgres::Postgres;
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof};
+use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof, sweeping};
 
 fn spec(name: &str, options: &Value) -> UserSpec {
     UserSpec { name: name.to_owned(), roles: Vec::new(), comment: None, options: Some(options.to_string()) }
@@ -13,6 +13,9 @@ fn spec(name: &str, options: &Value) -> UserSpec {
 
 fn ids(adapter: &mut Postgres, spec: &UserSpec, selection: &Selection) -> Vec<String> {
     let report = Users::update(adapter, spec, None, selection).unwrap();
+    if *selection == Selection::Detect {
+        assert_eq!(Users::update(&mut sweeping(), spec, None, selection).unwrap(), report, "in a sweep");
+    }
     report.changes.into_iter().map(|change| change.id).collect()
 }
 

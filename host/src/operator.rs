@@ -9,6 +9,7 @@ mod controllers;
 mod output_secrets;
 mod relations;
 mod sources;
+mod sweeps;
 mod triggers;
 
 use std::future::pending;
@@ -184,7 +185,8 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
     triggers.open();
     relations.all();
     background.spawn(follow_servers(servers.clone(), relations.clone()));
-    background.spawn(follow_engines(registry, relations));
+    background.spawn(follow_engines(registry, relations.clone()));
+    background.spawn(sweeps::follow(Arc::clone(&ctx), relations));
     let ended = tokio::select! {
         lost = election.keep() => Err(RunError::LoseLease(lost)),
         () = work(Arc::clone(&ctx), queues, stop) => Ok(()),

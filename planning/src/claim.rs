@@ -49,6 +49,13 @@ pub struct Rival {
     pub earlier: bool,
 }
 
+/// Whether the object is the one that is recorded, and carries the mark that was written on it.
+pub fn is_as_recorded(ours: &Identity, recorded: &Ownership, observed: &Observed) -> bool {
+    let Observed { object_id, mark, protected, privileged: _ } = observed;
+    let carries_ours = mark.as_ref().is_some_and(|mark| mark.identity == *ours && mark.nonce == recorded.nonce);
+    !protected && carries_ours && *object_id == recorded.object_id
+}
+
 /// Decides whose the object is.
 ///
 /// `recorded` is the ownership in our status, already known to be of this server. `rivals` are the other resources

@@ -58,6 +58,11 @@ pub fn is_new_password(id: &str) -> bool {
     id == "password" || id.starts_with("password:")
 }
 
+/// Whether this is something else than what was told before.
+pub fn is_news(correction: &Correction, told: &[DriftDiff]) -> bool {
+    !correction.apply.is_empty() || correction.remain != told
+}
+
 /// Selects the corrections. A change of the spec does not come here: it is always applied.
 pub fn correct(mode: DriftMode, allow_destructive: bool, changes: &[Change]) -> Correction {
     let (apply, remain): (Vec<_>, Vec<_>) = changes.iter().partition(|change| {

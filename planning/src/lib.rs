@@ -20,6 +20,7 @@ pub mod names;
 pub mod output_secret;
 pub mod password;
 pub mod references;
+pub mod sweep;
 pub mod tls;
 pub mod tracking;
 

@@ -24,6 +24,7 @@ use self::script::Prepared;
 use super::cascade::take_along;
 use super::failure::Failure;
 use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
+use super::rights::Shares;
 use super::run::Run;
 use super::translate;
 use super::trouble::Stop;
@@ -41,6 +42,7 @@ pub async fn reconcile(database: Arc<Database>, ctx: Arc<Context>) -> Result<Act
 }
 
 /// What was read from the cluster.
+#[derive(Default)]
 pub(crate) struct DatabaseInputs {
     script: Option<Prepared>,
     companions: Companions,
@@ -112,6 +114,10 @@ impl Provisioned for Database {
         }
         let companions = companions::find(run, wanted).await?;
         Ok(DatabaseInputs { script, companions, learnt: Mutex::default() })
+    }
+
+    fn as_before(_: &Run<Self>, _: &Bound, _: &Wanted<Self>, _: &Shares) -> DatabaseInputs {
+        DatabaseInputs::default()
     }
 
     fn fingerprint(inputs: &DatabaseInputs) -> String {

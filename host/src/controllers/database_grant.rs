@@ -5,6 +5,7 @@
 
 mod apply;
 mod delete;
+mod swept;
 mod target;
 
 use std::sync::Arc;
@@ -16,10 +17,13 @@ use crds::{
 };
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt as _};
+use sandbox::Session;
 
 use super::failure::Failure;
 use super::managed::{self, Done, Reconciled, Reported};
+use super::rights::Shares;
 use super::run::Run;
+use super::sweep::{Glance, Swept};
 use super::trouble::Stop;
 use crate::cluster::patches::Ours;
 use crate::cluster::stores::Stores;
@@ -170,6 +174,18 @@ impl Reported for ClusterDatabaseGrant {
 
     fn names_what_nobody_watches(&self) -> bool {
         false
+    }
+}
+
+impl Swept for DatabaseGrant {
+    async fn glance(run: &Run<Self>, session: &mut Session, shares: &Shares) -> Result<Glance, Stop> {
+        swept::glance(run, session, shares).await
+    }
+}
+
+impl Swept for ClusterDatabaseGrant {
+    async fn glance(run: &Run<Self>, session: &mut Session, shares: &Shares) -> Result<Glance, Stop> {
+        swept::glance(run, session, shares).await
     }
 }
 

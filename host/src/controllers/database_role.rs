@@ -2,6 +2,8 @@
 //!
 //! Both kinds are one here: what differs is whose instances they may name, which the common reconcile knows.
 
+mod wish;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,16 +13,15 @@ use kube::Resource;
 use kube::runtime::controller::Action;
 use planning::{Blocked, Class};
 use sandbox::contract::{
-    self, BlockOwner, Change, Examination, GrantMode, GrantSpec, Mark, ObjectKind, Proof, RoleSpec, Selection,
+    self, BlockOwner, Change, Examination, GrantSpec, Granted, Mark, ObjectKind, Proof, RoleSpec, Selection,
     UpdateReport,
 };
 use sandbox::{Adapter, CallError, Session};
-use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
 use super::report;
-use super::rights::{self, Account};
+use super::rights::{self, Account, Shares};
 use super::run::Run;
 use super::translate;
 use super::trouble::{Stop, stop};
@@ -28,12 +29,11 @@ use crate::cluster::patches::Ours;
 use crate::context::Context;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::metrics::Metrics;
+pub(crate) use wish::RoleWish;
+use wish::{OF_RIGHTS, divided, rights_of, stated_rights, without_grants};
 
 /// At most this many of a role's objects are named.
 const NAMED_OBJECTS: u32 = 3;
-
-/// What is put before the ids of changes that are about rights.
-const OF_RIGHTS: &str = "rights ";
 
 /// One reconcile.
 pub async fn reconcile<R: RoleResource>(role: Arc<R>, ctx: Arc<Context>) -> Result<Action, Failure> {
@@ -79,14 +79,6 @@ impl RoleResource for ClusterDatabaseRole {
     fn stated_comment(&self) -> Option<&str> {
         self.spec.managed_resource_comment.as_deref()
     }
-}
-
-/// A role's spec in the adapter's words: the role itself, and the rights of it, which are given as a grant's are.
-#[derive(Clone, Debug)]
-pub(crate) struct RoleWish {
-    role: RoleSpec,
-    /// As of a grant's block; none where the spec states none.
-    rights: Option<String>,
 }
 
 /// The rights to give and to take back; none where there are neither.
@@ -137,20 +129,11 @@ impl<R: RoleResource> Provisioned for R {
     }
 
     async fn gather(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>) -> Result<RoleInputs, Stop> {
-        let recorded = run.object.role_status().map(|status| status.held.as_slice()).unwrap_or_default();
-        let mut rights = stated_rights(&wanted.spec);
-        if rights.is_none() && !recorded.is_empty() {
-            rights = Some(rights_of(&wanted.spec, None));
-        }
-        if let Some(rights) = &mut rights {
-            rights.recorded = rights::of_status(recorded);
-            if let Some(live) = run.ctx.servers.get(&bound.id) {
-                let name = run.object.external_name().to_owned();
-                let account = Account { identity: live.facts.identity.clone(), kind: ObjectKind::Role, name };
-                rights.shared = rights::shared(&run.ctx, &account, &run.uid);
-            }
-        }
-        Ok(RoleInputs { rights })
+        Ok(inputs(run, bound, wanted, |account| rights::shared(&run.ctx.stores, account, &run.uid)))
+    }
+
+    fn as_before(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>, shares: &Shares) -> RoleInputs {
+        inputs(run, bound, wanted, |account| shares.of(account, &run.uid))
     }
 
     fn fingerprint(inputs: &RoleInputs) -> String {
@@ -323,67 +306,30 @@ impl<R: RoleResource> Provisioned for R {
     }
 }
 
-/// A role's block without its `grants`, and these as a grant's block, where there are any. What cannot be read is
-/// passed on as it is: the adapter says what is wrong with it.
-fn without_grants(block: &str) -> (Option<String>, Option<String>) {
-    let Ok(Value::Object(mut fields)) = serde_json::from_str(block) else { return (Some(block.to_owned()), None) };
-    let grants = fields.remove("grants").filter(|grants| grants.as_array().is_none_or(|grants| !grants.is_empty()));
-    let rights = grants.map(|grants| json!({ "grants": grants }).to_string());
-    (Some(Value::Object(fields).to_string()), rights)
-}
-
-fn stated_rights(spec: &RoleWish) -> Option<GrantSpec> {
-    spec.rights.is_some().then(|| rights_of(spec, spec.rights.clone()))
-}
-
-fn rights_of(spec: &RoleWish, options: Option<String>) -> GrantSpec {
-    let RoleSpec { name, comment: _, options: own } = spec.role.clone();
-    GrantSpec {
-        grantee: contract::Grantee { kind: ObjectKind::Role, name, options: own },
-        roles: Vec::new(),
-        options,
-        mode: GrantMode::Additive,
-        recorded: Vec::new(),
-        shared: Vec::new(),
+/// What is known of the role's rights without asking anybody; `shared` tells what others gave.
+fn inputs<R: RoleResource>(
+    run: &Run<R>,
+    bound: &Bound,
+    wanted: &Wanted<R>,
+    shared: impl FnOnce(&Account) -> Vec<Granted>,
+) -> RoleInputs {
+    let recorded = run.object.role_status().map(|status| status.held.as_slice()).unwrap_or_default();
+    let mut rights = stated_rights(&wanted.spec);
+    if rights.is_none() && !recorded.is_empty() {
+        rights = Some(rights_of(&wanted.spec, None));
     }
-}
-
-/// What of a selection is about the role itself, and what about its rights.
-fn divided(selection: Selection) -> (Selection, Selection) {
-    match selection {
-        Selection::All => (Selection::All, Selection::All),
-        Selection::Detect => (Selection::Detect, Selection::Detect),
-        Selection::Only(ids) => {
-            let (of_rights, own): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id.starts_with(OF_RIGHTS));
-            let of_rights = of_rights.iter().filter_map(|id| id.strip_prefix(OF_RIGHTS)).map(str::to_owned).collect();
-            (Selection::Only(own), Selection::Only(of_rights))
+    if let Some(rights) = &mut rights {
+        rights.recorded = rights::of_status(recorded);
+        if let Some(live) = run.ctx.servers.get(&bound.id) {
+            let name = run.object.external_name().to_owned();
+            let account = Account { identity: live.facts.identity.clone(), kind: ObjectKind::Role, name };
+            rights.shared = shared(&account);
         }
     }
+    RoleInputs { rights }
 }
 
 fn seen(info: contract::RoleInfo) -> Seen<Info> {
     let contract::RoleInfo { name: _, object_id, mark, standing, privileged, details } = info;
     Seen { observed: translate::observed(object_id, mark, standing, privileged), info: Info { details } }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_grants_of_a_roles_block_are_those_of_a_grants_block() {
-        let (own, rights) = without_grants(r#"{"login":false,"grants":[{"database":"a","privileges":["CONNECT"]}]}"#);
-        assert_eq!(own.as_deref(), Some(r#"{"login":false}"#));
-        assert_eq!(rights.as_deref(), Some(r#"{"grants":[{"database":"a","privileges":["CONNECT"]}]}"#));
-        assert_eq!(without_grants(r#"{"login":true}"#).1, None);
-        assert_eq!(without_grants(r#"{"grants":[]}"#).1, None);
-    }
-
-    #[test]
-    fn a_selection_is_divided_by_what_its_changes_are_about() {
-        let only = Selection::Only(vec!["inherit".to_owned(), "rights table:a".to_owned()]);
-        let (own, of_rights) = divided(only);
-        assert!(matches!(own, Selection::Only(ids) if ids == ["inherit"]));
-        assert!(matches!(of_rights, Selection::Only(ids) if ids == ["table:a"]));
-    }
 }

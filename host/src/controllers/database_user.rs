@@ -23,6 +23,7 @@ use sandbox::{Adapter, CallError, SecretValue, Session};
 use super::failure::Failure;
 use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
 use super::output::{self, Found};
+use super::rights::Shares;
 use super::run::Run;
 use super::translate;
 use super::trouble::{Stop, stop};
@@ -40,6 +41,7 @@ pub async fn reconcile(user: Arc<DatabaseUser>, ctx: Arc<Context>) -> Result<Act
 }
 
 /// The password and where it comes from.
+#[derive(Default)]
 pub(crate) struct UserInputs {
     /// The password in effect; none until [`Provisioned::secure`] makes one, or for an account without one.
     password: Option<SecretValue>,
@@ -131,6 +133,10 @@ impl Provisioned for DatabaseUser {
         let mut inputs = UserInputs { password, is_new: false, fingerprint: String::new(), output, former };
         password::compare(run, &mut inputs).await?;
         Ok(inputs)
+    }
+
+    fn as_before(_: &Run<Self>, _: &Bound, _: &Wanted<Self>, _: &Shares) -> UserInputs {
+        UserInputs::default()
     }
 
     fn fingerprint(inputs: &UserInputs) -> String {

@@ -11,6 +11,7 @@ mod lease;
 mod load;
 mod ownership;
 mod provisioned;
+mod swept;
 mod validate;
 
 use std::sync::Arc;
@@ -22,10 +23,11 @@ use tracing::Instrument as _;
 
 pub(crate) use apply::{in_order as conclude_in_order, look, same_server, seen_lately};
 pub(crate) use delete::{HAND_OVER, is_hopeless, owns_what_goes};
-pub(crate) use drift::policy as drift_policy;
+pub(crate) use drift::{in_effect as drift_in_effect, policy as drift_policy};
 pub(crate) use lease::Lease;
 pub(crate) use load::{Bound, bound_to, live};
 pub(crate) use provisioned::{Provisioned, Reported, Seen, is_conflict};
+pub(crate) use swept::compared;
 pub(crate) use validate::{Wanted, options};
 
 use super::failure::Failure;

@@ -26,8 +26,10 @@ pub struct Remembered {
 pub struct Look {
     /// SHA-256 over everything that the outcome depends on.
     pub inputs: [u8; 32],
-    /// When.
+    /// When; a sweep since then counts.
     pub at: Timestamp,
+    /// When it was looked at by itself.
+    pub alone: Timestamp,
 }
 
 /// Of all objects.
@@ -49,6 +51,15 @@ impl Memory {
             *remembered = Remembered { uid: uid.to_owned(), ..Remembered::default() };
         }
         change(remembered);
+    }
+
+    /// A sweep found everything as it was. Where another look came between, that is the later word.
+    pub fn swept(&self, key: &ObjectKey, uid: &str, before: &Look, at: Timestamp) {
+        self.note(key, uid, |remembered| {
+            if let Some(look) = remembered.looked.as_mut().filter(|look| *look == before) {
+                look.at = at;
+            }
+        });
     }
 
     /// Whether a copy of the object was made before our own last write of its status: what it says is not what is.
@@ -83,10 +94,29 @@ mod tests {
     }
 
     #[test]
+    fn a_sweep_counts_as_a_look_unless_another_came_between() {
+        let memory = Memory::default();
+        let key = ObjectKey::new("Database", "a", "b");
+        let [first, second, third] = [0, 60, 120].map(|at| Timestamp::from_second(at).unwrap());
+        let before = Look { inputs: [1; 32], at: first, alone: first };
+        memory.note(&key, "uid", |remembered| remembered.looked = Some(before.clone()));
+        memory.swept(&key, "uid", &before, second);
+        let swept = Look { at: second, ..before.clone() };
+        assert_eq!(memory.recall(&key, "uid").unwrap().looked, Some(swept.clone()));
+        let other = Look { inputs: [2; 32], ..swept.clone() };
+        memory.note(&key, "uid", |remembered| remembered.looked = Some(other.clone()));
+        memory.swept(&key, "uid", &swept, third);
+        assert_eq!(memory.recall(&key, "uid").unwrap().looked, Some(other));
+        memory.note(&key, "uid", |remembered| remembered.looked = None);
+        memory.swept(&key, "uid", &swept, third);
+        assert_eq!(memory.recall(&key, "uid").unwrap().looked, None);
+    }
+
+    #[test]
     fn an_object_that_was_made_again_is_not_remembered() {
         let memory = Memory::default();
         let key = ObjectKey::new("Database", "a", "b");
-        let look = Look { inputs: [1; 32], at: Timestamp::UNIX_EPOCH };
+        let look = Look { inputs: [1; 32], at: Timestamp::UNIX_EPOCH, alone: Timestamp::UNIX_EPOCH };
         memory.note(&key, "uid-1", |remembered| remembered.looked = Some(look));
         assert!(memory.recall(&key, "uid-1").unwrap().looked.is_some());
         assert!(memory.recall(&key, "uid-2").is_none());

@@ -2,14 +2,14 @@
 //!
 //! Decided here: rights on one object stand together, so that a status stays small; and whose rights count as shared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crds::{HeldRight, Ownership};
 use sandbox::contract::{Granted, ObjectKind};
 
 use super::cascade::is_forced;
 use super::database_grant::GrantResource;
-use crate::context::Context;
+use crate::cluster::stores::Stores;
 
 /// One entry for each privilege, as the contract has it.
 pub(crate) fn of_status(held: &[HeldRight]) -> Vec<Granted> {
@@ -56,8 +56,8 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    fn is_recorded_by(&self, ownership: Option<&Ownership>) -> bool {
-        ownership.is_some_and(|owned| owned.server_identity == self.identity && owned.name == self.name)
+    fn is_recorded_by(&self, ownership: &Ownership) -> bool {
+        ownership.server_identity == self.identity && ownership.name == self.name
     }
 }
 
@@ -69,19 +69,13 @@ fn is_going<G: GrantResource>(grant: &G) -> bool {
 /// With this a level begins that is about everyone on the server; see `wit/grant.wit`.
 const EVERYONE: &str = "public ";
 
-/// What other resources than the one with this uid gave the account, or everyone on its server.
-pub(crate) fn shared(ctx: &Context, account: &Account, uid: &str) -> Vec<Granted> {
-    let mut shared = Vec::new();
-    let mut add = |other: Option<&String>, ownership: Option<&Ownership>, held: &[HeldRight]| {
-        let is_other = other.is_none_or(|other| other != uid);
-        if !is_other || ownership.is_none_or(|owned| owned.server_identity != account.identity) {
-            return;
+/// Calls with everything that a role or grant gave: its uid, its record, its share.
+fn each_share(stores: &Stores, mut share: impl FnMut(Option<&String>, &Ownership, &[HeldRight])) {
+    let mut add = |uid: Option<&String>, ownership: Option<&Ownership>, held: &[HeldRight]| {
+        if let Some(ownership) = ownership.filter(|_| !held.is_empty()) {
+            share(uid, ownership, held);
         }
-        let same_account = account.is_recorded_by(ownership);
-        let counts = |right: &&HeldRight| same_account || right.level.starts_with(EVERYONE);
-        shared.extend(held.iter().filter(counts).flat_map(|right| of_status(std::slice::from_ref(right))));
     };
-    let stores = &ctx.stores;
     for role in stores.roles.state() {
         if let Some(status) = &role.status {
             add(role.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
@@ -102,7 +96,58 @@ pub(crate) fn shared(ctx: &Context, account: &Account, uid: &str) -> Vec<Granted
             add(grant.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
         }
     }
+}
+
+/// What other resources than the one with this uid gave the account, or everyone on its server.
+pub(crate) fn shared(stores: &Stores, account: &Account, uid: &str) -> Vec<Granted> {
+    let mut shared = Vec::new();
+    each_share(stores, |other, ownership, held| {
+        if other.is_some_and(|other| other == uid) || ownership.server_identity != account.identity {
+            return;
+        }
+        let same_account = account.is_recorded_by(ownership);
+        let counts = |right: &&HeldRight| same_account || right.level.starts_with(EVERYONE);
+        shared.extend(held.iter().filter(counts).flat_map(|right| of_status(std::slice::from_ref(right))));
+    });
     shared
+}
+
+/// One resource's share of what an account, or everyone, was given.
+type Share = (Option<String>, Vec<HeldRight>);
+
+/// What all resources gave the accounts of one server: for whoever asks about many of them.
+#[derive(Debug, Default)]
+pub(crate) struct Shares {
+    accounts: HashMap<String, Vec<Share>>,
+    everyone: Vec<Share>,
+}
+
+impl Shares {
+    /// On the server with this identity.
+    pub(crate) fn on(stores: &Stores, identity: &str) -> Self {
+        let mut shares = Self::default();
+        each_share(stores, |uid, ownership, held| {
+            if ownership.server_identity != identity {
+                return;
+            }
+            let (everyone, own): (Vec<_>, Vec<_>) =
+                held.iter().cloned().partition(|right| right.level.starts_with(EVERYONE));
+            for (rights, shares) in
+                [(everyone, &mut shares.everyone), (own, shares.accounts.entry(ownership.name.clone()).or_default())]
+            {
+                if !rights.is_empty() {
+                    shares.push((uid.cloned(), rights));
+                }
+            }
+        });
+        shares
+    }
+
+    /// What other resources than the one with this uid gave the account, or everyone.
+    pub(crate) fn of(&self, account: &Account, uid: &str) -> Vec<Granted> {
+        let all = self.accounts.get(&account.name).into_iter().flatten().chain(&self.everyone);
+        all.filter(|(other, _)| other.as_deref() != Some(uid)).flat_map(|(_, held)| of_status(held)).collect()
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::cluster::cache::Wish;
 use crate::cluster::pump::Change;
 use crate::cluster::stores::{AnyInstance, Stores};
 use crate::controllers::database_grant::{GrantResource as _, Named};
+use crate::controllers::sweep::Object;
 use crate::object_key::ObjectKey;
 use crate::operator::output_secrets::OutputSecret;
 use crate::operator::triggers::Triggers;
@@ -175,6 +176,19 @@ impl Relations {
             |grant| grant.instance(stores).as_ref() == Some(id),
             |grant| grant.instance(stores).as_ref() == Some(id),
         );
+    }
+
+    /// A sweep found that the object on the server is not as it was.
+    pub(super) fn differs(&self, object: &Object) {
+        let queues = &self.triggers;
+        match object {
+            Object::Database(object) => queues.queue(&queues.databases, object.as_ref()),
+            Object::User(object) => queues.queue(&queues.users, object.as_ref()),
+            Object::Role(object) => queues.queue(&queues.roles, object.as_ref()),
+            Object::ClusterRole(object) => queues.queue(&queues.cluster_roles, object.as_ref()),
+            Object::Grant(object) => queues.queue(&queues.access_grants, object.as_ref()),
+            Object::ClusterGrant(object) => queues.queue(&queues.cluster_access_grants, object.as_ref()),
+        }
     }
 
     /// What all own kinds have in common: the object itself, and `others` where its wish changed or it is gone.

@@ -205,6 +205,13 @@ pub struct CorrectionLabels {
     pub status: Ending,
 }
 
+/// Whatever is about one engine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EngineLabels {
+    /// Its name.
+    pub engine: String,
+}
+
 /// Objects of a kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct KindLabels {

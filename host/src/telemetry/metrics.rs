@@ -19,8 +19,8 @@ use prometheus_client::registry::Registry;
 
 use crate::object_key::ObjectKey;
 use crate::telemetry::labels::{
-    AttemptLabels, CorrectionLabels, DatabaseLabels, Ending, InstanceInfoLabels, InstanceLabels, KindLabels,
-    ObjectLabels, Operation, OperationDurationLabels, OperationLabels, OrphanLabels, ReconcileLabels,
+    AttemptLabels, CorrectionLabels, DatabaseLabels, Ending, EngineLabels, InstanceInfoLabels, InstanceLabels,
+    KindLabels, ObjectLabels, Operation, OperationDurationLabels, OperationLabels, OrphanLabels, ReconcileLabels,
 };
 use crate::telemetry::readings::{Readings, ReadingsCollector};
 use crate::telemetry::tracked::{AboutObjects, Tracked};
@@ -46,11 +46,38 @@ pub struct Metrics {
     role_operations: Tracked<OperationLabels, Counter>,
     grant_operations: Tracked<OperationLabels, Counter>,
     role_operation_duration: Family<OperationDurationLabels, Histogram, fn() -> Histogram>,
-    drift_detected: Tracked<ObjectLabels, Gauge>,
-    drift_detections: Tracked<ObjectLabels, Counter>,
-    drift_corrections: Tracked<CorrectionLabels, Counter>,
+    drift: Drift,
     reconciles: Family<ReconcileLabels, Counter>,
     reconcile_duration: Family<KindLabels, Histogram, fn() -> Histogram>,
+}
+
+/// What is counted about drift.
+#[derive(Debug)]
+struct Drift {
+    detected: Tracked<ObjectLabels, Gauge>,
+    detections: Tracked<ObjectLabels, Counter>,
+    corrections: Tracked<CorrectionLabels, Counter>,
+    sweeps: Tracked<InstanceLabels, Counter>,
+    swept: Tracked<InstanceLabels, Counter>,
+    sweep_duration: Family<EngineLabels, Histogram, fn() -> Histogram>,
+}
+
+impl Drift {
+    fn register(of: &mut Registry) -> Self {
+        Self {
+            detected: Tracked::register(of, "drift_detected", "Whether the last look found drift", Gauge::default),
+            detections: Tracked::register(of, "drift_detections", "Looks that found drift", Counter::default),
+            corrections: Tracked::register(of, "drift_corrections", "Corrections of drift", Counter::default),
+            sweeps: Tracked::register(
+                of,
+                "drift_sweeps",
+                "Looks at many objects of an instance together",
+                Counter::default,
+            ),
+            swept: Tracked::register(of, "drift_swept_objects", "Objects looked at in sweeps", Counter::default),
+            sweep_duration: family(of, "drift_sweep_duration_seconds", "Time of sweeps"),
+        }
+    }
 }
 
 impl Metrics {
@@ -101,12 +128,7 @@ impl Metrics {
         let role_operation_duration = family(of, "role_operation_duration_seconds", "Time of operations on roles");
         let grant_operations =
             Tracked::register(of, "grant_operations", "Operations on grants", Counter::default as fn() -> _);
-        let drift_detected =
-            Tracked::register(of, "drift_detected", "Whether the last look found drift", Gauge::default as fn() -> _);
-        let drift_detections =
-            Tracked::register(of, "drift_detections", "Looks that found drift", Counter::default as fn() -> _);
-        let drift_corrections =
-            Tracked::register(of, "drift_corrections", "Corrections of drift", Counter::default as fn() -> _);
+        let drift = Drift::register(of);
         let discovery_scans =
             Tracked::register(of, "discovery_scans", "Searches of servers", Counter::default as fn() -> _);
         let discovered_orphans = Tracked::register(
@@ -140,9 +162,7 @@ impl Metrics {
             role_operations,
             grant_operations,
             role_operation_duration,
-            drift_detected,
-            drift_detections,
-            drift_corrections,
+            drift,
             reconciles,
             reconcile_duration,
         }
@@ -273,16 +293,25 @@ impl Metrics {
     /// A look for drift ended.
     pub fn drift_looked(&self, key: &ObjectKey, found: bool) {
         let labels = object_labels(key);
-        self.drift_detected.of(key, &labels).set(i64::from(found));
+        self.drift.detected.of(key, &labels).set(i64::from(found));
         if found {
-            self.drift_detections.of(key, &labels).inc();
+            self.drift.detections.of(key, &labels).inc();
         }
     }
 
     /// A correction of drift ended.
     pub fn drift_corrected(&self, key: &ObjectKey, status: Ending) {
         let ObjectLabels { kind, namespace, name } = object_labels(key);
-        self.drift_corrections.of(key, &CorrectionLabels { kind, namespace, name, status }).inc();
+        self.drift.corrections.of(key, &CorrectionLabels { kind, namespace, name, status }).inc();
+    }
+
+    /// A sweep over so many objects of the instance ended.
+    pub fn swept(&self, instance: &InstanceId, engine: &str, objects: usize, duration: Duration) {
+        let (key, labels) = (ObjectKey::from(instance), instance_labels(instance, engine));
+        self.drift.sweeps.of(&key, &labels).inc();
+        self.drift.swept.of(&key, &labels).inc_by(u64::try_from(objects).unwrap_or(u64::MAX));
+        let labels = EngineLabels { engine: engine.to_owned() };
+        self.drift.sweep_duration.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
     /// A reconcile ended. `outcome` is `changed`, `unchanged`, or the class of what stopped it.
@@ -296,7 +325,7 @@ impl Metrics {
         self.about_objects().into_iter().for_each(|family| family.forget(key));
     }
 
-    fn about_objects(&self) -> [&dyn AboutObjects; 15] {
+    fn about_objects(&self) -> [&dyn AboutObjects; 17] {
         [
             &self.connection_attempts,
             &self.connection_latency,
@@ -310,9 +339,11 @@ impl Metrics {
             &self.user_operations,
             &self.role_operations,
             &self.grant_operations,
-            &self.drift_detected,
-            &self.drift_detections,
-            &self.drift_corrections,
+            &self.drift.detected,
+            &self.drift.detections,
+            &self.drift.corrections,
+            &self.drift.sweeps,
+            &self.drift.swept,
         ]
     }
 

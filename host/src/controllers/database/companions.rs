@@ -38,6 +38,7 @@ fn change_id(name: &str) -> String {
 }
 
 /// All of a database.
+#[derive(Default)]
 pub(crate) struct Companions(Vec<Companion>);
 
 /// Reads what is there.

@@ -8,7 +8,7 @@ use planning::consent::{self, Referrer};
 use planning::{Blocked, Class, drift};
 use sandbox::Session;
 use sandbox::contract::{
-    self, BlockOwner, GrantReport, GrantSpec, Grantee, ObjectKind, Reference, Selection, Standing,
+    self, BlockOwner, Examination, GrantReport, GrantSpec, Granted, Grantee, ObjectKind, Reference, Selection, Standing,
 };
 
 use super::super::managed::{self, Bound, Done, Lease, Reported};
@@ -25,7 +25,23 @@ use crate::telemetry::reconcile::mark_changed;
 /// The kinds of instances have no field of a grant's that holds a name.
 const NAME_FIELD: &str = "userRef";
 
-pub(super) async fn run<G>(run: &Run<G>, draft: &mut DatabaseGrantStatus) -> Result<Done, Stop>
+/// A grant that can be brought about, as far as is known without asking the server.
+pub(super) struct Prepared {
+    named: Named,
+    target: Target,
+    pub(super) bound: Bound,
+    live: Live,
+    pub(super) spec: GrantSpec,
+    examination: Examination,
+    pub(super) owned: Ownership,
+}
+
+/// Checks the spec and everybody's consent. `shared` tells what other resources gave.
+pub(super) async fn prepare<G>(
+    run: &Run<G>,
+    status: &DatabaseGrantStatus,
+    shared: impl FnOnce(&Account) -> Vec<Granted>,
+) -> Result<Prepared, Stop>
 where
     G: GrantResource + Reported<Status = DatabaseGrantStatus>,
 {
@@ -52,14 +68,14 @@ where
             GrantMode::Additive => contract::GrantMode::Additive,
             GrantMode::Authoritative => contract::GrantMode::Authoritative,
         },
-        recorded: rights::of_status(&draft.held),
+        recorded: rights::of_status(&status.held),
         shared: Vec::new(),
     };
     let mut examination = bound.engine.adapter().examine_grant(&spec).await.map_err(stop(bound.paths()))?;
     authority::ceiling(&bound, &examination)?;
     let live = managed::live(run, &bound)?;
-    managed::same_server(draft.ownership.as_ref(), &bound, &live)?;
-    let owned = is_there(&named, &target, &live)?;
+    managed::same_server(status.ownership.as_ref(), &bound, &live)?;
+    let owned = is_there(&named, &target, &live)?.clone();
     examination.references.push(Reference {
         path: named.path.trim_start_matches("spec.").to_owned(),
         kind: target.kind,
@@ -69,7 +85,16 @@ where
 
     let account =
         Account { identity: live.facts.identity.clone(), kind: target.kind, name: target.external_name.clone() };
-    spec.shared = rights::shared(&run.ctx, &account, &run.uid);
+    spec.shared = shared(&account);
+    Ok(Prepared { named, target, bound, live, spec, examination, owned })
+}
+
+pub(super) async fn run<G>(run: &Run<G>, draft: &mut DatabaseGrantStatus) -> Result<Done, Stop>
+where
+    G: GrantResource + Reported<Status = DatabaseGrantStatus>,
+{
+    let shared = |account: &Account| rights::shared(&run.ctx.stores, account, &run.uid);
+    let Prepared { named, target, bound, live, mut spec, examination, owned } = prepare(run, draft, shared).await?;
     let policy = managed::drift_policy(run, &bound, run.object.drift_policy());
     let fingerprint = format!("{} {:?} {:?}", owned.nonce, owned.object_id, draft.held);
     let before = managed::look(run, &bound, &live, &fingerprint);
@@ -80,7 +105,7 @@ where
     let mut lease = Lease::of(&live.server, &bound);
     let session = lease.session().await?;
     authority::names(run, &bound, &live, &examination, session).await?;
-    leave_the_former(run, draft, &bound, owned, session).await?;
+    leave_the_former(run, draft, &bound, &owned, session).await?;
     // Whoever was made again has none of the rights that it was given: nothing was applied to it yet.
     let applied_before = draft
         .ownership
@@ -88,7 +113,7 @@ where
         .is_some_and(|record| record.applied_generation == run.generation() && record.object_id == owned.object_id);
     let found = session.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
     lease.rest();
-    intend(run, draft, &bound, &named, &target, owned, &found).await?;
+    intend(run, draft, &bound, &named, &target, &owned, &found).await?;
     spec.recorded = rights::of_status(&draft.held);
     let selection = if applied_before { chosen(run, policy.0, &bound, &found) } else { (Selection::All, Vec::new()) };
     let (selection, remain) = selection;

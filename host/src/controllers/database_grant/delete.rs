@@ -127,6 +127,6 @@ pub(super) fn taking_back<G: GrantResource>(run: &Run<G>, draft: &DatabaseGrantS
         options: None,
         mode: GrantMode::Additive,
         recorded: rights::of_status(&draft.held),
-        shared: rights::shared(&run.ctx, account, &run.uid),
+        shared: rights::shared(&run.ctx.stores, account, &run.uid),
     }
 }

@@ -88,7 +88,7 @@ pub(crate) fn look<K: Reported>(run: &Run<K>, bound: &Bound, live: &Live, finger
     let identity = &live.facts.identity;
     let inputs = format!("{:?} {annotations:?} {offered:?} {identity} {fingerprint} {consents}", run.generation());
     // Only whether it is the same is asked: a digest is small, whatever the annotations are.
-    Look { inputs: Sha256::digest(inputs).into(), at: run.now }
+    Look { inputs: Sha256::digest(inputs).into(), at: run.now, alone: run.now }
 }
 
 /// The grants that name this resource's kind and namespace: one that is withdrawn is noticed.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crds::names::annotation;
-use crds::{DriftDiff, DriftMode, DriftPolicy, DriftStatus, Time};
+use crds::{DriftDiff, DriftMode, DriftPolicy, DriftStatus, InstanceSpec, Time};
 use planning::drift;
 use sandbox::Session;
 use sandbox::contract::{Mark, Selection};
@@ -25,8 +25,16 @@ pub(super) struct Updated {
 
 /// The policy in effect: the resource's, otherwise the instance's, otherwise the operator's.
 pub(crate) fn policy<K: Reported>(run: &Run<K>, bound: &Bound, stated: Option<&DriftPolicy>) -> (DriftMode, Duration) {
-    let default = run.ctx.config.default_drift_interval;
-    match stated.or(bound.spec().drift_policy.as_ref()) {
+    in_effect(run.ctx.config.default_drift_interval, bound.spec(), stated)
+}
+
+/// The same where `default` is the operator's interval.
+pub(crate) fn in_effect(
+    default: Duration,
+    instance: &InstanceSpec,
+    stated: Option<&DriftPolicy>,
+) -> (DriftMode, Duration) {
+    match stated.or(instance.drift_policy.as_ref()) {
         // An interval that cannot be read was refused where it is stated: on the resource, or on the instance.
         Some(policy @ DriftPolicy { mode, interval: _ }) => (*mode, drift::interval(policy).unwrap_or(default)),
         None => (DriftMode::default(), default),

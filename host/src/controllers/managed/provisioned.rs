@@ -10,6 +10,7 @@ use planning::claim::Observed;
 use sandbox::contract::{BlockOwner, Change, Error, Examination, Mark, ObjectKind, Proof, Selection, UpdateReport};
 use sandbox::{Adapter, CallError, Session};
 
+use super::super::rights::Shares;
 use super::super::run::Run;
 use super::super::status::StatusFields;
 use super::super::trouble::Stop;
@@ -76,6 +77,9 @@ pub(crate) trait Provisioned: Managed + Reported {
         bound: &Bound,
         wanted: &Wanted<Self>,
     ) -> impl Future<Output = Result<Self::Inputs, Stop>> + Send;
+
+    /// The inputs as they are while nothing in the cluster changes, for a look in a sweep. Asks nobody.
+    fn as_before(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>, shares: &Shares) -> Self::Inputs;
 
     /// What the outcome depends on besides spec and annotations: in a form that reveals nothing.
     fn fingerprint(inputs: &Self::Inputs) -> String;

@@ -1,0 +1,37 @@
+//! A look at a grant in a sweep.
+
+use crds::DatabaseGrantStatus;
+use sandbox::Session;
+use sandbox::contract::Selection;
+
+use super::super::managed::{self, Reported};
+use super::super::rights::{self, Shares};
+use super::super::run::Run;
+use super::super::sweep::Glance;
+use super::super::trouble::{Stop, stop};
+use super::GrantResource;
+use super::apply::{self, Prepared};
+
+/// Whether the server is as the last look left it.
+pub(super) async fn glance<G>(run: &Run<G>, session: &mut Session, shares: &Shares) -> Result<Glance, Stop>
+where
+    G: GrantResource + Reported<Status = DatabaseGrantStatus>,
+{
+    let Some(status) = run.object.grant_status() else { return Ok(Glance::NotNow) };
+    let others_share = |account: &rights::Account| shares.of(account, &run.uid);
+    let Prepared { bound, spec, owned, .. } = apply::prepare(run, status, others_share).await?;
+    let is_applied = status.ownership.as_ref().is_some_and(|record| {
+        record.applied_generation == run.generation()
+            && record.object_id == owned.object_id
+            && record.name == owned.name
+    });
+    if !is_applied {
+        return Ok(Glance::NotNow);
+    }
+    let found = session.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
+    // What it holds is recorded, whatever its policy says of differences.
+    if rights::for_status(found.held) != status.held {
+        return Ok(Glance::Differs);
+    }
+    Ok(managed::compared(run, &bound, found.update.changes, run.object.drift_policy(), status.drift.as_ref()))
+}

@@ -1,0 +1,150 @@
+//! Looking at many objects of an instance together, in a session that answers from one reading of the catalogues.
+//!
+//! A sweep changes nothing: what it finds changed is queued, and looked at by itself. What it cannot tell about, for
+//! whatever reason, is left to its own look, which says why. Deliberately absent: when a sweep begins, and who is in
+//! it, which `planning::sweep` decides.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crds::{
+    ClusterDatabaseGrant, ClusterDatabaseRole, Database, DatabaseGrant, DatabaseRole, DatabaseUser, HeldRight,
+    InstanceId,
+};
+use sandbox::Session;
+use tracing::Instrument as _;
+
+use super::managed::Reported;
+use super::memory::Look;
+use super::rights::Shares;
+use super::run::Run;
+use super::trouble::Stop;
+use crate::context::Context;
+
+/// How long a sweep waits for one of its instance's sessions.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// After so many objects in a row that nothing could be told about, the rest is left alone too.
+const HOPELESS: usize = 20;
+
+/// What a look in a sweep came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Glance {
+    /// The server is as the last look left it.
+    AsBefore,
+    /// It is not.
+    Differs,
+    /// There was no last look that could be compared with.
+    NotNow,
+}
+
+/// A kind whose objects are looked at in sweeps.
+pub(crate) trait Swept: Reported {
+    /// Looks at the object and changes nothing.
+    fn glance(
+        run: &Run<Self>,
+        session: &mut Session,
+        shares: &Shares,
+    ) -> impl Future<Output = Result<Glance, Stop>> + Send;
+}
+
+/// An object with the look that a sweep compares with.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) object: Object,
+    pub(crate) look: Look,
+}
+
+/// An object of a kind that is swept.
+#[derive(Clone, Debug)]
+pub(crate) enum Object {
+    Database(Arc<Database>),
+    User(Arc<DatabaseUser>),
+    Role(Arc<DatabaseRole>),
+    ClusterRole(Arc<ClusterDatabaseRole>),
+    Grant(Arc<DatabaseGrant>),
+    ClusterGrant(Arc<ClusterDatabaseGrant>),
+}
+
+impl Object {
+    /// The database whose inside it is about, as far as its status tells: objects of one stand together, so that the
+    /// adapter has to remember one inside at a time.
+    fn place(&self) -> Option<&str> {
+        let of_rights =
+            |held: &'_ [HeldRight]| held.iter().position(|right| right.level != "membership" && right.object.len() > 1);
+        let held: &[HeldRight] = match self {
+            Self::Database(database) => return Some(&database.spec.name),
+            Self::User(_) => return None,
+            Self::Role(role) => role.status.as_ref().map_or(&[], |status| &status.held),
+            Self::ClusterRole(role) => role.status.as_ref().map_or(&[], |status| &status.held),
+            Self::Grant(grant) => grant.status.as_ref().map_or(&[], |status| &status.held),
+            Self::ClusterGrant(grant) => grant.status.as_ref().map_or(&[], |status| &status.held),
+        };
+        of_rights(held).and_then(|at| held.get(at)?.object.first()).map(String::as_str)
+    }
+}
+
+/// Looks at the objects of one instance. `changed` is called with each that is not as it was.
+pub(crate) async fn sweep(ctx: Arc<Context>, id: InstanceId, mut items: Vec<Item>, changed: impl Fn(&Object) + Send) {
+    let Some(live) = ctx.servers.get(&id) else { return };
+    let started = Instant::now();
+    let mut session = match live.server.sweep(PATIENCE).await {
+        Ok(session) => session,
+        Err(error) => {
+            tracing::debug!(instance = %id, %error, "no session for a sweep");
+            return;
+        }
+    };
+    let shares = Shares::on(&ctx.stores, &live.facts.identity);
+    items.sort_by(|one, other| one.object.place().cmp(&other.object.place()));
+    let (mut looked, mut different, mut in_vain) = (0_usize, 0_usize, 0_usize);
+    for item in &items {
+        if ctx.term.check().is_err() || in_vain >= HOPELESS {
+            break;
+        }
+        match one(&ctx, &mut session, &shares, item).await {
+            Ok(Glance::AsBefore) => (looked, in_vain) = (looked + 1, 0),
+            Ok(Glance::Differs) => {
+                (looked, different, in_vain) = (looked + 1, different + 1, 0);
+                changed(&item.object);
+            }
+            Ok(Glance::NotNow) => in_vain = 0,
+            Err(_) => in_vain += 1,
+        }
+    }
+    let engine = ctx.stores.instance(&id).map(|instance| crds::Instance::instance_spec(&instance).engine.clone());
+    ctx.metrics.swept(&id, &engine.unwrap_or_default(), looked, started.elapsed());
+    let milliseconds = started.elapsed().as_millis();
+    tracing::info!(instance = %id, objects = looked, different, milliseconds, "looked for drift");
+}
+
+async fn one(ctx: &Arc<Context>, session: &mut Session, shares: &Shares, item: &Item) -> Result<Glance, Stop> {
+    match &item.object {
+        Object::Database(object) => of(ctx, session, shares, object, &item.look).await,
+        Object::User(object) => of(ctx, session, shares, object, &item.look).await,
+        Object::Role(object) => of(ctx, session, shares, object, &item.look).await,
+        Object::ClusterRole(object) => of(ctx, session, shares, object, &item.look).await,
+        Object::Grant(object) => of(ctx, session, shares, object, &item.look).await,
+        Object::ClusterGrant(object) => of(ctx, session, shares, object, &item.look).await,
+    }
+}
+
+async fn of<K: Swept>(
+    ctx: &Arc<Context>,
+    session: &mut Session,
+    shares: &Shares,
+    object: &Arc<K>,
+    look: &Look,
+) -> Result<Glance, Stop> {
+    let run = Run::new(Arc::clone(object), Arc::clone(ctx));
+    let span = tracing::debug_span!("glance", object = %run.key);
+    let outcome = K::glance(&run, session, shares).instrument(span).await;
+    match &outcome {
+        Ok(Glance::AsBefore) => ctx.memory.swept(&run.key, &run.uid, look, run.now),
+        // It is looked at by itself, whatever its interval.
+        Ok(Glance::Differs) => ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = None),
+        Ok(Glance::NotNow) => {}
+        Err(stop) => tracing::debug!(object = %run.key, ?stop, "left to its own look"),
+    }
+    outcome
+}

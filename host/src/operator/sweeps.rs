@@ -1,0 +1,120 @@
+//! Watches which objects come due for a look, and sweeps the instances that have many of them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{DriftPolicy, Instance as _, InstanceId, Managed as _};
+use jiff::Timestamp;
+use kube::Resource;
+use planning::sweep::{Due, Plan, plan};
+use tokio::task::JoinSet;
+
+use super::relations::Relations;
+use crate::context::Context;
+use crate::controllers::database_grant::GrantResource;
+use crate::controllers::managed;
+use crate::controllers::memory::Look;
+use crate::controllers::run::Run;
+use crate::controllers::sweep::{Item, Object, sweep};
+
+/// Between two looks at what is due: objects that come into being are due later than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const SHORTEST_WAIT: Duration = Duration::from_millis(500);
+
+/// Sweeps instances, each by a task of its own, to the end of the process.
+pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
+    let mut under_way = JoinSet::new();
+    let mut busy: HashSet<InstanceId> = HashSet::new();
+    loop {
+        let mut wait = LONGEST_WAIT;
+        for (id, due) in due(&ctx) {
+            match plan(due) {
+                Plan::Now(items) if !busy.contains(&id) && ctx.servers.get(&id).is_some() => {
+                    busy.insert(id.clone());
+                    let (ctx, relations) = (Arc::clone(&ctx), relations.clone());
+                    under_way.spawn(async move {
+                        sweep(ctx, id.clone(), items, |object| relations.differs(object)).await;
+                        id
+                    });
+                }
+                Plan::Later(time) => wait = wait.min(time),
+                Plan::Now(_) | Plan::Never => {}
+            }
+        }
+        let pause = tokio::time::sleep(wait.max(SHORTEST_WAIT));
+        tokio::select! {
+            () = pause => {}
+            Some(ended) = under_way.join_next() => match ended {
+                Ok(id) => drop(busy.remove(&id)),
+                // Which instance it was is not known any more.
+                Err(error) => {
+                    tracing::error!(%error, "a sweep broke off");
+                    busy.clear();
+                }
+            },
+        }
+    }
+}
+
+/// Every object that was looked at before, by its instance.
+fn due(ctx: &Arc<Context>) -> HashMap<InstanceId, Vec<Due<Item>>> {
+    let mut all = Dues { ctx, now: ctx.clock.now(), specs: HashMap::new(), found: HashMap::new() };
+    let stores = &ctx.stores;
+    for one in stores.databases.state() {
+        all.add(&one, one.instance_id(), one.spec.drift_policy.as_ref(), Object::Database);
+    }
+    for one in stores.users.state() {
+        all.add(&one, one.instance_id(), one.spec.drift_policy.as_ref(), Object::User);
+    }
+    for one in stores.roles.state() {
+        all.add(&one, one.instance_id(), one.spec.drift_policy.as_ref(), Object::Role);
+    }
+    for one in stores.cluster_roles.state() {
+        all.add(&one, one.instance_id(), one.spec.drift_policy.as_ref(), Object::ClusterRole);
+    }
+    for one in stores.access_grants.state() {
+        all.add(&one, one.instance(stores), one.spec.drift_policy.as_ref(), Object::Grant);
+    }
+    for one in stores.cluster_access_grants.state() {
+        all.add(&one, one.instance(stores), one.spec.drift_policy.as_ref(), Object::ClusterGrant);
+    }
+    all.found
+}
+
+struct Dues<'ctx> {
+    ctx: &'ctx Arc<Context>,
+    now: Timestamp,
+    specs: HashMap<InstanceId, Option<crate::cluster::stores::AnyInstance>>,
+    found: HashMap<InstanceId, Vec<Due<Item>>>,
+}
+
+impl Dues<'_> {
+    fn add<K: Resource<DynamicType = ()>>(
+        &mut self,
+        object: &Arc<K>,
+        instance: Option<InstanceId>,
+        policy: Option<&DriftPolicy>,
+        of: fn(Arc<K>) -> Object,
+    ) {
+        let run = Run::new(Arc::clone(object), Arc::clone(self.ctx));
+        let remembered = self.ctx.memory.recall(&run.key, &run.uid).and_then(|remembered| remembered.looked);
+        let (Some(look), Some(id)) = (remembered, instance) else { return };
+        if run.deleting() || run.leaves_alone() {
+            return;
+        }
+        let instance = self.specs.entry(id.clone()).or_insert_with(|| self.ctx.stores.instance(&id));
+        let Some(instance) = instance else { return };
+        let default = self.ctx.config.default_drift_interval;
+        let (_, interval) = managed::drift_in_effect(default, instance.instance_spec(), policy);
+        let Look { at, alone, inputs: _ } = look;
+        let (age, alone) = (since(self.now, at), since(self.now, alone));
+        let item = Item { object: of(Arc::clone(object)), look };
+        self.found.entry(id).or_default().push(Due { object: item, age, alone, interval });
+    }
+}
+
+/// A clock that was set back makes no object older.
+fn since(now: Timestamp, then: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(then)).unwrap_or_default()
+}

@@ -1,0 +1,118 @@
+//! When an instance's objects are looked at together, and which of them.
+//!
+//! An object is looked at by itself some time before its interval has passed. Where an instance has many, looking at
+//! all of them together costs its server as little as looking at a few, so that happens first. A sweep does not see
+//! everything that a look does (passwords are tried out, sizes are read): so each leaves a few to be looked at by
+//! themselves, those first for which that is longest ago.
+
+use std::time::Duration;
+
+/// With fewer objects than this, each is looked at by itself.
+pub const WORTH_A_SWEEP: usize = 32;
+/// So many of the objects that are due are left to be looked at by themselves.
+pub const BY_THEMSELVES: usize = 16;
+
+/// An object that is to be looked at from time to time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due<T> {
+    /// The object.
+    pub object: T,
+    /// How long ago it was looked at, by itself or in a sweep.
+    pub age: Duration,
+    /// How long ago it was looked at by itself.
+    pub alone: Duration,
+    /// Its interval.
+    pub interval: Duration,
+}
+
+impl<T> Due<T> {
+    /// Another sweep would come too late for it, or soon.
+    fn is_near(&self) -> bool {
+        self.age >= self.interval.mul_f64(0.5)
+    }
+
+    /// When a sweep has to begin for it: before it is looked at by itself, which may be after nine tenths.
+    fn begins_in(&self) -> Duration {
+        self.interval.mul_f64(0.8).saturating_sub(self.age)
+    }
+}
+
+/// What to do about an instance's objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan<T> {
+    /// Look at these together.
+    Now(Vec<T>),
+    /// Ask again after this time.
+    Later(Duration),
+    /// There are too few.
+    Never,
+}
+
+/// Decides about all of an instance's objects.
+pub fn plan<T>(objects: Vec<Due<T>>) -> Plan<T> {
+    if objects.len() < WORTH_A_SWEEP {
+        return Plan::Never;
+    }
+    let Some(first) = objects.iter().map(Due::begins_in).min() else { return Plan::Never };
+    if !first.is_zero() {
+        return Plan::Later(first);
+    }
+    let mut near: Vec<Due<T>> = objects.into_iter().filter(Due::is_near).collect();
+    if near.len() < WORTH_A_SWEEP {
+        return Plan::Never;
+    }
+    near.sort_by_key(|one| std::cmp::Reverse(one.alone));
+    Plan::Now(near.into_iter().skip(BY_THEMSELVES).map(|one| one.object).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn due(object: usize, age: u32, alone: u32) -> Due<usize> {
+        Due { object, age: MINUTE * age, alone: MINUTE * alone, interval: MINUTE * 10 }
+    }
+
+    #[test]
+    fn a_few_objects_are_looked_at_one_by_one() {
+        assert_eq!(plan((0..WORTH_A_SWEEP - 1).map(|at| due(at, 9, 9)).collect()), Plan::Never);
+        assert_eq!(plan(Vec::<Due<usize>>::new()), Plan::Never);
+    }
+
+    #[test]
+    fn a_sweep_begins_before_the_first_object_is_looked_at_by_itself() {
+        let mut objects: Vec<_> = (0..40).map(|at| due(at, 3, 3)).collect();
+        assert_eq!(plan(objects.clone()), Plan::Later(MINUTE * 5));
+        objects[7].age = MINUTE * 6;
+        assert_eq!(plan(objects.clone()), Plan::Later(MINUTE * 2));
+        for one in &mut objects {
+            one.age += MINUTE * 2;
+        }
+        assert!(matches!(plan(objects), Plan::Now(_)));
+    }
+
+    #[test]
+    fn a_sweep_takes_along_what_would_be_due_before_the_next() {
+        let objects = (0..100).map(|at| due(at, if at < 60 { 8 } else { 2 }, 8)).collect();
+        let Plan::Now(swept) = plan(objects) else { panic!("nothing is swept") };
+        assert_eq!(swept.len(), 60 - BY_THEMSELVES);
+        assert!(swept.iter().all(|at| *at < 60));
+    }
+
+    #[test]
+    fn one_object_in_a_hurry_makes_no_sweep() {
+        let mut objects: Vec<_> = (0..40).map(|at| due(at, 1, 1)).collect();
+        objects[3] = Due { interval: Duration::from_secs(2), ..objects[3].clone() };
+        assert_eq!(plan(objects), Plan::Never);
+    }
+
+    #[test]
+    fn whoever_was_not_looked_at_alone_for_longest_is_left_to_it() {
+        let objects: Vec<_> = (0..40u32).map(|at| due(usize::try_from(at).unwrap(), 8, 8 + at)).collect();
+        let Plan::Now(mut swept) = plan(objects) else { panic!("nothing is swept") };
+        swept.sort_unstable();
+        assert_eq!(swept, (0..40 - BY_THEMSELVES).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,126 @@
+//! An instance with many objects: they are looked at together, and what is found is treated like any drift.
+
+use anyhow::{Result, bail, ensure};
+use dbprovision_tests::manifests::{access_grant, credentials, database, instance, user, with};
+use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
+use serde_json::{Value, json};
+
+const USERS: usize = 40;
+
+/// The sum of a metric over the instances of the namespace.
+fn total(metrics: &str, name: &str, namespace: &str) -> f64 {
+    let own = format!("namespace=\"{namespace}\"");
+    metrics
+        .lines()
+        .filter(|line| line.split('{').next() == Some(name) && line.contains(&own))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
+
+fn subject(number: usize) -> Subject {
+    Subject::user(&format!("user-{number}"))
+}
+
+fn reader(number: usize, database: &str) -> Value {
+    let entry = json!({ "database": database, "privileges": ["CONNECT"] });
+    let inside = json!({ "database": database, "schema": "public", "privileges": ["USAGE"] });
+    let spec = json!({
+        "userRef": { "name": format!("user-{number}") },
+        "deletionProtection": false,
+        "postgres": { "grants": [entry, inside] },
+    });
+    with(access_grant(&format!("grant-{number}")), json!({ "spec": spec }))
+}
+
+#[tokio::test]
+async fn the_drift_of_many_objects_is_found_together_and_corrected_one_by_one() -> Result<()> {
+    let stage = Stage::open("sweeps").await?;
+    let server = stage.postgres().await?;
+    let operator = stage.operator().await?;
+    let word = stage.word("swept");
+    let name = |number: usize| format!("{word}_{number}");
+    let often = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "5s" } } });
+    let schemas = json!({ "spec": { "postgres": { "schemas": [{ "name": "app" }] } } });
+    stage.put_all([credentials("main-admin", server), with(instance("main", server), often)]).await?;
+    stage.put(with(database("orders", &word), schemas)).await?;
+    stage.put_all((0..USERS).map(|number| user(&format!("user-{number}"), &name(number)))).await?;
+    stage.put_all((0..8).map(|number| reader(number, &word))).await?;
+    for number in 0..USERS {
+        stage.until(&operator, &subject(number), ready()).await?;
+    }
+    let grants: Vec<Subject> =
+        (0..8).map(|number| Subject::new("DatabaseGrant", &format!("grant-{number}"))).collect::<Result<_>>()?;
+    for subject in grants.iter().chain([&Subject::database("orders")]) {
+        stage.until(&operator, subject, ready()).await?;
+    }
+
+    let swept = async |least: f64| {
+        let metrics = operator.metrics().await?;
+        let (sweeps, objects) = (
+            total(&metrics, "dbops_drift_sweeps_total", stage.name()),
+            total(&metrics, "dbops_drift_swept_objects_total", stage.name()),
+        );
+        ensure!(sweeps >= least && objects >= 16.0 * least, "{sweeps} sweeps over {objects} objects");
+        Ok(sweeps)
+    };
+    stage.eventually("there was a sweep", PATIENCE, &operator, async || swept(1.0).await).await?;
+    let versions = async || {
+        let mut versions = Vec::new();
+        for number in 0..USERS {
+            versions.push(stage.get(&subject(number)).await?.at("/metadata/resourceVersion").cloned());
+        }
+        anyhow::Ok(versions)
+    };
+    let before = versions().await?;
+    let sweeps = swept(1.0).await?;
+    stage.eventually("there was another", PATIENCE, &operator, async || swept(sweeps + 1.0).await).await?;
+    ensure!(versions().await? == before, "what did not change was written");
+
+    // More of each than are left to their own looks.
+    for number in 0..24 {
+        server.query("postgres", &format!("ALTER ROLE {} CONNECTION LIMIT 3", name(number))).await?;
+    }
+    server.query("postgres", &format!("DROP ROLE {}", name(30))).await?;
+    server.query(&word, "DROP SCHEMA app").await?;
+    for number in 0..8 {
+        server.query(&word, &format!("REVOKE USAGE ON SCHEMA public FROM {}", name(number))).await?;
+    }
+    stage
+        .eventually("everything is as it was", PATIENCE, &operator, async || {
+            let roles = format!(
+                "SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname LIKE '{word}\\_%' AND rolconnlimit = -1"
+            );
+            let rights = format!(
+                "SELECT count(*) FROM pg_catalog.pg_namespace n, LATERAL aclexplode(n.nspacl) a
+                  JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+                  WHERE n.nspname = 'public' AND r.rolname LIKE '{word}\\_%'"
+            );
+            let schemas = "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'app'";
+            for (database, query, wanted) in [
+                ("postgres", roles.as_str(), "40"),
+                (word.as_str(), rights.as_str(), "8"),
+                (word.as_str(), schemas, "1"),
+            ] {
+                let found = server.query_cell(database, query).await?;
+                if found.as_deref() != Some(wanted) {
+                    bail!("{query}: {found:?}");
+                }
+            }
+            Ok(())
+        })
+        .await?;
+    stage.until(&operator, &subject(30), ready()).await?;
+    let metrics = operator.metrics().await?;
+    ensure!(total(&metrics, "dbops_drift_corrections_total", stage.name()) >= 32.0, "{metrics}");
+    let mut all = grants;
+    all.push(Subject::database("orders"));
+    all.extend((0..USERS).map(subject));
+    all.push(Subject::instance("main"));
+    for one in &all {
+        stage.delete(one).await?;
+    }
+    for one in &all {
+        stage.until_gone(&operator, one).await?;
+    }
+    Ok(())
+}

@@ -108,7 +108,7 @@ fn pinned(purpose: Purpose, limits: &Limits, is_mariadb: bool) -> Vec<String> {
                 format!("SET NAMES utf8mb4 COLLATE {}", crate::quote::word(&limits.collation)),
                 format!(
                     "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', \
-                     autocommit = 1, sql_safe_updates = 0, time_zone = '+00:00', \
+                     autocommit = 1, sql_safe_updates = 0, group_concat_max_len = 1048576, time_zone = '+00:00', \
                      lock_wait_timeout = {lock}, innodb_lock_wait_timeout = {lock}{limit}"
                 ),
             ]

@@ -18,9 +18,12 @@ use dbprovision_sdk::{
 use mysql_options::MySqlDatabaseStatus;
 
 use crate::connect::{Session, Tracking};
+use crate::difference::Difference;
 use crate::observe::database::{self, Database};
 use crate::observe::marks::Kept;
+use crate::observe::reader::Reader;
 use crate::observe::{prove, sessions};
+use crate::server::Facts;
 use crate::statements::metadata::{self, Kind, RowOf};
 use crate::{MySql, apply, names};
 use wanted::Wanted;
@@ -38,18 +41,18 @@ fn standing(name: &str, tracking: &Tracking) -> dbprovision_sdk::Standing {
     if name == tracking.database { dbprovision_sdk::Standing::Protected } else { names::database_standing(name) }
 }
 
-fn info(session: &mut Session, tracking: &Tracking, found: Database) -> Result<DatabaseInfo> {
-    let size = database::size(session, &found.name)?;
+/// What the host learns; `size` is not asked for in a sweep.
+fn info(size: Option<u64>, tracking: &Tracking, found: Database) -> DatabaseInfo {
     let status = MySqlDatabaseStatus { charset: Some(found.charset), collation: Some(found.collation) };
-    Ok(DatabaseInfo {
-        size_bytes: Some(size),
+    DatabaseInfo {
+        size_bytes: size,
         standing: standing(&found.name, tracking),
         name: found.name,
         object_id: None,
         owner: None,
         mark: found.kept.mark,
         details: serde_json::to_string(&status).ok(),
-    })
+    }
 }
 
 /// Writes the mark and the words of a database that is there.
@@ -58,6 +61,23 @@ fn keep(session: &mut Session, tracking: &Tracking, name: &str, words: Option<&s
     let (mark, details) = kept.text();
     let row = RowOf { kind: Kind::Database, name, host: "", mark: &mark, details: &details, finished: true };
     session.run(&metadata::put(tracking, &row))
+}
+
+/// What differs.
+fn compare(
+    reader: &mut dyn Reader,
+    facts: &Facts,
+    tracking: &Tracking,
+    wanted: &Wanted,
+    mark: &Mark,
+) -> Result<Vec<Difference>> {
+    wanted.check_against(facts, tracking)?;
+    let observed = database::find(reader, tracking, &wanted.name)?.ok_or_else(|| absent(&wanted.name))?;
+    let charset = match &wanted.block.collation {
+        Some(collation) if wanted.block.charset.is_none() => database::charset_of(reader, collation)?,
+        Some(_) | None => None,
+    };
+    Ok(differences::differences(wanted, &observed, charset.as_deref(), tracking, mark))
 }
 
 impl Databases for MySql {
@@ -81,14 +101,14 @@ impl Databases for MySql {
         selection: &Selection,
     ) -> Result<UpdateReport> {
         let wanted = Wanted::read(spec)?;
-        self.connected()?.locked(&lock(&wanted.name), |session, facts, tracking| {
-            wanted.check_against(facts, tracking)?;
-            let observed = database::find(session, tracking, &wanted.name)?.ok_or_else(|| absent(&wanted.name))?;
-            let charset = match &wanted.block.collation {
-                Some(collation) if wanted.block.charset.is_none() => database::charset_of(session, collation)?,
-                Some(_) | None => None,
+        if *selection == Selection::Detect {
+            let look = |reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking| {
+                compare(reader, facts, tracking, &wanted, mark)
             };
-            let found = differences::differences(&wanted, &observed, charset.as_deref(), tracking, mark);
+            return Ok(report(&self.connected()?.look(look)?, []));
+        }
+        self.connected()?.locked(&lock(&wanted.name), |session, facts, tracking| {
+            let found = compare(session, facts, tracking, &wanted, mark)?;
             let chosen = select(&found, selection)?;
             apply::make(session, &chosen)?;
             Ok(report(&found, chosen))
@@ -120,14 +140,16 @@ impl Databases for MySql {
 
     fn exists(&mut self, name: &str) -> Result<bool> {
         names::usable_database(name)?;
-        let (session, _, tracking) = self.connected()?.parts()?;
-        Ok(database::find(session, tracking, name)?.is_some())
+        Ok(self.connected()?.look(|reader, _, tracking| database::find(reader, tracking, name))?.is_some())
     }
 
     fn get_info(&mut self, name: &str) -> Result<Option<DatabaseInfo>> {
         names::usable_database(name)?;
-        let (session, _, tracking) = self.connected()?.parts()?;
-        database::find(session, tracking, name)?.map(|found| info(session, tracking, found)).transpose()
+        let connected = self.connected()?;
+        let found = connected.look(|reader, _, tracking| database::find(reader, tracking, name))?;
+        let Some(found) = found else { return Ok(None) };
+        let size = if connected.sweeps() { None } else { Some(database::size(connected.main()?, name)?) };
+        Ok(Some(info(size, &connected.limits.tracking, found)))
     }
 
     fn list(&mut self, page: &Page) -> Result<Listing> {

@@ -18,6 +18,8 @@ use dbprovision_sdk::{Error, ErrorKind, Examination, Grants, ObjectKind, Result,
 use mysql_options::{MySqlGrantConfig, MySqlUserConfig};
 
 use crate::connect::{Session, Tracking};
+use crate::difference::Difference;
+use crate::observe::reader::Reader;
 use crate::observe::rights::{Right, known, of};
 use crate::observe::{account, database, role};
 use crate::quote::escaped_pattern;
@@ -50,22 +52,17 @@ impl Grants for MySql {
 
     fn grant(&mut self, spec: &GrantSpec, selection: &Selection) -> Result<GrantReport> {
         let stated = read(spec)?;
-        self.connected()?.locked(&users::lock(&spec.grantee.name), |session, facts, tracking| {
-            let grantees = grantees(session, facts, tracking, &spec.grantee)?;
-            let wanted_rights = stated.rights(facts, &known(session)?)?;
-            stated.check_against(tracking)?;
-            let missing = missing(session, facts, tracking, &stated)?;
-            let now = holdings(session, facts, &grantees)?;
-            let claims = Claims {
-                rights: &wanted_rights,
-                roles: &stated.roles,
-                recorded: &spec.recorded,
-                shared: &spec.shared,
-                authoritative: spec.mode == Mode::Authoritative,
-                missing: &missing,
-                dialect: facts.dialect,
+        if *selection == Selection::Detect {
+            let look = |reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking| {
+                compare(reader, facts, tracking, spec, &stated)
             };
-            let found = differences(&claims, &now);
+            let Compared { rights, now, found, grantees: _ } = self.connected()?.look(look)?;
+            let update = report(&found, []);
+            return Ok(GrantReport { update, held: held(spec, &rights, &stated, &now), stated: all(&rights, &stated) });
+        }
+        self.connected()?.locked(&users::lock(&spec.grantee.name), |session, facts, tracking| {
+            let Compared { rights: wanted_rights, now, found, grantees } =
+                compare(session, facts, tracking, spec, &stated)?;
             let chosen = select(&found, selection)?;
             apply::make(session, &chosen)?;
             let joined = chosen.iter().any(|one| one.change.id.starts_with("grant:membership:"));
@@ -73,10 +70,8 @@ impl Grants for MySql {
                 activate(session, facts, &grantees, &stated)?;
             }
             let now = if chosen.is_empty() { now } else { holdings(session, facts, &grantees)? };
-            let roles = stated.roles.keys().map(|role| rights::membership(role));
-            let all = wanted_rights.keys().map(rights::granted).chain(roles).collect();
             let held = held(spec, &wanted_rights, &stated, &now);
-            Ok(GrantReport { update: report(&found, chosen), held, stated: all })
+            Ok(GrantReport { update: report(&found, chosen), held, stated: all(&wanted_rights, &stated) })
         })
     }
 
@@ -121,22 +116,62 @@ impl Grants for MySql {
     }
 }
 
+/// What a grant states beside what is there.
+struct Compared {
+    /// Each with the field that states it.
+    rights: BTreeMap<Right, String>,
+    grantees: Vec<Grantee>,
+    now: BTreeMap<Grantee, Holding>,
+    found: Vec<Difference>,
+}
+
+fn compare(
+    reader: &mut dyn Reader,
+    facts: &Facts,
+    tracking: &Tracking,
+    spec: &GrantSpec,
+    stated: &Stated,
+) -> Result<Compared> {
+    let grantees = grantees(reader, facts, tracking, &spec.grantee)?;
+    let rights = stated.rights(facts, &known(reader)?)?;
+    stated.check_against(tracking)?;
+    let missing = missing(reader, facts, tracking, stated)?;
+    let now = holdings(reader, facts, &grantees)?;
+    let claims = Claims {
+        rights: &rights,
+        roles: &stated.roles,
+        recorded: &spec.recorded,
+        shared: &spec.shared,
+        authoritative: spec.mode == Mode::Authoritative,
+        missing: &missing,
+        dialect: facts.dialect,
+    };
+    let found = differences(&claims, &now);
+    Ok(Compared { rights, grantees, now, found })
+}
+
+/// Everything that is stated.
+fn all(rights: &BTreeMap<Right, String>, stated: &Stated) -> Vec<Granted> {
+    let roles = stated.roles.keys().map(|role| rights::membership(role));
+    rights.keys().map(rights::granted).chain(roles).collect()
+}
+
 /// The accounts of a user, or the role.
-fn grantees(session: &mut Session, facts: &Facts, tracking: &Tracking, named: &Named) -> Result<Vec<Grantee>> {
+fn grantees(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, named: &Named) -> Result<Vec<Grantee>> {
     let name = named.name.as_str();
     names::untouchable(account::standing(facts, name))?;
     if named.kind == ObjectKind::Role {
         names::untouchable(names::role_standing(name))?;
     }
     match named.kind {
-        ObjectKind::Role => match role::find(session, facts, tracking, name)? {
+        ObjectKind::Role => match role::find(reader, facts, tracking, name)? {
             Some(_) => Ok(vec![role::grantee(facts, name)]),
             None => Err(Error::dependency_missing(format!("the role {name} is not there"))),
         },
         ObjectKind::User => {
             let block: MySqlUserConfig = options::parse(named.options.as_deref())?;
             let hosts = block.allowed_hosts.unwrap_or_else(|| vec![ANYWHERE.to_owned()]);
-            let accounts = account::find(session, facts, tracking, name)?;
+            let accounts = account::find(reader, facts, tracking, name)?;
             if let Some(host) = hosts.iter().find(|host| !accounts.iter().any(|one| one.host == **host)) {
                 return Err(Error::dependency_missing(format!("the account {name}@{host} is not there")));
             }
@@ -153,27 +188,27 @@ fn absent_is_none<T>(outcome: Result<T>) -> Result<Option<T>> {
     }
 }
 
-fn holdings(session: &mut Session, facts: &Facts, grantees: &[Grantee]) -> Result<BTreeMap<Grantee, Holding>> {
+fn holdings(reader: &mut dyn Reader, facts: &Facts, grantees: &[Grantee]) -> Result<BTreeMap<Grantee, Holding>> {
     let mut found = BTreeMap::new();
     for one in grantees {
-        let rights = of(session, facts, &one.user, &one.host)?;
-        let roles = account::memberships(session, facts, &one.user)?.remove(&one.host).unwrap_or_default().0;
+        let rights = of(reader, facts, &one.user, &one.host)?;
+        let roles = account::memberships(reader, facts, &one.user)?.remove(&one.host).unwrap_or_default().0;
         found.insert(one.clone(), Holding { rights, roles });
     }
     Ok(found)
 }
 
 /// The server would take a right on a database that is not there, and open whatever gets the name.
-fn missing(session: &mut Session, facts: &Facts, tracking: &Tracking, stated: &Stated) -> Result<BTreeSet<String>> {
+fn missing(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, stated: &Stated) -> Result<BTreeSet<String>> {
     let mut missing = BTreeSet::new();
     for name in stated.databases().into_keys() {
-        if database::find(session, tracking, &name)?.is_none() {
+        if database::find(reader, tracking, &name)?.is_none() {
             missing.insert(escaped_pattern(&name));
             missing.insert(name);
         }
     }
     let named: BTreeSet<String> = stated.roles.keys().cloned().collect();
-    let there = account::existing_roles(session, facts, &named)?;
+    let there = account::existing_roles(reader, facts, &named)?;
     missing.extend(named.difference(&there).map(|role| role_key(role)));
     Ok(missing)
 }

@@ -76,6 +76,10 @@ impl Adapter for MySql {
         self.connected()?.ping()
     }
 
+    fn begin_sweep(&mut self) -> Result<()> {
+        self.connected().map(Connected::begin_sweep)
+    }
+
     fn get_version(&mut self) -> Result<Server> {
         let connected = self.connected()?;
         connected.look_again()?;

@@ -1,11 +1,9 @@
-//! Roles: the server's own, with the rights that their resource states.
+//! Roles: the server's own.
 //!
 //! A role has no place for a mark on either server, so its record is in the operator's table, written before the role
-//! is created. What its resource gave it is recorded there too, and of that, what leaves the spec is taken back.
+//! is created. Its rights are the grant operations'.
 
 mod wanted;
-
-use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::adapter::roles::{RoleInfo, RoleSpec};
 use dbprovision_sdk::selection::{report, select};
@@ -17,13 +15,10 @@ use dbprovision_sdk::{
 
 use crate::connect::{Session, Tracking};
 use crate::difference::Difference;
-use crate::grants::differences::{Claims, Holding, differences};
-use crate::grants::rights;
 use crate::observe::marks::Kept;
-use crate::observe::rights::{known, of};
+use crate::observe::reader::Reader;
 use crate::observe::role::{self, Role};
-use crate::observe::{account, database, owned, prove};
-use crate::quote::escaped_pattern;
+use crate::observe::{owned, prove};
 use crate::server::Facts;
 use crate::statements::Statement;
 use crate::statements::grant;
@@ -66,7 +61,8 @@ fn keep(tracking: &Tracking, name: &str, kept: &Kept) -> Statement {
 
 impl Roles for MySql {
     fn examine(spec: &RoleSpec) -> Result<Examination> {
-        Wanted::read(spec).map(|wanted| wanted.stated.examination())
+        Wanted::read(spec)?;
+        Ok(Examination { references: Vec::new(), privileges: Vec::new(), companions: Vec::new() })
     }
 
     fn create(&mut self, spec: &RoleSpec, mark: &Mark) -> Result<RoleInfo> {
@@ -79,11 +75,16 @@ impl Roles for MySql {
 
     fn update(&mut self, spec: &RoleSpec, selection: &Selection) -> Result<UpdateReport> {
         let wanted = Wanted::read(spec)?;
+        if *selection == Selection::Detect {
+            let look =
+                |reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking| compare(reader, facts, tracking, &wanted);
+            return Ok(report(&self.connected()?.look(look)?, []));
+        }
         self.connected()?.locked(&users::lock(&wanted.name), |session, facts, tracking| {
-            wanted.check_against(facts)?;
-            names::untouchable(standing(facts, &wanted.name))?;
-            wanted.stated.check_against(tracking)?;
-            update(session, facts, tracking, &wanted, selection)
+            let found = compare(session, facts, tracking, &wanted)?;
+            let chosen = select(&found, selection)?;
+            apply::make(session, &chosen)?;
+            Ok(report(&found, chosen))
         })
     }
 
@@ -114,14 +115,16 @@ impl Roles for MySql {
 
     fn exists(&mut self, name: &str) -> Result<bool> {
         names::usable_user(name)?;
-        let (session, facts, tracking) = self.connected()?.parts()?;
-        Ok(role::find(session, facts, tracking, name)?.is_some())
+        let look =
+            |reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking| role::find(reader, facts, tracking, name);
+        Ok(self.connected()?.look(look)?.is_some())
     }
 
     fn get_info(&mut self, name: &str) -> Result<Option<RoleInfo>> {
         names::usable_user(name)?;
-        let (session, facts, tracking) = self.connected()?.parts()?;
-        Ok(role::find(session, facts, tracking, name)?.map(|found| info(facts, found)))
+        self.connected()?.look(|reader, facts, tracking| {
+            Ok(role::find(reader, facts, tracking, name)?.map(|found| info(facts, found)))
+        })
     }
 
     fn list(&mut self, page: &Page) -> Result<Listing> {
@@ -171,68 +174,17 @@ fn create(session: &mut Session, facts: &Facts, tracking: &Tracking, wanted: &Wa
     role::find(session, facts, tracking, name)?.map(|found| info(facts, found)).ok_or_else(|| absent(name))
 }
 
-fn update(
-    session: &mut Session,
-    facts: &Facts,
-    tracking: &Tracking,
-    wanted: &Wanted,
-    selection: &Selection,
-) -> Result<UpdateReport> {
+/// What differs.
+fn compare(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, wanted: &Wanted) -> Result<Vec<Difference>> {
     let name = wanted.name.as_str();
-    let now = role::find(session, facts, tracking, name)?.ok_or_else(|| absent(name))?;
-    let mut missing = BTreeSet::new();
-    for name in wanted.stated.databases().into_keys() {
-        if database::find(session, tracking, &name)?.is_none() {
-            missing.insert(escaped_pattern(&name));
-            missing.insert(name);
-        }
+    wanted.check_against(facts)?;
+    names::untouchable(standing(facts, name))?;
+    let now = role::find(reader, facts, tracking, name)?.ok_or_else(|| absent(name))?;
+    if wanted.comment == now.kept.words {
+        return Ok(Vec::new());
     }
-    let stated = wanted.stated.rights(facts, &known(session)?)?;
-    let grantee = role::grantee(facts, name);
-    let held = of(session, facts, &grantee.user, &grantee.host)?;
-    // Memberships of a role are no part of its spec.
-    let roles = account::memberships(session, facts, name)?.remove(&grantee.host).unwrap_or_default().0;
-    let holding = BTreeMap::from([(grantee, Holding { rights: held.clone(), roles })]);
-    let before: Vec<_> = now.kept.roles.iter().filter_map(|text| wanted::given(text)).collect();
-    let no_roles = BTreeMap::new();
-    let claims = Claims {
-        rights: &stated,
-        roles: &no_roles,
-        recorded: &before,
-        shared: &[],
-        authoritative: false,
-        missing: &missing,
-        dialect: facts.dialect,
-    };
-    let mut found = differences(&claims, &holding);
-    let after: Vec<String> = stated.keys().map(|right| wanted::text(&rights::granted(right))).collect();
-    if wanted.comment != now.kept.words {
-        let shown = |words: &Option<String>| words.clone().unwrap_or_default();
-        let kept = Kept { words: wanted.comment.clone(), finished: true, ..now.kept.clone() };
-        found.push(
-            Difference::new("comment", "comment", shown(&wanted.comment), shown(&now.kept.words))
-                .by_all([keep(tracking, name, &kept)]),
-        );
-    }
-    let chosen = select(&found, selection)?;
-    if chosen.is_empty() {
-        return Ok(report(&found, chosen));
-    }
-    // Recorded before it is made, with what was recorded before: whatever happens then, it is known to be its own.
-    let both = now.kept.roles.iter().chain(&after).cloned().collect::<BTreeSet<String>>().into_iter().collect();
-    let words = if chosen.iter().any(|one| one.change.id == "comment") {
-        wanted.comment.clone()
-    } else {
-        now.kept.words.clone()
-    };
-    let mut kept = Kept { roles: both, words, finished: true, ..now.kept.clone() };
-    session.run(&keep(tracking, name, &kept))?;
-    let rights_only: Vec<&Difference> = chosen.iter().copied().filter(|one| one.change.id != "comment").collect();
-    apply::make(session, &rights_only)?;
-    let grantee = role::grantee(facts, name);
-    let held = of(session, facts, &grantee.user, &grantee.host)?;
-    kept.roles
-        .retain(|text| wanted::given(text).as_ref().and_then(rights::recorded).is_some_and(|one| held.contains(&one)));
-    session.run(&keep(tracking, name, &kept))?;
-    Ok(report(&found, chosen))
+    let shown = |words: &Option<String>| words.clone().unwrap_or_default();
+    let comment = Difference::new("comment", "comment", shown(&wanted.comment), shown(&now.kept.words));
+    let kept = Kept { words: wanted.comment.clone(), finished: true, ..now.kept };
+    Ok(vec![comment.by_all([keep(tracking, name, &kept)])])
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use dbprovision_sdk::adapter::{Server, Settings};
 use dbprovision_sdk::secret::instance_credentials;
+use dbprovision_sdk::sweep::{Answers, Budget, Opens};
 use dbprovision_sdk::{Error, ErrorKind, Result};
 use sha2::{Digest as _, Sha256};
 
-use crate::connect::{self, Account, Limits, Purpose, Session, Tracking};
+use crate::connect::{self, Account, Limits, Purpose, Row, Session, Tracking};
 use crate::observe;
+use crate::observe::reader::{Reader, Swept};
 
 /// Which of the two families the server is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,9 @@ pub(crate) enum Dialect {
     MySql,
     MariaDb,
 }
+
+/// A row takes about 500 bytes: half of the memory of a sweep.
+const ROWS_OF_A_SWEEP: usize = 120_000;
 
 /// What decides how things are done on this server. The server tells its dialect, whatever the instance calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +69,8 @@ pub(crate) struct Connected {
     pub(crate) limits: Limits,
     pub(crate) facts: Facts,
     main: Session,
+    /// What a sweep remembers.
+    sweep: Option<Answers<Row>>,
 }
 
 impl Connected {
@@ -72,7 +79,7 @@ impl Connected {
         let limits = Limits::read(settings)?;
         let mut main = administrator(&limits, Purpose::Administration, limits.database.as_deref())?;
         let facts = observe::server::facts(&mut main, &limits.tracking)?;
-        Ok(Self { limits, facts, main })
+        Ok(Self { limits, facts, main, sweep: None })
     }
 
     /// The main session, opened anew where it ended since the last call.
@@ -86,6 +93,25 @@ impl Connected {
             self.main = administrator(&self.limits, Purpose::Administration, self.limits.database.as_deref())?;
         }
         Ok((&mut self.main, &self.facts, &self.limits.tracking))
+    }
+
+    /// From now on, what only looks is answered from what was read before.
+    pub(crate) fn begin_sweep(&mut self) {
+        self.sweep = Some(Answers::within(&Budget::of(ROWS_OF_A_SWEEP)));
+    }
+
+    pub(crate) fn sweeps(&self) -> bool {
+        self.sweep.is_some()
+    }
+
+    /// Looks at the server.
+    pub(crate) fn look<T>(&mut self, work: impl FnOnce(&mut dyn Reader, &Facts, &Tracking) -> Result<T>) -> Result<T> {
+        self.main()?;
+        let Self { limits, facts, main, sweep } = self;
+        match sweep {
+            Some(answers) => work(&mut Swept { answers, place: &mut Main(main) }, facts, &limits.tracking),
+            None => work(main, facts, &limits.tracking),
+        }
     }
 
     /// A second session, in another database. The caller closes it before the call ends: the instance has few.
@@ -148,6 +174,17 @@ impl Connected {
 
     pub(crate) fn close(self) {
         self.main.close();
+    }
+}
+
+/// The main session, which is open.
+struct Main<'known>(&'known mut Session);
+
+impl Opens for Main<'_> {
+    type Session = Session;
+
+    fn session(&mut self) -> Result<&mut Session> {
+        Ok(self.0)
     }
 }
 

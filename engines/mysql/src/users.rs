@@ -25,9 +25,10 @@ use dbprovision_sdk::{
 use crate::connect::{Session, Tracking};
 use crate::observe::account::{self, Account};
 use crate::observe::marks::Kept;
+use crate::observe::reader::Reader;
 use crate::observe::{owned, prove, sessions};
-use crate::server::Facts;
-use crate::statements::account::{Authentication, attribute};
+use crate::server::{Connected, Facts};
+use crate::statements::account::{Authentication, Hash, attribute};
 use crate::statements::metadata::{self, Kind};
 use crate::{MySql, apply, errors, names, statements};
 use differences::{Context, Observed, differences, keep};
@@ -73,6 +74,9 @@ impl Users for MySql {
 
     fn update(&mut self, spec: &UserSpec, password: Option<&Secret>, selection: &Selection) -> Result<UpdateReport> {
         let wanted = Wanted::read(spec)?;
+        if *selection == Selection::Detect {
+            return detect(self.connected()?, &wanted, password.is_some());
+        }
         self.connected()?.locked(&lock(&wanted.name), |session, facts, tracking| {
             wanted.check_against(facts)?;
             names::untouchable(account::standing(facts, &wanted.name))?;
@@ -130,15 +134,17 @@ impl Users for MySql {
 
     fn exists(&mut self, name: &str) -> Result<bool> {
         names::usable_user(name)?;
-        let (session, facts, tracking) = self.connected()?.parts()?;
-        Ok(!account::find(session, facts, tracking, name)?.is_empty())
+        let look =
+            |reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking| account::find(reader, facts, tracking, name);
+        Ok(!self.connected()?.look(look)?.is_empty())
     }
 
     fn get_info(&mut self, name: &str) -> Result<Option<UserInfo>> {
         names::usable_user(name)?;
-        let (session, facts, tracking) = self.connected()?.parts()?;
-        let accounts = account::find(session, facts, tracking, name)?;
-        Ok((!accounts.is_empty()).then(|| info(facts, name, &accounts)))
+        self.connected()?.look(|reader, facts, tracking| {
+            let accounts = account::find(reader, facts, tracking, name)?;
+            Ok((!accounts.is_empty()).then(|| info(facts, name, &accounts)))
+        })
     }
 
     fn list(&mut self, page: &Page) -> Result<Listing> {
@@ -251,14 +257,28 @@ fn explained(error: Error, name: &str) -> Error {
     if errors::code(&error) == Some(errors::ACCOUNT) { Error { detail: error.detail, ..taken(name) } } else { error }
 }
 
-fn observe(session: &mut Session, facts: &Facts, tracking: &Tracking, wanted: &Wanted) -> Result<Observed> {
-    let accounts = account::find(session, facts, tracking, &wanted.name)?;
+/// Looks and changes nothing.
+fn detect(connected: &mut Connected, wanted: &Wanted, has_password: bool) -> Result<UpdateReport> {
+    // Only that there is a password to be set is told.
+    let unsaid = Authentication { plugin: String::new(), hash: Hash::Text(String::new()) };
+    let found = connected.look(|reader, facts, tracking| {
+        wanted.check_against(facts)?;
+        names::untouchable(account::standing(facts, &wanted.name))?;
+        let observed = observe(reader, facts, tracking, wanted)?;
+        let password = has_password.then_some(&unsaid);
+        differences(wanted, &observed, &Context { facts, tracking, password, others: Some(&unsaid) })
+    })?;
+    Ok(report(&found, []))
+}
+
+fn observe(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, wanted: &Wanted) -> Result<Observed> {
+    let accounts = account::find(reader, facts, tracking, &wanted.name)?;
     if accounts.is_empty() {
         return Err(absent(&wanted.name));
     }
     let mut named: BTreeSet<String> = wanted.roles.iter().cloned().collect();
     named.retain(|role| accounts.iter().any(|one| !one.roles.contains(role)));
-    let there = account::existing_roles(session, facts, &named)?;
+    let there = account::existing_roles(reader, facts, &named)?;
     let missing_roles = named.difference(&there).cloned().collect();
     Ok(Observed { accounts, missing_roles })
 }

@@ -25,6 +25,11 @@ impl Row {
         self.0.get(column).cloned().ok_or_else(|| unexpected("a column is missing"))
     }
 
+    /// How many columns it has.
+    pub(crate) fn columns(&self) -> usize {
+        self.0.len()
+    }
+
     /// A number.
     pub(crate) fn number(&self, column: usize) -> Result<u64> {
         self.get(column)?.parse().map_err(|_unparsable| unexpected("a value is no number"))

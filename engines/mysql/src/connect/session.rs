@@ -18,8 +18,17 @@ const PING: u8 = 0x0e;
 
 /// The adapter's own queries are pages and single objects; more than this is not what was asked for.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// In a sweep, which reads whole catalogues and has the memory for it.
+const MOST_BYTES_OF_A_CATALOGUE: usize = 48 * 1024 * 1024;
 /// More columns than a table can have.
 const MOST_COLUMNS: u64 = 4096;
+
+/// What is kept of an answer.
+struct Kept {
+    rows: Vec<Row>,
+    /// In bytes; a larger answer is an error.
+    most: usize,
+}
 
 /// An open session. Once an answer did not come in time, or the stream ended, it is of no more use.
 pub(crate) struct Session {
@@ -73,10 +82,19 @@ impl Session {
 
     /// The rows of a query; each `?` outside of quotes is the next parameter, as a literal.
     pub(crate) fn rows(&mut self, query: &str, parameters: &[&str]) -> Result<Vec<Row>> {
+        self.some_rows(query, parameters, MOST_BYTES)
+    }
+
+    /// The same for a whole catalogue.
+    pub(crate) fn many_rows(&mut self, query: &str, parameters: &[&str]) -> Result<Vec<Row>> {
+        self.some_rows(query, parameters, MOST_BYTES_OF_A_CATALOGUE)
+    }
+
+    fn some_rows(&mut self, query: &str, parameters: &[&str], most: usize) -> Result<Vec<Row>> {
         let bound = quote::bind(query, parameters);
-        let mut found = Vec::new();
+        let mut found = Kept { rows: Vec::new(), most };
         self.execute(&bound, Some(&mut found))?.map_err(|answer| self.judged(&answer, query, ""))?;
-        Ok(found)
+        Ok(found.rows)
     }
 
     /// The one row of a query, if there is one.
@@ -110,7 +128,7 @@ impl Session {
         }
     }
 
-    fn execute(&mut self, text: &str, kept: Option<&mut Vec<Row>>) -> Result<std::result::Result<(), ServerAnswer>> {
+    fn execute(&mut self, text: &str, kept: Option<&mut Kept>) -> Result<std::result::Result<(), ServerAnswer>> {
         let outcome = self.command(QUERY, text.as_bytes()).and_then(|deadline| self.answers(deadline, kept));
         self.kept(outcome)
     }
@@ -128,7 +146,7 @@ impl Session {
     fn answers(
         &mut self,
         deadline: Deadline,
-        mut kept: Option<&mut Vec<Row>>,
+        mut kept: Option<&mut Kept>,
     ) -> Result<std::result::Result<(), ServerAnswer>> {
         let mut bytes = 0;
         loop {
@@ -154,10 +172,10 @@ impl Session {
                             Next::Row(row) => {
                                 let Some(kept) = &mut kept else { continue };
                                 bytes += payload.len();
-                                if bytes > MOST_BYTES {
+                                if bytes > kept.most {
                                     return Err(Error::protocol("the server's answer is larger than it can be", ""));
                                 }
-                                kept.push(row);
+                                kept.rows.push(row);
                             }
                         }
                     }

@@ -37,7 +37,7 @@ pub(crate) fn create(session: &mut Session, tracking: &Tracking, wanted: &Wanted
     }
     session.run(&metadata::finish(tracking, Kind::Database, name))?;
     let found = database::find(session, tracking, name)?.ok_or_else(|| absent(name))?;
-    info(session, tracking, found)
+    Ok(info(Some(database::size(session, name)?), tracking, found))
 }
 
 /// A database of this name: ours, from a call whose answer was lost, or somebody's.
@@ -54,7 +54,7 @@ fn finished(
     if !found.kept.finished {
         keep(session, tracking, &found.name, wanted.comment.as_deref(), mark)?;
     }
-    info(session, tracking, found)
+    Ok(info(Some(database::size(session, &found.name)?), tracking, found))
 }
 
 fn taken(name: &str) -> Error {

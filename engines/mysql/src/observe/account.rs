@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dbprovision_sdk::{Page, Result, Standing};
 
 use super::marks::{self, Kept};
+use super::reader::{Question, Reader};
 use crate::connect::{Row, Session, Tracking};
 use crate::names;
 use crate::server::Facts;
@@ -53,9 +54,9 @@ pub(crate) const DANGEROUS: &str = "\
 fn query(facts: &Facts) -> String {
     if facts.is_mariadb() {
         format!(
-            "SELECT {SHARED}, IF(JSON_VALUE(g.Priv, '$.account_locked') = 1, 'Y', 'N'), NULL, NULL, NULL, 0, 0
+            "SELECT {SHARED}, IF(JSON_VALUE(g.Priv, '$.account_locked') = 1, 'Y', 'N'), NULL, NULL, NULL, 0, 0, u.User
                FROM mysql.user u JOIN mysql.global_priv g ON g.User = u.User AND g.Host = u.Host
-              WHERE BINARY u.User = ? AND u.is_role = 'N' ORDER BY u.Host"
+              WHERE {{subjects}} AND u.is_role = 'N' ORDER BY u.Host"
         )
     } else {
         format!(
@@ -66,20 +67,22 @@ fn query(facts: &Facts) -> String {
                     JSON_UNQUOTE(JSON_EXTRACT(u.User_attributes, '$.metadata.comment')),
                     JSON_UNQUOTE(JSON_EXTRACT(u.User_attributes, '$.metadata.dbops_roles')),
                     COALESCE(JSON_EXTRACT(u.User_attributes, '$.Password_locking.failed_login_attempts'), 0),
-                    COALESCE(JSON_EXTRACT(u.User_attributes, '$.Password_locking.password_lock_time_days'), 0)
-               FROM mysql.user u WHERE BINARY u.User = ? ORDER BY u.Host"
+                    COALESCE(JSON_EXTRACT(u.User_attributes, '$.Password_locking.password_lock_time_days'), 0), u.User
+               FROM mysql.user u WHERE {{subjects}} ORDER BY u.Host"
         )
     }
 }
 
 /// Every account of a user; none where there is no such user.
-pub(crate) fn find(session: &mut Session, facts: &Facts, tracking: &Tracking, name: &str) -> Result<Vec<Account>> {
-    let rows = session.rows(&query(facts), &[name])?;
+pub(crate) fn find(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, name: &str) -> Result<Vec<Account>> {
+    let query = query(facts);
+    let question = Question { query: &query, subjects: "BINARY u.User {among}", parameters: &[] };
+    let rows = reader.about(&question, &[name])?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let mut rows_kept = marks::of(session, tracking, Kind::User, name)?;
-    let mut memberships = memberships(session, facts, name)?;
+    let mut rows_kept = marks::of(reader, tracking, Kind::User, name)?;
+    let mut memberships = memberships(reader, facts, name)?;
     rows.iter()
         .map(|row| {
             let host = row.get(0)?;
@@ -123,23 +126,29 @@ fn attribute(row: &Row) -> Result<Option<Kept>> {
 pub(crate) type Memberships = BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>;
 
 /// The roles of every account of a name, or of a role, by host.
-pub(crate) fn memberships(session: &mut Session, facts: &Facts, name: &str) -> Result<Memberships> {
-    let (members, defaults) = if facts.is_mariadb() {
+pub(crate) fn memberships(reader: &mut dyn Reader, facts: &Facts, name: &str) -> Result<Memberships> {
+    let (members, defaults, of_members, of_defaults) = if facts.is_mariadb() {
         (
-            "SELECT Host, Role FROM mysql.roles_mapping WHERE BINARY User = ?",
-            "SELECT Host, default_role FROM mysql.user WHERE BINARY User = ? AND is_role = 'N' AND default_role <> ''",
+            "SELECT u.Host, u.Role, u.User FROM mysql.roles_mapping u WHERE {subjects}",
+            "SELECT u.Host, u.default_role, u.User FROM mysql.user u
+              WHERE {subjects} AND u.is_role = 'N' AND u.default_role <> ''",
+            "BINARY u.User {among}",
+            "BINARY u.User {among}",
         )
     } else {
         (
-            "SELECT TO_HOST, FROM_USER FROM mysql.role_edges WHERE BINARY TO_USER = ? AND FROM_HOST = '%'",
-            "SELECT HOST, DEFAULT_ROLE_USER FROM mysql.default_roles WHERE BINARY USER = ? AND DEFAULT_ROLE_HOST = '%'",
+            "SELECT TO_HOST, FROM_USER, TO_USER FROM mysql.role_edges WHERE {subjects} AND FROM_HOST = '%'",
+            "SELECT HOST, DEFAULT_ROLE_USER, USER FROM mysql.default_roles
+              WHERE {subjects} AND DEFAULT_ROLE_HOST = '%'",
+            "BINARY TO_USER {among}",
+            "BINARY USER {among}",
         )
     };
     let mut found = Memberships::new();
-    for row in session.rows(members, &[name])? {
+    for row in reader.about(&Question { query: members, subjects: of_members, parameters: &[] }, &[name])? {
         found.entry(row.get(0)?).or_default().0.insert(row.get(1)?);
     }
-    for row in session.rows(defaults, &[name])? {
+    for row in reader.about(&Question { query: defaults, subjects: of_defaults, parameters: &[] }, &[name])? {
         found.entry(row.get(0)?).or_default().1.insert(row.get(1)?);
     }
     Ok(found)
@@ -203,22 +212,18 @@ pub(crate) fn authentication(
 
 /// Which of the names are roles.
 pub(crate) fn existing_roles(
-    session: &mut Session,
+    reader: &mut dyn Reader,
     facts: &Facts,
     wanted: &BTreeSet<String>,
 ) -> Result<BTreeSet<String>> {
     let query = if facts.is_mariadb() {
-        "SELECT 1 FROM mysql.user WHERE BINARY User = ? AND is_role = 'Y'"
+        "SELECT u.User FROM mysql.user u WHERE {subjects} AND u.is_role = 'Y'"
     } else {
-        "SELECT 1 FROM mysql.user WHERE BINARY User = ? AND Host = '%'"
+        "SELECT u.User FROM mysql.user u WHERE {subjects} AND u.Host = '%'"
     };
-    let mut found = BTreeSet::new();
-    for name in wanted {
-        if session.row(query, &[name])?.is_some() {
-            found.insert(name.clone());
-        }
-    }
-    Ok(found)
+    let question = Question { query, subjects: "BINARY u.User {among}", parameters: &[] };
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    reader.about(&question, &wanted)?.iter().map(|row| row.get(0)).collect()
 }
 
 /// Whether an account without a name is there: it takes logins from more special hosts away from everybody.

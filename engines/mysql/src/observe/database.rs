@@ -3,6 +3,7 @@
 use dbprovision_sdk::{Page, Result};
 
 use super::marks::{self, Kept};
+use super::reader::{Question, Reader};
 use crate::connect::{Row, Session, Tracking};
 use crate::statements::metadata::Kind;
 
@@ -18,27 +19,34 @@ pub(crate) struct Database {
 const COLUMNS: &str = "\
 SELECT schema_name, default_character_set_name, default_collation_name FROM information_schema.schemata";
 
+/// The catalogue's own collation may ignore case.
+const ONE: Question<'_> = Question {
+    query: "\
+SELECT schema_name, default_character_set_name, default_collation_name, schema_name AS subject
+  FROM information_schema.schemata WHERE {subjects}",
+    subjects: "schema_name {among} AND BINARY schema_name {among}",
+    parameters: &[],
+};
+
 /// None where there is no such database.
-pub(crate) fn find(session: &mut Session, tracking: &Tracking, name: &str) -> Result<Option<Database>> {
-    // The catalogue's own collation may ignore case.
-    let query = format!("{COLUMNS} WHERE schema_name = ? AND BINARY schema_name = ?");
-    let Some(row) = session.row(&query, &[name, name])? else { return Ok(None) };
-    let kept = marks::of(session, tracking, Kind::Database, name)?.remove("").unwrap_or_default();
-    let kept = settled(session, name, kept)?;
+pub(crate) fn find(reader: &mut dyn Reader, tracking: &Tracking, name: &str) -> Result<Option<Database>> {
+    let Some(row) = reader.about(&ONE, &[name])?.into_iter().next() else { return Ok(None) };
+    let kept = marks::of(reader, tracking, Kind::Database, name)?.remove("").unwrap_or_default();
+    let kept = settled(reader, name, kept)?;
     read(&row, kept).map(Some)
 }
 
 /// A record that was never completed counts as long as the database holds nothing: then it is what the creation
 /// that began would have made, whoever came first.
-fn settled(session: &mut Session, name: &str, kept: Kept) -> Result<Kept> {
+fn settled(reader: &mut dyn Reader, name: &str, kept: Kept) -> Result<Kept> {
     if kept.finished || kept.mark.is_none() {
         return Ok(kept);
     }
-    Ok(if is_empty(session, name)? { kept } else { Kept::default() })
+    Ok(if is_empty(reader, name)? { kept } else { Kept::default() })
 }
 
-fn is_empty(session: &mut Session, name: &str) -> Result<bool> {
-    let row = session.row(
+fn is_empty(reader: &mut dyn Reader, name: &str) -> Result<bool> {
+    let row = reader.row(
         "SELECT (SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ?) + \
          (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = ?)",
         &[name, name],
@@ -74,7 +82,7 @@ pub(crate) fn size(session: &mut Session, name: &str) -> Result<u64> {
 }
 
 /// The character set that a collation belongs to; none where the server does not know it.
-pub(crate) fn charset_of(session: &mut Session, collation: &str) -> Result<Option<String>> {
+pub(crate) fn charset_of(reader: &mut dyn Reader, collation: &str) -> Result<Option<String>> {
     let query = "SELECT character_set_name FROM information_schema.collations WHERE collation_name = ?";
-    session.row(query, &[collation])?.map_or(Ok(None), |row| row.text(0))
+    reader.row(query, &[collation])?.map_or(Ok(None), |row| row.text(0))
 }

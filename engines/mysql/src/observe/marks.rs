@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use dbprovision_sdk::{Error, ErrorKind, Mark, Result};
 
+use super::reader::{Question, Reader};
 use crate::connect::{Session, Tracking};
 use crate::errors;
 use crate::statements::metadata::{self, Kind};
@@ -14,7 +15,7 @@ pub(crate) struct Kept {
     pub(crate) mark: Option<Mark>,
     /// The user's own words.
     pub(crate) words: Option<String>,
-    /// What the object's resource gave it: of a user the roles, of a role its rights.
+    /// Of a user: the roles that its resource gave it.
     pub(crate) roles: Vec<String>,
     /// Its creation is complete, as far as this record knows.
     pub(crate) finished: bool,
@@ -44,10 +45,16 @@ pub(crate) fn roles_text(roles: &[String]) -> String {
 }
 
 /// Every row of one object, by host.
-pub(crate) fn of(session: &mut Session, tracking: &Tracking, kind: Kind, name: &str) -> Result<BTreeMap<String, Kept>> {
-    let query =
-        format!("SELECT host, mark, details, finished FROM {} WHERE kind = ? AND name = ?", metadata::table(tracking));
-    let rows = session.rows(&query, &[kind.word(), name]).map_err(explained)?;
+pub(crate) fn of(
+    reader: &mut dyn Reader,
+    tracking: &Tracking,
+    kind: Kind,
+    name: &str,
+) -> Result<BTreeMap<String, Kept>> {
+    let table = metadata::table(tracking);
+    let query = format!("SELECT host, mark, details, finished, name FROM {table} WHERE kind = ? AND {{subjects}}");
+    let question = Question { query: &query, subjects: "name {among}", parameters: &[kind.word()] };
+    let rows = reader.about(&question, &[name]).map_err(explained)?;
     rows.iter().map(|row| Ok((row.get(0)?, Kept::parse(&row.get(1)?, Some(&row.get(2)?), row.flag(3)?)))).collect()
 }
 

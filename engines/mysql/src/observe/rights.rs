@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::Result;
 
+use super::reader::{Question, Reader};
 use crate::connect::Session;
 use crate::quote;
 use crate::server::Facts;
@@ -81,52 +82,87 @@ const BITS: &[&str] = &[
     "SHOW CREATE ROUTINE",
 ];
 
-/// Everything that one account or role holds.
-pub(crate) fn of(session: &mut Session, facts: &Facts, user: &str, host: &str) -> Result<BTreeSet<Right>> {
+/// The information schema's word for an account, which it does not escape.
+fn grantee(user: &str, host: &str) -> String {
+    format!("'{user}'@'{host}'")
+}
+
+/// MariaDB's global rights, as bits.
+const BITS_OF: &str = "\
+SELECT CAST(JSON_VALUE(u.Priv, '$.access') AS UNSIGNED), u.Host, u.User FROM mysql.global_priv u WHERE {subjects}";
+
+const GLOBAL: &str = "\
+SELECT GROUP_CONCAT(privilege_type), is_grantable, MAX(grantee) FROM information_schema.user_privileges
+ WHERE {subjects} GROUP BY BINARY grantee, is_grantable";
+
+const ON_DATABASES: &str = "\
+SELECT MAX(table_schema), GROUP_CONCAT(privilege_type), is_grantable, MAX(grantee)
+  FROM information_schema.schema_privileges
+ WHERE {subjects} GROUP BY BINARY grantee, BINARY table_schema, is_grantable";
+
+const ON_TABLES: &str = "\
+SELECT MAX(table_schema), MAX(table_name), GROUP_CONCAT(privilege_type), is_grantable, MAX(grantee)
+  FROM information_schema.table_privileges
+ WHERE {subjects} GROUP BY BINARY grantee, BINARY table_schema, BINARY table_name, is_grantable";
+
+const ON_COLUMNS: &str = "\
+SELECT MAX(table_schema), MAX(table_name), MAX(column_name), GROUP_CONCAT(privilege_type), is_grantable, MAX(grantee)
+  FROM information_schema.column_privileges
+ WHERE {subjects} GROUP BY BINARY grantee, BINARY table_schema, BINARY table_name, BINARY column_name, is_grantable";
+
+const ON_ROUTINES: &str = "\
+SELECT u.Db, u.Routine_type, u.Routine_name, u.Proc_priv, u.Host, u.User FROM mysql.procs_priv u WHERE {subjects}";
+
+/// Everything that one account or role holds. Rights on one object are one row, so that a sweep has room for many.
+pub(crate) fn of(reader: &mut dyn Reader, facts: &Facts, user: &str, host: &str) -> Result<BTreeSet<Right>> {
     let mut found = Found::default();
-    // The information schema does not escape.
-    let grantee = format!("'{user}'@'{host}'");
-    if facts.is_mariadb() {
-        let query = "SELECT CAST(JSON_VALUE(Priv, '$.access') AS UNSIGNED) FROM mysql.global_priv
-                      WHERE BINARY User = ? AND Host = ?";
-        let bits = session.row(query, &[user, host])?.map_or(Ok(0), |row| row.number(0))?;
-        for (at, privilege) in BITS.iter().enumerate() {
-            if bits >> at & 1 == 1 {
-                found.add(&Object::Global, privilege, false);
-            }
-        }
-    } else {
-        let query = "SELECT privilege_type, is_grantable FROM information_schema.user_privileges
-                      WHERE BINARY grantee = ?";
-        for row in session.rows(query, &[&grantee])? {
-            let privilege = row.get(0)?;
-            if is_dynamic(&privilege) {
-                found.rights.insert(Right { object: Object::Global, privilege, grantable: row.flag(1)? });
-            } else {
-                found.add(&Object::Global, &privilege, row.flag(1)?);
-            }
-        }
+    let grantee = grantee(user, host);
+    let mut held = |query: &str| {
+        reader.about(&Question { query, subjects: "BINARY grantee {among}", parameters: &[] }, &[&grantee])
+    };
+    for row in held(ON_DATABASES)? {
+        found.add_all(&Object::Database(row.get(0)?), &row.get(1)?, row.flag(2)?);
     }
-    let query = "SELECT table_schema, privilege_type, is_grantable FROM information_schema.schema_privileges
-                  WHERE BINARY grantee = ?";
-    for row in session.rows(query, &[&grantee])? {
-        found.add(&Object::Database(row.get(0)?), &row.get(1)?, row.flag(2)?);
+    for row in held(ON_TABLES)? {
+        found.add_all(&Object::Table(row.get(0)?, row.get(1)?), &row.get(2)?, row.flag(3)?);
     }
-    let query = "SELECT table_schema, table_name, privilege_type, is_grantable FROM information_schema.table_privileges
-                  WHERE BINARY grantee = ?";
-    for row in session.rows(query, &[&grantee])? {
-        found.add(&Object::Table(row.get(0)?, row.get(1)?), &row.get(2)?, row.flag(3)?);
-    }
-    let query = "SELECT table_schema, table_name, column_name, privilege_type, is_grantable
-                   FROM information_schema.column_privileges WHERE BINARY grantee = ?";
-    for row in session.rows(query, &[&grantee])? {
+    for row in held(ON_COLUMNS)? {
         // The table's own line is left out where only columns have more than that.
         found.add(&Object::Table(row.get(0)?, row.get(1)?), "USAGE", row.flag(4)?);
-        found.add(&Object::Column(row.get(0)?, row.get(1)?, row.get(2)?), &row.get(3)?, false);
+        found.add_all(&Object::Column(row.get(0)?, row.get(1)?, row.get(2)?), &row.get(3)?, false);
     }
-    let query = "SELECT Db, Routine_type, Routine_name, Proc_priv FROM mysql.procs_priv
-                  WHERE BINARY User = ? AND Host = ?";
-    for row in session.rows(query, &[user, host])? {
+    if !facts.is_mariadb() {
+        for row in held(GLOBAL)? {
+            let grantable = row.flag(1)?;
+            for privilege in row.get(0)?.split(',') {
+                if is_dynamic(privilege) {
+                    let privilege = privilege.to_owned();
+                    found.rights.insert(Right { object: Object::Global, privilege, grantable });
+                } else {
+                    found.add(&Object::Global, privilege, grantable);
+                }
+            }
+        }
+    }
+    let mut of_name =
+        |query: &str| reader.about(&Question { query, subjects: "BINARY u.User {among}", parameters: &[] }, &[user]);
+    if facts.is_mariadb() {
+        for row in of_name(BITS_OF)? {
+            if row.get(1)? != host {
+                continue;
+            }
+            let bits = row.number(0)?;
+            for (at, privilege) in BITS.iter().enumerate() {
+                if bits >> at & 1 == 1 {
+                    found.add(&Object::Global, privilege, false);
+                }
+            }
+        }
+    }
+    for row in of_name(ON_ROUTINES)? {
+        if row.get(4)? != host {
+            continue;
+        }
         let object = Object::Routine(row.get(1)?, row.get(0)?, row.get(2)?);
         for privilege in row.get(3)?.split(',') {
             let privilege = if privilege == "Grant" { GRANT_OPTION.to_owned() } else { privilege.to_uppercase() };
@@ -142,6 +178,11 @@ struct Found {
 }
 
 impl Found {
+    /// Privileges with commas between them.
+    fn add_all(&mut self, object: &Object, privileges: &str, may_grant: bool) {
+        privileges.split(',').for_each(|privilege| self.add(object, privilege, may_grant));
+    }
+
     /// `USAGE` is nothing by itself; it stands where only the right to grant on is held.
     fn add(&mut self, object: &Object, privilege: &str, may_grant: bool) {
         let mut insert = |privilege: &str| {
@@ -162,8 +203,8 @@ pub(crate) fn is_dynamic(privilege: &str) -> bool {
 }
 
 /// Every privilege that this server knows, as it is granted.
-pub(crate) fn known(session: &mut Session) -> Result<BTreeSet<String>> {
-    let rows = session.rows("SHOW PRIVILEGES", &[])?;
+pub(crate) fn known(reader: &mut dyn Reader) -> Result<BTreeSet<String>> {
+    let rows = reader.rows("SHOW PRIVILEGES", &[])?;
     let names = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<_>>>()?;
     let grantable = |name: &String| !matches!(name.as_str(), "USAGE" | "PROXY" | GRANT_OPTION);
     Ok(names.into_iter().map(|name| name.to_uppercase()).filter(grantable).collect())

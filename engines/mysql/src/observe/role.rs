@@ -4,6 +4,7 @@ use dbprovision_sdk::{Mark, Page, Result};
 
 use super::account::DANGEROUS;
 use super::marks::{self, Kept};
+use super::reader::{Question, Reader};
 use crate::connect::{Session, Tracking};
 use crate::server::Facts;
 use crate::statements::grant::Grantee;
@@ -30,7 +31,7 @@ fn condition(facts: &Facts) -> &'static str {
 }
 
 /// None where there is no such role.
-pub(crate) fn find(session: &mut Session, facts: &Facts, tracking: &Tracking, name: &str) -> Result<Option<Role>> {
+pub(crate) fn find(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, name: &str) -> Result<Option<Role>> {
     let dynamic = if facts.is_mariadb() {
         String::new()
     } else {
@@ -40,9 +41,10 @@ pub(crate) fn find(session: &mut Session, facts: &Facts, tracking: &Tracking, na
         )
     };
     let condition = condition(facts);
-    let query = format!("SELECT {PRIVILEGED}{dynamic} FROM mysql.user u WHERE BINARY u.User = ? AND {condition}");
-    let Some(row) = session.row(&query, &[name])? else { return Ok(None) };
-    let kept = marks::of(session, tracking, Kind::Role, name)?.remove("").unwrap_or_default();
+    let query = format!("SELECT {PRIVILEGED}{dynamic}, u.User FROM mysql.user u WHERE {{subjects}} AND {condition}");
+    let question = Question { query: &query, subjects: "BINARY u.User {among}", parameters: &[] };
+    let Some(row) = reader.about(&question, &[name])?.into_iter().next() else { return Ok(None) };
+    let kept = marks::of(reader, tracking, Kind::Role, name)?.remove("").unwrap_or_default();
     Ok(Some(Role { name: name.to_owned(), privileged: row.flag(0)?, kept }))
 }
 

@@ -1,12 +1,10 @@
-//! A role's spec, read and checked, and how its rights are recorded. Pure.
+//! A role's spec, read and checked. Pure.
 
-use dbprovision_sdk::adapter::grants::Granted;
 use dbprovision_sdk::adapter::roles::RoleSpec;
 use dbprovision_sdk::error::Problems;
 use dbprovision_sdk::{Error, OptionProblem, Result, options};
 use mysql_options::MySqlRoleConfig;
 
-use crate::grants::wanted::Stated;
 use crate::names;
 use crate::server::Facts;
 use crate::users::wanted::name_for;
@@ -16,7 +14,6 @@ use crate::users::wanted::name_for;
 pub(crate) struct Wanted {
     pub(crate) name: String,
     pub(crate) comment: Option<String>,
-    pub(crate) stated: Stated,
 }
 
 impl Wanted {
@@ -31,10 +28,9 @@ impl Wanted {
         if block.use_native_roles == Some(false) {
             problems.add("options.useNativeRoles", "every server that is served has roles of its own: leave this out");
         }
-        let stated = Stated::read([], block.grants.as_deref(), &mut problems);
         problems.finish()?;
         let comment = spec.comment.clone().filter(|text| !text.is_empty());
-        Ok(Self { name: spec.name.clone(), comment, stated })
+        Ok(Self { name: spec.name.clone(), comment })
     }
 
     /// What only the server knows to refuse.
@@ -43,35 +39,5 @@ impl Wanted {
             Some(problem) => Err(Error::invalid(vec![OptionProblem { path: "name".to_owned(), problem }])),
             None => Ok(()),
         }
-    }
-}
-
-/// A right as it is recorded beside the mark.
-pub(crate) fn text(granted: &Granted) -> String {
-    let Granted { level, object, privilege, grantable, grantor: _ } = granted;
-    serde_json::json!([level, object, privilege, grantable]).to_string()
-}
-
-/// What was recorded; none where it cannot be read.
-pub(crate) fn given(text: &str) -> Option<Granted> {
-    let (level, object, privilege, grantable) = serde_json::from_str(text).ok()?;
-    Some(Granted { level, object, privilege, grantable, grantor: None })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_right_is_read_back_as_it_was_recorded() {
-        let granted = Granted {
-            level: "table".to_owned(),
-            object: vec!["a\"b".to_owned(), "c'd".to_owned()],
-            privilege: "SELECT".to_owned(),
-            grantable: true,
-            grantor: None,
-        };
-        assert_eq!(given(&text(&granted)), Some(granted));
-        assert_eq!(given("nonsense"), None);
     }
 }

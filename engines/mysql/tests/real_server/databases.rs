@@ -6,7 +6,7 @@ use engine_mysql::MySql;
 use serde_json::{Value, json};
 use testkit::mysql::MysqlServer;
 
-use crate::support::{everywhere, everywhere_with, hostile_names, mark, proof};
+use crate::support::{everywhere, everywhere_with, hostile_names, mark, proof, sweeping};
 
 pub(crate) fn spec(name: &str, options: &Value) -> DatabaseSpec {
     DatabaseSpec { name: name.to_owned(), owner: None, comment: None, options: Some(options.to_string()) }
@@ -14,6 +14,8 @@ pub(crate) fn spec(name: &str, options: &Value) -> DatabaseSpec {
 
 fn ids(adapter: &mut MySql, spec: &DatabaseSpec, nonce: &str) -> Vec<String> {
     let report = Databases::update(adapter, spec, &mark(nonce), &[], &Selection::Detect).unwrap();
+    let swept = Databases::update(&mut sweeping(), spec, &mark(nonce), &[], &Selection::Detect).unwrap();
+    assert_eq!(swept, report, "in a sweep");
     report.changes.into_iter().map(|change| change.id).collect()
 }
 

@@ -11,7 +11,7 @@ use engine_mysql::MySql;
 use serde_json::{Value, json};
 use testkit::mysql::MysqlServer;
 
-use crate::support::{PASSWORD, everywhere, everywhere_with, mark, password};
+use crate::support::{PASSWORD, everywhere, everywhere_with, mark, password, sweeping};
 
 pub(crate) fn user(adapter: &mut MySql, name: &str, hosts: &[&str]) -> Grantee {
     let options = json!({"allowedHosts": hosts}).to_string();
@@ -37,10 +37,16 @@ fn all(adapter: &mut MySql, spec: &GrantSpec) -> GrantReport {
     // The law: what was applied is different no more, and doing it again changes nothing.
     let after = GrantSpec { recorded: report.held.clone(), ..spec.clone() };
     let again = Grants::grant(adapter, &after, &Selection::Detect).unwrap();
+    assert_eq!(Grants::grant(&mut sweeping(), &after, &Selection::Detect).unwrap(), again, "in a sweep");
+    assert_eq!(Grants::grant(&mut sweeping(), spec, &Selection::Detect).unwrap(), look(adapter, spec), "in a sweep");
     let left: Vec<_> = again.update.changes.iter().filter(|one| !one.impossible).collect();
     assert!(left.is_empty(), "{:?}: {left:?}", spec.options);
     assert_eq!(again.held, report.held);
     report
+}
+
+fn look(adapter: &mut MySql, spec: &GrantSpec) -> GrantReport {
+    Grants::grant(adapter, spec, &Selection::Detect).unwrap()
 }
 
 fn paths(outcome: dbprovision_sdk::Result<impl std::fmt::Debug>) -> Vec<String> {

@@ -16,4 +16,6 @@ mod scripts;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod sweeps;
+#[cfg(test)]
 mod users;

@@ -68,6 +68,20 @@ pub(crate) fn adapter(server: &MysqlServer, superuser: bool, tracking: Option<&s
     }
     let mut adapter = MySql::new();
     adapter.connect(&settings("{}", tracking)).unwrap();
+    TRACKING.set(tracking.map(str::to_owned));
+    adapter
+}
+
+thread_local! {
+    /// Of the adapter that was logged in last.
+    static TRACKING: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// A second session of that adapter, in a sweep. What it finds is what a look finds.
+pub(crate) fn sweeping() -> MySql {
+    let mut adapter = MySql::new();
+    adapter.connect(&settings("{}", TRACKING.with_borrow(Clone::clone).as_deref())).unwrap();
+    adapter.begin_sweep().unwrap();
     adapter
 }
 

@@ -6,7 +6,7 @@ use engine_mysql::MySql;
 use serde_json::{Value, json};
 
 use crate::databases::spec as database;
-use crate::support::{PASSWORD, everywhere, everywhere_with, hostile_names, mark, password, proof};
+use crate::support::{PASSWORD, everywhere, everywhere_with, hostile_names, mark, password, proof, sweeping};
 
 fn spec(name: &str, roles: &[&str], options: &Value) -> UserSpec {
     UserSpec {
@@ -19,7 +19,9 @@ fn spec(name: &str, roles: &[&str], options: &Value) -> UserSpec {
 
 fn ids(adapter: &mut MySql, spec: &UserSpec) -> Vec<String> {
     let report = Users::update(adapter, spec, None, &Selection::Detect);
-    report.unwrap_or_else(|error| panic!("{spec:?}: {error:?}")).changes.into_iter().map(|change| change.id).collect()
+    let report = report.unwrap_or_else(|error| panic!("{spec:?}: {error:?}"));
+    assert_eq!(Users::update(&mut sweeping(), spec, None, &Selection::Detect).unwrap(), report, "in a sweep");
+    report.changes.into_iter().map(|change| change.id).collect()
 }
 
 fn all(adapter: &mut MySql, spec: &UserSpec, password: Option<&Secret>) -> Vec<String> {

@@ -95,7 +95,8 @@ impl Users for MySql {
                 None => nobodys(plugin)?,
                 Some(others) => others,
             };
-            let context = Context { facts, tracking, password: password.as_ref(), others: Some(&others) };
+            let password = password.as_ref();
+            let context = Context { facts, tracking, password, method: password, others: Some(&others) };
             let found = differences(&wanted, &observed, &context)?;
             let chosen = select(&found, selection)?;
             apply::make(session, &chosen)?;
@@ -266,7 +267,8 @@ fn detect(connected: &mut Connected, wanted: &Wanted, has_password: bool) -> Res
         names::untouchable(account::standing(facts, &wanted.name))?;
         let observed = observe(reader, facts, tracking, wanted)?;
         let password = has_password.then_some(&unsaid);
-        differences(wanted, &observed, &Context { facts, tracking, password, others: Some(&unsaid) })
+        let context = Context { facts, tracking, password, method: Some(&unsaid), others: Some(&unsaid) };
+        differences(wanted, &observed, &context)
     })?;
     Ok(report(&found, []))
 }

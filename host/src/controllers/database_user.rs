@@ -208,8 +208,19 @@ impl Provisioned for DatabaseUser {
         selection: Selection,
     ) -> Result<UpdateReport, CallError> {
         let asked_for = matches!(&selection, Selection::Only(ids) if ids.iter().any(|id| id == "password"));
-        let password = inputs.password.as_ref().filter(|_| inputs.is_new || asked_for);
-        session.update_user(&spec, password, &selection).await
+        let passed = inputs.password.as_ref().filter(|_| inputs.is_new || asked_for);
+        let report = session.update_user(&spec, passed, &selection).await?;
+        let is_chosen = |id: &String| match &selection {
+            Selection::All => true,
+            Selection::Only(ids) => ids.contains(id),
+            Selection::Detect => false,
+        };
+        let left = |change: &&Change| is_chosen(&change.id) && !report.applied.contains(&change.id);
+        let left: Vec<String> = report.changes.iter().filter(left).map(|change| change.id.clone()).collect();
+        match inputs.password.as_ref().filter(|_| passed.is_none() && !left.is_empty()) {
+            Some(password) => password::with_the_password(session, &spec, password, report, left).await,
+            None => Ok(report),
+        }
     }
 
     async fn claim(

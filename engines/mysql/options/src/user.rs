@@ -40,6 +40,9 @@ pub struct MySqlUserConfig {
     /// How long such a lock lasts, in days. Default: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_lock_time: Option<u32>,
+    /// Days after which the password expires; 0 means never. Default: the server's `default_password_lifetime`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_lifetime: Option<u32>,
 }
 
 /// Authentication plugins of MySQL and MariaDB.

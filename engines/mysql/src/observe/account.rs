@@ -36,6 +36,8 @@ pub(crate) struct Account {
     pub(crate) privileged: bool,
     pub(crate) failed_login_attempts: u64,
     pub(crate) password_lock_days: i64,
+    /// In days; 0 is for ever. None: the server's default.
+    pub(crate) password_lifetime: Option<u64>,
     pub(crate) kept: Kept,
     /// Roles it is a member of, and those that are active from the login on.
     pub(crate) roles: BTreeSet<String>,
@@ -54,7 +56,8 @@ pub(crate) const DANGEROUS: &str = "\
 fn query(facts: &Facts) -> String {
     if facts.is_mariadb() {
         format!(
-            "SELECT {SHARED}, IF(JSON_VALUE(g.Priv, '$.account_locked') = 1, 'Y', 'N'), NULL, NULL, NULL, 0, 0, u.User
+            "SELECT {SHARED}, IF(JSON_VALUE(g.Priv, '$.account_locked') = 1, 'Y', 'N'), NULL, NULL, NULL, 0, 0,
+                    JSON_VALUE(g.Priv, '$.password_lifetime'), u.User
                FROM mysql.user u JOIN mysql.global_priv g ON g.User = u.User AND g.Host = u.Host
               WHERE {{subjects}} AND u.is_role = 'N' ORDER BY u.Host"
         )
@@ -67,7 +70,8 @@ fn query(facts: &Facts) -> String {
                     JSON_UNQUOTE(JSON_EXTRACT(u.User_attributes, '$.metadata.comment')),
                     JSON_UNQUOTE(JSON_EXTRACT(u.User_attributes, '$.metadata.dbops_roles')),
                     COALESCE(JSON_EXTRACT(u.User_attributes, '$.Password_locking.failed_login_attempts'), 0),
-                    COALESCE(JSON_EXTRACT(u.User_attributes, '$.Password_locking.password_lock_time_days'), 0), u.User
+                    COALESCE(JSON_EXTRACT(u.User_attributes, '$.Password_locking.password_lock_time_days'), 0),
+                    u.password_lifetime, u.User
                FROM mysql.user u WHERE {{subjects}} ORDER BY u.Host"
         )
     }
@@ -106,6 +110,8 @@ pub(crate) fn find(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, 
                 locked: row.flag(9)?,
                 failed_login_attempts: row.number(13)?,
                 password_lock_days: row.get(14)?.parse().unwrap_or_default(),
+                // MariaDB keeps -1 for its default.
+                password_lifetime: row.text(15)?.and_then(|days| days.parse().ok()),
                 kept,
                 roles,
                 default_roles,

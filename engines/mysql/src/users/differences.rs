@@ -19,7 +19,7 @@ use crate::statements::account::{self, Authentication};
 use crate::statements::grant::{self, Grantee};
 use crate::statements::metadata::{self, Kind, RowOf};
 
-use super::wanted::{Wanted, lock_after, require};
+use super::wanted::{Wanted, expire, lock_after, require};
 
 /// What is known of the user on the server.
 pub(crate) struct Observed {
@@ -34,6 +34,8 @@ pub(crate) struct Context<'known> {
     pub(crate) tracking: &'known Tracking,
     /// The password that is to be set.
     pub(crate) password: Option<&'known Authentication>,
+    /// With what another method could be given to an account. None: not without a password.
+    pub(crate) method: Option<&'known Authentication>,
     /// How the user's other accounts log in, for one that has to be created without knowing the password.
     pub(crate) others: Option<&'known Authentication>,
 }
@@ -126,7 +128,7 @@ fn attributes(wanted: &Wanted, now: &Account, context: &Context<'_>) -> Vec<Diff
     };
     if let Some(plugin) = wanted.stated_plugin().filter(|plugin| plugin.name() != now.plugin) {
         // Only a new password brings a new method: what is kept of the old one fits its own method alone.
-        let clause = context.password.map(|password| password.clause(facts.dialect));
+        let clause = context.method.map(|method| method.clause(facts.dialect));
         add("authPlugin", plugin.name().to_owned(), now.plugin.clone(), clause);
     }
     let expected = wanted.encryption();
@@ -156,6 +158,11 @@ fn attributes(wanted: &Wanted, now: &Account, context: &Context<'_>) -> Vec<Diff
     }
     if i64::from(days) != now.password_lock_days {
         add("passwordLockTime", days.to_string(), now.password_lock_days.to_string(), Some(clause));
+    }
+    let lifetime = wanted.block.password_lifetime.map(u64::from);
+    if lifetime != now.password_lifetime {
+        let shown = |days: Option<u64>| days.map_or_else(|| "the server's default".to_owned(), |days| days.to_string());
+        add("passwordLifetime", shown(lifetime), shown(now.password_lifetime), Some(expire(lifetime)));
     }
     if wanted.comment != now.kept.words {
         let shown = |words: &Option<String>| words.clone().unwrap_or_default();

@@ -63,6 +63,7 @@ fn account(host: &str) -> Account {
         privileged: false,
         failed_login_attempts: 0,
         password_lock_days: 0,
+        password_lifetime: None,
         kept: Kept { mark: Some(mark("1")), finished: true, ..Kept::default() },
         roles: BTreeSet::new(),
         default_roles: BTreeSet::new(),
@@ -73,7 +74,7 @@ fn found(wanted: &Wanted, accounts: Vec<Account>, dialect: Dialect) -> Result<Ve
     let tracking = Tracking { database: "_dbops".to_owned(), table: "t".to_owned(), attributes: None };
     let facts = facts(dialect);
     let others = Plugin::Native.authentication(b"x").unwrap();
-    let context = Context { facts: &facts, tracking: &tracking, password: None, others: Some(&others) };
+    let context = Context { facts: &facts, tracking: &tracking, password: None, method: None, others: Some(&others) };
     let observed = Observed { accounts, missing_roles: BTreeSet::new() };
     let found = differences(wanted, &observed, &context).map_err(|error| error.kind)?;
     Ok(found.into_iter().map(|one| (one.change.id, one.statements.into_iter().map(|one| one.sql).collect())).collect())

@@ -17,6 +17,8 @@ use crate::server::Facts;
 pub(crate) const ANYWHERE: &str = "%";
 /// The server keeps both numbers in sixteen bits.
 const MOST: u32 = 32_767;
+/// In days, which the server keeps in sixteen bits without a sign.
+const LONGEST_LIFETIME: u32 = 65_535;
 
 /// What a user should be.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,6 +167,9 @@ impl Wanted {
         if !facts.is_mariadb() && self.failed_logins() != (0, 0) {
             clauses.push(lock_after(self.failed_logins()));
         }
+        if let Some(days) = self.block.password_lifetime {
+            clauses.push(expire(Some(u64::from(days))));
+        }
         clauses
     }
 
@@ -186,6 +191,15 @@ pub(crate) fn require(encryption: Encryption) -> &'static str {
 /// The two options, which act only together.
 pub(crate) fn lock_after((attempts, days): (u32, u32)) -> String {
     format!("FAILED_LOGIN_ATTEMPTS {attempts} PASSWORD_LOCK_TIME {days}")
+}
+
+/// When passwords expire: after so many days, never, or as the server has it.
+pub(crate) fn expire(lifetime: Option<u64>) -> String {
+    match lifetime {
+        None => "PASSWORD EXPIRE DEFAULT".to_owned(),
+        Some(0) => "PASSWORD EXPIRE NEVER".to_owned(),
+        Some(days) => format!("PASSWORD EXPIRE INTERVAL {days} DAY"),
+    }
 }
 
 /// MySQL's names of accounts are shorter than MariaDB's.
@@ -225,6 +239,9 @@ fn check_block(block: &MySqlUserConfig, problems: &mut Problems) {
     }
     if days > MOST {
         problems.add("options.passwordLockTime", "at most 32767 days");
+    }
+    if block.password_lifetime.is_some_and(|days| days > LONGEST_LIFETIME) {
+        problems.add("options.passwordLifetime", "at most 65535 days");
     }
     if (attempts == 0) != (days == 0) {
         let path = if attempts == 0 { "options.failedLoginAttempts" } else { "options.passwordLockTime" };

@@ -1,7 +1,7 @@
 //! Users on a real server.
 
 use dbprovision_sdk::adapter::users::{LoginOutcome, UserSpec};
-use dbprovision_sdk::{Databases, ErrorKind, Page, Proof, Secret, Selection, Users};
+use dbprovision_sdk::{Change, Databases, ErrorKind, Page, Proof, Secret, Selection, Users};
 use engine_mysql::MySql;
 use serde_json::{Value, json};
 
@@ -22,6 +22,10 @@ fn ids(adapter: &mut MySql, spec: &UserSpec) -> Vec<String> {
     let report = report.unwrap_or_else(|error| panic!("{spec:?}: {error:?}"));
     assert_eq!(Users::update(&mut sweeping(), spec, None, &Selection::Detect).unwrap(), report, "in a sweep");
     report.changes.into_iter().map(|change| change.id).collect()
+}
+
+fn look(adapter: &mut MySql, spec: &UserSpec) -> Vec<Change> {
+    Users::update(adapter, spec, None, &Selection::Detect).unwrap().changes
 }
 
 fn all(adapter: &mut MySql, spec: &UserSpec, password: Option<&Secret>) -> Vec<String> {
@@ -61,6 +65,8 @@ fn after_applying_all_nothing_is_different_for_every_field() {
             (vec![], json!({"requireSSL": true})),
             (vec![], json!({"requireX509": true, "requireSSL": true})),
             (vec![], json!({"accountLocked": true})),
+            (vec![], json!({"passwordLifetime": 90})),
+            (vec![], json!({"passwordLifetime": 0, "requireSSL": true})),
             (vec![], json!({"allowedHosts": ["%", "10.0.0.1", "10.1.%"], "requireSSL": true})),
             (vec![first.as_str()], json!({"allowedHosts": ["10.0.0.1", "192.168.0.0/255.255.0.0"]})),
             (vec![second.as_str(), first.as_str()], json!({"allowedHosts": ["10.0.0.1"], "maxUserConnections": 1})),
@@ -151,8 +157,12 @@ fn every_login_method_takes_the_hash_that_was_computed_for_it() {
             let moved = spec(&name, &[], &json!({"authPlugin": other}));
             let report = Users::update(adapter, &moved, None, &Selection::All).unwrap();
             assert_eq!((report.changes.len(), report.changes[0].impossible, report.applied.len()), (1, true, 0));
-            assert_eq!(all(adapter, &moved, Some(&password())), ["authPlugin", "password"]);
+            assert!(!look(adapter, &moved)[0].impossible, "it can be made, with the password");
+            let only = Selection::Only(vec!["authPlugin".to_owned()]);
+            let report = Users::update(adapter, &moved, Some(&password()), &only).unwrap();
+            assert_eq!(report.applied, ["authPlugin"]);
             assert_eq!(ids(adapter, &moved), [""; 0]);
+            assert_eq!(all(adapter, &moved, Some(&password())), ["password"]);
             assert_eq!(Users::try_login(adapter, &name, &password()).unwrap(), LoginOutcome::Accepted);
         }
     });

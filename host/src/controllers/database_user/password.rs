@@ -7,7 +7,8 @@ use crds::{DatabaseUser, Managed as _, SecretInfo};
 use planning::consent::{Referrer, Target};
 use planning::output_secret::OutputSecret;
 use planning::{Blocked, consent, names, output_secret};
-use sandbox::SecretValue;
+use sandbox::contract::{Selection, UpdateReport, UserSpec};
+use sandbox::{CallError, SecretValue, Session};
 
 use super::UserInputs;
 use crate::controllers::managed::Reported as _;
@@ -126,4 +127,19 @@ pub(super) async fn fingerprinted(
         inputs.is_new = last != Some(inputs.fingerprint.as_str());
     }
     Ok(())
+}
+
+/// What was left may only have lacked the password, without which another login method cannot be given.
+pub(super) async fn with_the_password(
+    session: &mut Session,
+    spec: &UserSpec,
+    password: &SecretValue,
+    mut report: UpdateReport,
+    left: Vec<String>,
+) -> Result<UpdateReport, CallError> {
+    let rest = session.update_user(spec, Some(password), &Selection::Only(left.clone())).await?;
+    report.changes.retain(|change| !left.contains(&change.id));
+    report.changes.extend(rest.changes.into_iter().filter(|change| left.contains(&change.id)));
+    report.applied.extend(rest.applied);
+    Ok(report)
 }

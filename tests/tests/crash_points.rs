@@ -87,7 +87,7 @@ async fn a_change_of_password_ends_where_an_undisturbed_one_ends() -> Result<()>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_password_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
-    visit(Scenario::Password, true, 20).await
+    visit(Scenario::Password, true, 15).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,141 @@
+//! Every level on which rights are given, on every engine: a real client logs in with the generated Secret and may do
+//! exactly what the spec says, before and after the grant is narrowed, widened and deleted. The right that stays is
+//! used all the time by another client, which must never be refused.
+
+#[path = "levels/mysql.rs"]
+mod mysql;
+#[path = "levels/postgres.rs"]
+mod postgres;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use dbprovision_tests::manifests::{access_grant, user, with};
+use dbprovision_tests::stage::{Stage, Subject, ready};
+use serde_json::{Value, json};
+use testkit::world::Operator;
+
+/// What one level's grant states, one after the other, and what is allowed with each.
+struct Story {
+    level: &'static str,
+    /// The engine's block: as given first, narrowed, widened.
+    stated: [Value; 3],
+    /// Allowed with each of the three.
+    stays: &'static str,
+    /// Allowed with the first only.
+    goes: &'static str,
+    /// Allowed with the last only.
+    comes: &'static str,
+}
+
+/// Says whether a client who logs in with this password may run a statement.
+trait Client: Send + Sync + 'static {
+    /// The answer to a statement in a session of its own.
+    fn run(&self, password: &str, statement: &str) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Between two uses of the right that stays.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A client who uses the right that stays again and again, from now on.
+struct Probe {
+    stop: Arc<AtomicBool>,
+    uses: Arc<AtomicU32>,
+    running: tokio::task::JoinHandle<Result<()>>,
+}
+
+impl Probe {
+    fn start<C: Client>(client: &Arc<C>, password: &str, statement: &'static str) -> Self {
+        let (stop, uses) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let (client, password) = (Arc::clone(client), password.to_owned());
+        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&uses));
+        let running = tokio::spawn(async move {
+            while !stopped.load(Ordering::Relaxed) {
+                client.run(&password, statement).await.context("the right that stays was refused")?;
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(PAUSE).await;
+            }
+            Ok(())
+        });
+        Self { stop, uses, running }
+    }
+
+    fn uses(&self) -> u32 {
+        self.uses.load(Ordering::Relaxed)
+    }
+
+    async fn end(self) -> Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.running.await.context("the probe panicked")?
+    }
+}
+
+/// Plays the stories, each with a user and a grant of its own, all on the instance `main` of the stage.
+async fn play<C: Client>(
+    stage: &Stage,
+    operator: &Operator,
+    block: &str,
+    stories: Vec<Story>,
+    client: impl Fn(&str) -> C,
+) -> Result<()> {
+    for story in stories {
+        let level = story.level;
+        let account = format!("{}_{level}", stage.word("l"));
+        let client = Arc::new(client(&account));
+        tell(stage, operator, block, story, &account, &client).await.with_context(|| format!("level {level}"))?;
+    }
+    Ok(())
+}
+
+async fn tell<C: Client>(
+    stage: &Stage,
+    operator: &Operator,
+    block: &str,
+    story: Story,
+    account: &str,
+    client: &Arc<C>,
+) -> Result<()> {
+    let Story { level, stated: [first, narrowed, widened], stays, goes, comes } = story;
+    stage.put(user(level, account)).await?;
+    stage.until(operator, &Subject::user(level), ready()).await?;
+    let password = stage.secret_value(&Subject::secret(level), "password").await?;
+    let check = async |when: &str, allowed: &[&str], denied: &[&str]| {
+        for statement in allowed {
+            client.run(&password, statement).await.with_context(|| format!("{when}, {statement} is refused"))?;
+        }
+        for statement in denied {
+            ensure!(client.run(&password, statement).await.is_err(), "{when}, {statement} is allowed");
+        }
+        Ok(())
+    };
+    check("before the grant", &[], &[stays, goes, comes]).await?;
+
+    let grant = Subject::access_grant(level);
+    let spec = |stated: Value| {
+        let spec = json!({ "userRef": { "name": level }, "deletionProtection": false, block: stated });
+        with(access_grant(level), json!({ "spec": spec }))
+    };
+    stage.put(spec(first)).await?;
+    stage.until(operator, &grant, ready()).await?;
+    check("as given first", &[stays, goes], &[comes]).await?;
+
+    let probe = Probe::start(client, &password, stays);
+    for (when, stated, allowed, denied) in
+        [("narrowed", narrowed, &[stays][..], &[goes, comes][..]), ("widened", widened, &[stays, comes], &[goes])]
+    {
+        let before = probe.uses();
+        stage.put(spec(stated)).await?;
+        stage.until(operator, &grant, ready()).await?;
+        check(when, allowed, denied).await?;
+        ensure!(probe.uses() > before || probe.running.is_finished(), "{when}: the right was not used meanwhile");
+    }
+    probe.end().await?;
+
+    stage.delete(&grant).await?;
+    stage.until_gone(operator, &grant).await?;
+    check("after the grant", &[], &[stays, goes, comes]).await?;
+    stage.delete(&Subject::user(level)).await?;
+    stage.until_gone(operator, &Subject::user(level)).await
+}

@@ -1,0 +1,143 @@
+//! The levels of MySQL and MariaDB.
+
+use anyhow::{Context as _, Result};
+use dbprovision_tests::manifests::{instance_at, secret, with};
+use dbprovision_tests::stage::{Stage, Subject, ready};
+use serde_json::{Value, json};
+use testkit::mysql::{MysqlEndpoint, MysqlServer, Options, Version};
+
+use super::{Client, Story, play};
+
+struct Login {
+    server: MysqlEndpoint,
+    account: String,
+}
+
+impl Client for Login {
+    async fn run(&self, password: &str, statement: &str) -> Result<()> {
+        let Self { server, account } = self;
+        let (server, account) = (server.clone(), account.clone());
+        let (password, statement) = (password.to_owned(), statement.to_owned());
+        let query = move || server.query_as(&account, &password, None, &statement).map(drop);
+        tokio::task::spawn_blocking(query).await.context("the client panicked")?
+    }
+}
+
+/// A neighbour whose name the wildcard in the first one's matches.
+const OBJECTS: &str = "\
+CREATE DATABASE shop_a; CREATE DATABASE shopXa;
+CREATE TABLE shop_a.t (a int, b int, c int); CREATE TABLE shop_a.u (a int); CREATE TABLE shopXa.t (a int);
+CREATE TABLE shop_a.r1 (a int); CREATE TABLE shop_a.r2 (a int); CREATE TABLE shop_a.r3 (a int);
+INSERT INTO shop_a.t VALUES (1, 2, 3);
+CREATE PROCEDURE shop_a.p() SELECT 1; CREATE PROCEDURE shop_a.q() SELECT 1; CREATE PROCEDURE shop_a.r() SELECT 1;
+CREATE FUNCTION shop_a.f() RETURNS int DETERMINISTIC RETURN 1;
+CREATE FUNCTION shop_a.g() RETURNS int DETERMINISTIC RETURN 1;
+CREATE FUNCTION shop_a.h() RETURNS int DETERMINISTIC RETURN 1;
+CREATE ROLE r1, r2, r3;
+GRANT SELECT ON shop_a.r1 TO r1; GRANT SELECT ON shop_a.r2 TO r2; GRANT SELECT ON shop_a.r3 TO r3";
+
+fn stories() -> Vec<Story> {
+    let grants = |entries: Vec<Value>| json!({ "grants": entries });
+    let on = |level: &str, more: Value| with(json!({ "level": level, "database": "shop_a" }), more);
+    let one = |level: &str, more: Value| grants(vec![on(level, more)]);
+    let routine = |level: &str, names: [&str; 2]| {
+        let entry = |name: &&str| on(level, json!({ level: name, "privileges": ["EXECUTE"] }));
+        grants(names.iter().filter(|name| !name.is_empty()).map(entry).collect())
+    };
+    vec![
+        Story {
+            level: "global",
+            stated: [json!(["PROCESS", "RELOAD"]), json!(["PROCESS"]), json!(["PROCESS", "SELECT"])]
+                .map(|privileges| grants(vec![json!({ "level": "global", "privileges": privileges })])),
+            stays: "SHOW ENGINE INNODB STATUS",
+            goes: "FLUSH TABLES",
+            comes: "SELECT a FROM shop_a.t",
+        },
+        Story {
+            level: "database",
+            stated: [
+                one("database", json!({ "privileges": ["SELECT", "INSERT"] })),
+                one("database", json!({ "privileges": ["SELECT"] })),
+                one("database", json!({ "privileges": ["SELECT", "DELETE"] })),
+            ],
+            stays: "SELECT a FROM shop_a.t",
+            goes: "INSERT INTO shop_a.u VALUES (1)",
+            comes: "DELETE FROM shop_a.u",
+        },
+        Story {
+            level: "table",
+            stated: [
+                one("table", json!({ "table": "t", "privileges": ["SELECT", "INSERT"] })),
+                one("table", json!({ "table": "t", "privileges": ["SELECT"] })),
+                grants(vec![
+                    on("table", json!({ "table": "t", "privileges": ["SELECT"] })),
+                    on("table", json!({ "table": "u", "privileges": ["INSERT"] })),
+                ]),
+            ],
+            stays: "SELECT a FROM shop_a.t",
+            goes: "INSERT INTO shop_a.t VALUES (1, 2, 3)",
+            comes: "INSERT INTO shop_a.u VALUES (1)",
+        },
+        Story {
+            level: "column",
+            stated: [json!(["a", "b"]), json!(["a"]), json!(["a", "c"])]
+                .map(|columns| one("column", json!({ "table": "t", "columns": columns, "privileges": ["SELECT"] }))),
+            stays: "SELECT a FROM shop_a.t",
+            goes: "SELECT b FROM shop_a.t",
+            comes: "SELECT c FROM shop_a.t",
+        },
+        Story {
+            level: "procedure",
+            stated: [["p", "q"], ["p", ""], ["p", "r"]].map(|names| routine("procedure", names)),
+            stays: "CALL shop_a.p()",
+            goes: "CALL shop_a.q()",
+            comes: "CALL shop_a.r()",
+        },
+        Story {
+            level: "function",
+            stated: [["f", "g"], ["f", ""], ["f", "h"]].map(|names| routine("function", names)),
+            stays: "SELECT shop_a.f()",
+            goes: "SELECT shop_a.g()",
+            comes: "SELECT shop_a.h()",
+        },
+        Story {
+            level: "membership",
+            stated: [json!(["r1", "r2"]), json!(["r1"]), json!(["r1", "r3"])].map(|roles| json!({ "roles": roles })),
+            stays: "SET ROLE r1; SELECT a FROM shop_a.r1",
+            goes: "SET ROLE r2; SELECT a FROM shop_a.r2",
+            comes: "SET ROLE r3; SELECT a FROM shop_a.r3",
+        },
+    ]
+}
+
+async fn on(version: Version, purpose: &str, engine: &str) -> Result<()> {
+    let stage = Stage::open(purpose).await?;
+    let server = MysqlServer::start(Options { version, ..Options::default() }).await?;
+    let operator = stage.operator().await?;
+    let administrator = &server.administrator;
+    server.query(OBJECTS)?;
+    for role in ["r1", "r2", "r3"] {
+        server.query(&format!("GRANT {role} TO '{}'@'%' WITH ADMIN OPTION", administrator.name))?;
+    }
+    let credentials = json!({ "username": administrator.name, "password": administrator.password });
+    // Most of the global level is a superuser's.
+    let ceiling = json!({ "superuser": true, "unmanagedNames": ["r1", "r2", "r3", "shop_a"] });
+    let offered = json!({
+        "spec": { "engine": engine, "connection": { "database": "mysql" }, "privilegeCeiling": ceiling },
+    });
+    let offered = with(instance_at("main", &server.host, server.port), offered);
+    stage.put_all([secret("main-admin", credentials), offered]).await?;
+    stage.until(&operator, &Subject::instance("main"), ready()).await?;
+    let login = |account: &str| Login { server: (*server).clone(), account: account.to_owned() };
+    play(&stage, &operator, "mysql", stories(), login).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_gives_exactly_what_is_stated_on_every_level() -> Result<()> {
+    on(Version::Distribution, "levels-mariadb", "mariadb").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mysql_gives_exactly_what_is_stated_on_every_level() -> Result<()> {
+    on(Version::MySql, "levels-mysql", "mysql").await
+}

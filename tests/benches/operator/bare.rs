@@ -4,9 +4,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use futures::future::try_join_all;
+use testkit::mysql::MysqlEndpoint;
 use testkit::postgres::PostgresEndpoint;
+
+/// The same on MySQL and MariaDB, by their own command-line client, one for each session.
+pub(crate) fn mysql(
+    server: &MysqlEndpoint,
+    sessions: usize,
+    count: usize,
+    statement: impl Fn(usize) -> String + Sync,
+) -> Result<Duration> {
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        let work = |session: usize| {
+            let statements: Vec<String> = (session..count).step_by(sessions).map(&statement).collect();
+            server.query(&statements.join("; ")).map(drop)
+        };
+        let running: Vec<_> = (0..sessions).map(|session| scope.spawn(move || work(session))).collect();
+        running.into_iter().try_for_each(|one| one.join().unwrap_or_else(|_| bail!("a client panicked")))
+    })?;
+    Ok(started.elapsed())
+}
 
 /// A native client.
 pub(crate) struct Bare<'a> {

@@ -13,11 +13,11 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::json;
 use testkit::cluster::{Cluster, has_condition};
-use testkit::postgres::PostgresEndpoint;
 
-const NAMESPACE: &str = "fleet";
 /// As many requests at once as `kubectl apply` of a large folder would have, and some more.
 const AT_ONCE: usize = 16;
+/// Short enough for sweeps to be seen, long enough for none while objects are made.
+const DRIFT_INTERVAL: &str = "60s";
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What a fleet is made of.
@@ -44,22 +44,33 @@ impl Kind {
     }
 }
 
-/// One instance and what hangs on it.
+/// A server, and how to come in.
+pub(crate) struct Shore {
+    pub(crate) engine: &'static str,
+    pub(crate) database: &'static str,
+    pub(crate) address: SocketAddr,
+    pub(crate) username: String,
+    pub(crate) password: String,
+}
+
+/// One instance and what hangs on it, in a namespace of the engine's name.
 pub(crate) struct Fleet {
     client: Client,
+    namespace: &'static str,
     next: AtomicUsize,
 }
 
 impl Fleet {
-    /// Makes the instance, reached at `address`, and waits until it is connected.
-    pub(crate) async fn new(cluster: &Cluster, server: &PostgresEndpoint, address: SocketAddr) -> Result<Self> {
-        cluster.ensure_namespace(NAMESPACE).await?;
+    /// Makes the instance and waits until it is connected.
+    pub(crate) async fn new(cluster: &Cluster, shore: &Shore) -> Result<Self> {
+        let Shore { engine, database, address, username, password } = shore;
+        cluster.ensure_namespace(engine).await?;
         let client = cluster.client().await?;
-        let fleet = Self { client: client.clone(), next: AtomicUsize::new(0) };
-        let secrets: Api<Secret> = Api::namespaced(client, NAMESPACE);
+        let fleet = Self { client: client.clone(), namespace: engine, next: AtomicUsize::new(0) };
+        let secrets: Api<Secret> = Api::namespaced(client, engine);
         let secret: Secret = serde_json::from_value(json!({
             "metadata": { "name": "admin" },
-            "stringData": { "username": server.superuser.name, "password": server.superuser.password },
+            "stringData": { "username": username, "password": password },
         }))?;
         secrets.create(&PostParams::default(), &secret).await.context("create the administrator's Secret")?;
         fleet
@@ -67,11 +78,12 @@ impl Fleet {
                 "DatabaseInstance",
                 "main",
                 &json!({
-                    "engine": "postgres",
+                    "engine": engine,
                     "connection": {
-                        "host": address.ip().to_string(), "port": address.port(), "database": "postgres",
+                        "host": address.ip().to_string(), "port": address.port(), "database": database,
                         "secretRef": { "name": "admin" },
                     },
+                    "driftPolicy": { "mode": "detect", "interval": DRIFT_INTERVAL },
                 }),
             )
             .await?;
@@ -129,6 +141,6 @@ impl Fleet {
 
     fn api(&self, kind: &str) -> Api<DynamicObject> {
         let kind = GroupVersionKind::gvk(crds::names::GROUP, crds::names::VERSION, kind);
-        Api::namespaced_with(self.client.clone(), NAMESPACE, &ApiResource::from_gvk(&kind))
+        Api::namespaced_with(self.client.clone(), self.namespace, &ApiResource::from_gvk(&kind))
     }
 }

@@ -8,11 +8,15 @@ mod adapter;
 mod bare;
 mod fleet;
 mod process;
+mod sweeps;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use sandbox::Endpoint;
+use serde_json::json;
 use testkit::control_plane::{ControlPlane, StartOptions};
+use testkit::mysql::{MysqlServer, Options as MysqlOptions};
 use testkit::postgres::{Options, PostgresServer};
 use testkit::proxy::ApiProxy;
 use testkit::proxy::tcp::{Protocol, TcpProxy};
@@ -20,7 +24,7 @@ use testkit::scratch::Scratch;
 use testkit::workspace;
 use testkit::world::{Operator, OperatorOptions};
 
-use fleet::{Fleet, Kind};
+use fleet::{Fleet, Kind, Shore};
 
 /// The work sessions that the operator keeps for an instance: bare SQL gets as many.
 const SESSIONS: usize = 2;
@@ -61,7 +65,14 @@ async fn main() -> Result<()> {
     let arguments = vec![format!("--compilation-cache={}", cache.path().display())];
     let options = OperatorOptions { binary, arguments, ..OperatorOptions::new(api.cluster()?.kubeconfig_path()) };
     let operator = Operator::start(options.clone()).await?;
-    let fleet = Fleet::new(&control_plane, &postgres, wire.address()).await?;
+    let shore = Shore {
+        engine: "postgres",
+        database: "postgres",
+        address: wire.address(),
+        username: postgres.superuser.name.clone(),
+        password: postgres.superuser.password.clone(),
+    };
+    let fleet = Fleet::new(&control_plane, &shore).await?;
 
     let idle = process::resident(&operator)?;
     row("resident memory, idle with one instance (MB)", &format!("{:.1}", megabytes(idle.all)), "< 30");
@@ -109,8 +120,102 @@ async fn main() -> Result<()> {
     row("  of that its own, without its program's pages", &format!("{:.1}", megabytes(after.own)), "");
     row("resident memory per object (KiB)", &format!("{kibibytes:.2}"), "< 4");
 
+    swept(&operator, "postgres").await?;
+
     adapter::measure(&postgres).await?;
-    Ok(())
+    mysql(&control_plane, &operator).await?;
+    drop(operator);
+    sweeps(&postgres).await
+}
+
+/// The second engine: the same objects on MariaDB.
+async fn mysql(control_plane: &ControlPlane, operator: &Operator) -> Result<()> {
+    let server = MysqlServer::start(MysqlOptions::default()).await?;
+    let bare_databases = bare::mysql(&server, SESSIONS, DATABASES, |index| {
+        format!("CREATE DATABASE bare_{index} CHARACTER SET utf8mb4")
+    })?;
+    let bare_users = bare::mysql(&server, SESSIONS, USERS, |index| {
+        let hash = "*6BB4837EB74329105EE4568DDA7DC67ED2CA2AD9";
+        format!("CREATE USER bare_user_{index}@'%' IDENTIFIED BY PASSWORD '{hash}'")
+    })?;
+    let wire = TcpProxy::start(format!("{}:{}", server.host, server.port).parse()?, Protocol::Opaque).await?;
+    let shore = Shore {
+        engine: "mysql",
+        database: "mysql",
+        address: wire.address(),
+        username: server.administrator.name.clone(),
+        password: server.administrator.password.clone(),
+    };
+    let fleet = Fleet::new(control_plane, &shore).await?;
+    let took = fleet.create(Kind::Database, DATABASES).await?;
+    compare("MariaDB: a Database, from first POST to all Ready", took, bare_databases, DATABASES, "");
+    let took = fleet.create(Kind::User, USERS).await?;
+    compare("MariaDB: a DatabaseUser with its Secret", took, bare_users, USERS, "<= 25 ms");
+    row("connections opened for both", &wire.connections().to_string(), "<= 4, reused");
+    swept(operator, "mysql").await
+}
+
+/// What the operator says of its own sweeps over the fleet.
+async fn swept(operator: &Operator, namespace: &str) -> Result<()> {
+    let own = format!("namespace=\"{namespace}\"");
+    let end = Instant::now() + Duration::from_mins(2);
+    loop {
+        let metrics = operator.metrics().await?;
+        let value = |name: &str, part: &str| {
+            let of = |line: &&str| line.split('{').next() == Some(name) && line.contains(part);
+            metrics.lines().find(of).and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).unwrap_or_default()
+        };
+        let sweeps = value("dbops_drift_sweeps_total", &own);
+        if sweeps >= 1.0 {
+            let objects = value("dbops_drift_swept_objects_total", &own) / sweeps;
+            let engine = format!("engine=\"{namespace}\"");
+            let time = value("dbops_drift_sweep_duration_seconds_sum", &engine)
+                / value("dbops_drift_sweep_duration_seconds_count", &engine);
+            row(
+                &format!("a sweep of the operator over {objects:.0} objects (ms)"),
+                &format!("{:.0}", time * 1000.0),
+                "",
+            );
+            return Ok(());
+        }
+        ensure!(Instant::now() < end, "there was no sweep");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Sweeps of the adapters over more and more.
+async fn sweeps(postgres: &PostgresServer) -> Result<()> {
+    let wire = TcpProxy::start(format!("{}:{}", postgres.host, postgres.port).parse()?, Protocol::Postgres).await?;
+    let address = wire.address();
+    let entry = json!({ "grants": [{ "database": "swept", "privileges": ["CONNECT"] }] });
+    postgres.superuser_session("postgres").await?.rows("CREATE DATABASE swept").await?;
+    let site = sweeps::Site {
+        engine: "postgres",
+        endpoint: Endpoint { host: address.ip().to_string(), port: address.port() },
+        database: "postgres",
+        username: postgres.superuser.name.clone(),
+        password: postgres.superuser.password.clone(),
+        block: entry.to_string(),
+        statements: Box::new(move || Ok(wire.statements().len())),
+    };
+    sweeps::measure(&site).await?;
+
+    let server = MysqlServer::start(MysqlOptions::default()).await?;
+    server.query("CREATE DATABASE swept")?;
+    let entry = json!({ "grants": [{ "level": "database", "database": "swept", "privileges": ["SELECT"] }] });
+    let site = sweeps::Site {
+        engine: "mysql",
+        endpoint: Endpoint { host: server.host.clone(), port: server.port },
+        database: "mysql",
+        username: server.administrator.name.clone(),
+        password: server.administrator.password.clone(),
+        block: entry.to_string(),
+        statements: Box::new(move || {
+            let text = server.query("SHOW GLOBAL STATUS LIKE 'Com_select'")?;
+            Ok(text.split_whitespace().last().and_then(|count| count.parse().ok()).unwrap_or_default())
+        }),
+    };
+    sweeps::measure(&site).await
 }
 
 /// How long the operator's calls to its adapter took, by its own account.

@@ -1,5 +1,8 @@
 //! The same kinds on MariaDB and MySQL: a database, a user with its Secret, a role and a grant, and their end.
 
+#[path = "mysql/accounts.rs"]
+mod accounts;
+
 use anyhow::{Context, Result, ensure};
 use crds::names::reason;
 use dbprovision_tests::manifests::{access_grant, database, instance_at, role, secret, user, with};

@@ -1,6 +1,6 @@
 //! What tests say to a server: through the client program, as anybody or as the superuser.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -48,6 +48,20 @@ impl MysqlEndpoint {
     pub fn query_over_tls(&self, user: &str, password: &str, sql: &str) -> Result<String> {
         let mut command = Self::client()?;
         command.args(["--protocol=tcp", "--ssl", "--host", &self.host, "--port", &self.port.to_string()]);
+        run(&mut command, user, password, None, sql)
+    }
+
+    /// The same with a client certificate and its key, in files.
+    pub fn query_with_certificate(
+        &self,
+        user: &str,
+        password: &str,
+        (certificate, key): (&Path, &Path),
+        sql: &str,
+    ) -> Result<String> {
+        let mut command = Self::client()?;
+        command.args(["--protocol=tcp", "--ssl", "--host", &self.host, "--port", &self.port.to_string()]);
+        command.arg(format!("--ssl-cert={}", certificate.display())).arg(format!("--ssl-key={}", key.display()));
         run(&mut command, user, password, None, sql)
     }
 

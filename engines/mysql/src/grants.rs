@@ -56,12 +56,16 @@ impl Grants for MySql {
             let look = |reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking| {
                 compare(reader, facts, tracking, spec, &stated)
             };
-            let Compared { rights, now, found, grantees: _ } = self.connected()?.look(look)?;
+            let Compared { spec, rights, now, found, grantees: _ } = self.connected()?.look(look)?;
             let update = report(&found, []);
-            return Ok(GrantReport { update, held: held(spec, &rights, &stated, &now), stated: all(&rights, &stated) });
+            return Ok(GrantReport {
+                update,
+                held: held(&spec, &rights, &stated, &now),
+                stated: all(&rights, &stated),
+            });
         }
         self.connected()?.locked(&users::lock(&spec.grantee.name), |session, facts, tracking| {
-            let Compared { rights: wanted_rights, now, found, grantees } =
+            let Compared { spec, rights: wanted_rights, now, found, grantees } =
                 compare(session, facts, tracking, spec, &stated)?;
             let chosen = select(&found, selection)?;
             apply::make(session, &chosen)?;
@@ -70,7 +74,7 @@ impl Grants for MySql {
                 activate(session, facts, &grantees, &stated)?;
             }
             let now = if chosen.is_empty() { now } else { holdings(session, facts, &grantees)? };
-            let held = held(spec, &wanted_rights, &stated, &now);
+            let held = held(&spec, &wanted_rights, &stated, &now);
             Ok(GrantReport { update: report(&found, chosen), held, stated: all(&wanted_rights, &stated) })
         })
     }
@@ -79,9 +83,10 @@ impl Grants for MySql {
         names::usable_user(&spec.grantee.name)?;
         self.connected()?.locked(&users::lock(&spec.grantee.name), |session, facts, tracking| {
             // What is gone holds nothing.
-            let Some(grantees) = absent_is_none(grantees(session, facts, tracking, &spec.grantee))? else {
+            let Some((grantees, own)) = absent_is_none(grantees(session, facts, tracking, &spec.grantee))? else {
                 return Ok(());
             };
+            let spec = sharing(spec, &own);
             let now = holdings(session, facts, &grantees)?;
             let (rights, roles, missing) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
             let claims = Claims {
@@ -107,7 +112,7 @@ impl Grants for MySql {
     fn get_grants(&mut self, grantee: &Named) -> Result<Vec<Granted>> {
         names::usable_user(&grantee.name)?;
         let (session, facts, tracking) = self.connected()?.parts()?;
-        let grantees = grantees(session, facts, tracking, grantee)?;
+        let (grantees, _) = grantees(session, facts, tracking, grantee)?;
         let now = holdings(session, facts, &grantees)?;
         let rights: BTreeSet<&Right> = now.values().flat_map(|held| &held.rights).collect();
         let roles: BTreeSet<&String> = now.values().flat_map(|held| &held.roles).collect();
@@ -118,6 +123,8 @@ impl Grants for MySql {
 
 /// What a grant states beside what is there.
 struct Compared {
+    /// With the memberships that the user's own resource states among what is shared.
+    spec: GrantSpec,
     /// Each with the field that states it.
     rights: BTreeMap<Right, String>,
     grantees: Vec<Grantee>,
@@ -132,7 +139,8 @@ fn compare(
     spec: &GrantSpec,
     stated: &Stated,
 ) -> Result<Compared> {
-    let grantees = grantees(reader, facts, tracking, &spec.grantee)?;
+    let (grantees, own) = grantees(reader, facts, tracking, &spec.grantee)?;
+    let spec = sharing(spec, &own);
     let rights = stated.rights(facts, &known(reader)?)?;
     stated.check_against(tracking)?;
     let missing = missing(reader, facts, tracking, stated)?;
@@ -147,7 +155,14 @@ fn compare(
         dialect: facts.dialect,
     };
     let found = differences(&claims, &now);
-    Ok(Compared { rights, grantees, now, found })
+    Ok(Compared { spec, rights, grantees, now, found })
+}
+
+/// A membership that the user's own resource states counts like another grant's.
+fn sharing(spec: &GrantSpec, own: &BTreeSet<String>) -> GrantSpec {
+    let mut spec = spec.clone();
+    spec.shared.extend(own.iter().map(|role| rights::membership(role)));
+    spec
 }
 
 /// Everything that is stated.
@@ -156,8 +171,13 @@ fn all(rights: &BTreeMap<Right, String>, stated: &Stated) -> Vec<Granted> {
     rights.keys().map(rights::granted).chain(roles).collect()
 }
 
-/// The accounts of a user, or the role.
-fn grantees(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, named: &Named) -> Result<Vec<Grantee>> {
+/// The accounts of a user, or the role; and the roles that it is a member of by its own resource.
+fn grantees(
+    reader: &mut dyn Reader,
+    facts: &Facts,
+    tracking: &Tracking,
+    named: &Named,
+) -> Result<(Vec<Grantee>, BTreeSet<String>)> {
     let name = named.name.as_str();
     names::untouchable(account::standing(facts, name))?;
     if named.kind == ObjectKind::Role {
@@ -165,7 +185,7 @@ fn grantees(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, named: 
     }
     match named.kind {
         ObjectKind::Role => match role::find(reader, facts, tracking, name)? {
-            Some(_) => Ok(vec![role::grantee(facts, name)]),
+            Some(_) => Ok((vec![role::grantee(facts, name)], BTreeSet::new())),
             None => Err(Error::dependency_missing(format!("the role {name} is not there"))),
         },
         ObjectKind::User => {
@@ -175,7 +195,8 @@ fn grantees(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, named: 
             if let Some(host) = hosts.iter().find(|host| !accounts.iter().any(|one| one.host == **host)) {
                 return Err(Error::dependency_missing(format!("the account {name}@{host} is not there")));
             }
-            Ok(hosts.into_iter().map(|host| Grantee { user: name.to_owned(), host }).collect())
+            let own = accounts.into_iter().flat_map(|one| one.kept.roles).collect();
+            Ok((hosts.into_iter().map(|host| Grantee { user: name.to_owned(), host }).collect(), own))
         }
         ObjectKind::Database => Err(Error::new(ErrorKind::Unsupported, "a database holds no rights", "")),
     }

@@ -31,7 +31,7 @@ pub(crate) fn spec(grantee: &Grantee, options: &Value, recorded: &[Granted]) -> 
     }
 }
 
-fn all(adapter: &mut MySql, spec: &GrantSpec) -> GrantReport {
+pub(crate) fn all(adapter: &mut MySql, spec: &GrantSpec) -> GrantReport {
     let report = Grants::grant(adapter, spec, &Selection::All);
     let report = report.unwrap_or_else(|error| panic!("{:?}: {error:?}", spec.options));
     // The law: what was applied is different no more, and doing it again changes nothing.
@@ -45,7 +45,7 @@ fn all(adapter: &mut MySql, spec: &GrantSpec) -> GrantReport {
     report
 }
 
-fn look(adapter: &mut MySql, spec: &GrantSpec) -> GrantReport {
+pub(crate) fn look(adapter: &mut MySql, spec: &GrantSpec) -> GrantReport {
     Grants::grant(adapter, spec, &Selection::Detect).unwrap()
 }
 

@@ -1,8 +1,9 @@
 //! Roles on a real server.
 
-use dbprovision_sdk::adapter::grants::Grantee;
+use dbprovision_sdk::adapter::grants::{GrantSpec, Grantee};
 use dbprovision_sdk::adapter::roles::RoleSpec;
 use dbprovision_sdk::adapter::users::UserSpec;
+use dbprovision_sdk::groups::grant_operations::Mode;
 use dbprovision_sdk::{Databases, ErrorKind, Grants, ObjectKind, Page, Proof, Roles, Selection, Users};
 use engine_mysql::MySql;
 use serde_json::{Value, json};
@@ -90,5 +91,32 @@ fn hostile_names_are_names_and_a_role_is_no_user() {
             let error = Roles::create(adapter, &wrong, &mark("w")).unwrap_err();
             assert!(matches!(error.kind, ErrorKind::InvalidOptions(_)), "{error:?}");
         }
+    });
+}
+
+#[test]
+fn what_the_users_own_resource_states_is_not_a_grants_to_take() {
+    everywhere(|server, adapter, tag| {
+        let (role, name) = (format!("own_role_{tag}"), format!("own_member_{tag}"));
+        let created = RoleSpec { name: role.clone(), comment: None, options: None };
+        Roles::create(adapter, &created, &mark("role")).unwrap();
+        let own = UserSpec { name: name.clone(), roles: vec![role.clone()], comment: None, options: None };
+        Users::create(adapter, &own, Some(&password()), &mark("user")).unwrap();
+        Users::update(adapter, &own, None, &Selection::All).unwrap();
+        let grantee = Grantee { kind: ObjectKind::User, name: name.clone(), options: None };
+        let table = if server.query("SELECT @@version").unwrap().contains("MariaDB") {
+            format!("SELECT count(*) FROM mysql.roles_mapping WHERE user = '{name}' AND role = '{role}'")
+        } else {
+            format!("SELECT count(*) FROM mysql.role_edges WHERE to_user = '{name}' AND from_user = '{role}'")
+        };
+        let nothing = GrantSpec { mode: Mode::Authoritative, ..grants::spec(&grantee, &json!({}), &[]) };
+        assert_eq!(grants::look(adapter, &nothing).update.changes, []);
+        let both = grants::all(adapter, &grants::spec(&grantee, &json!({ "roles": [role] }), &[]));
+        let less = grants::spec(&grantee, &json!({}), &both.held);
+        assert_eq!(grants::all(adapter, &less).update.applied, [""; 0]);
+        Grants::revoke(adapter, &less).unwrap();
+        assert_eq!(server.query(&table).unwrap(), "1");
+        Users::update(adapter, &UserSpec { roles: Vec::new(), ..own }, None, &Selection::All).unwrap();
+        assert_eq!(server.query(&table).unwrap(), "0");
     });
 }

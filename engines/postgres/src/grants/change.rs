@@ -15,7 +15,7 @@ use dbprovision_sdk::{Error, ErrorKind, Result, Selection};
 use super::asked::Asked;
 use super::differences::{Comparison, Index};
 use super::resolve::{self, Wish};
-use super::right::{Held, Known, Right};
+use super::right::{Held, INHERIT, Known, Level, MEMBER, Right, SET};
 use crate::connect::{Purpose, Session};
 use crate::difference::{Difference, Place};
 use crate::observe::database::Reachable;
@@ -52,6 +52,8 @@ struct View {
 struct Ground {
     role_id: String,
     inherits: bool,
+    /// Roles that the grantee is a member of by its own resource.
+    own: BTreeSet<String>,
     databases: BTreeMap<String, Reachable>,
 }
 
@@ -186,7 +188,17 @@ const NOBODY: &str = "0";
 fn look(reader: &mut dyn Reader, grantee: &str) -> Result<Option<Ground>> {
     let Some(role) = role::find(reader, grantee)? else { return Ok(None) };
     names::untouchable(role.standing)?;
-    Ok(Some(Ground { role_id: role.id, inherits: role.inherit, databases: database::owners(reader)? }))
+    let databases = database::owners(reader)?;
+    Ok(Some(Ground { role_id: role.id, inherits: role.inherit, own: role.given, databases }))
+}
+
+/// A membership that the grantee's own resource states counts like another grant's, with all that comes with it.
+fn memberships_of(role: &str) -> impl Iterator<Item = Known> {
+    [MEMBER, INHERIT, SET].into_iter().map(move |privilege| {
+        let object = vec![role.to_owned()];
+        let right = Right { level: Level::Membership, object, everyone: false, privilege: privilege.to_owned() };
+        Known { right, grantor: None, grantable: false }
+    })
 }
 
 /// See `wit/grant.wit`.
@@ -196,10 +208,12 @@ pub(crate) fn bring_about(connected: &mut Connected, task: &Task, selection: &Se
         // What was its own went with it; what everyone was given is still there.
         None if task.takes_back => {
             let databases = connected.look(|reader, _| database::owners(reader))?;
-            Ground { role_id: NOBODY.to_owned(), inherits: true, databases }
+            Ground { role_id: NOBODY.to_owned(), inherits: true, own: BTreeSet::new(), databases }
         }
         None => return Err(Error::dependency_missing(format!("the role {} is not there", task.grantee))),
     };
+    let mut task = task.clone();
+    task.shared.extend(known.own.iter().flat_map(|role| memberships_of(role)));
     let facts = connected.facts.clone();
     let shared = connected.look(|reader, facts| task.shared_view(reader, facts, &known))?;
     let places = connected.look(|reader, _| task.places(reader, &known))?;
@@ -221,7 +235,6 @@ pub(crate) fn bring_about(connected: &mut Connected, task: &Task, selection: &Se
         }
         views.insert(name.clone(), view?);
     }
-    let mut task = task.clone();
     if *selection != Selection::Detect {
         task.recorded.extend(shared.absent.iter().chain(views.values().flat_map(|view| &view.absent)).cloned());
     }

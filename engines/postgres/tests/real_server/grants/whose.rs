@@ -310,3 +310,30 @@ fn a_membership_by_a_grant_is_no_business_of_the_members_own_resource() {
         );
     });
 }
+
+#[test]
+fn what_the_members_own_resource_states_is_not_a_grants_to_take() {
+    everywhere(|server, adapter, tag| {
+        let [role_name, member] = ["own_role", "own_member"].map(|name| format!("{name}_{tag}"));
+        role(adapter, &role_name);
+        role(adapter, &member);
+        let block = json!({"inRoles": [role_name]}).to_string();
+        let own = RoleSpec { name: member.clone(), comment: None, options: Some(block) };
+        Roles::update(adapter, &own, &Selection::All).unwrap();
+        let is_member = || {
+            server.sql(&format!(
+                "SELECT count(*) FROM pg_auth_members WHERE roleid = '{role_name}'::regrole AND member = '{member}'::regrole"
+            ))
+        };
+        let nothing = GrantSpec { mode: Mode::Authoritative, ..spec(&member, &json!({})) };
+        assert_eq!(detect(adapter, &nothing), [""; 0]);
+        let both = settle(adapter, &spec(&member, &json!({"roles": [role_name]})));
+        let less = GrantSpec { recorded: both.held.clone(), ..spec(&member, &json!({})) };
+        assert_eq!(Grants::grant(adapter, &less, &Selection::All).unwrap().update.applied, [""; 0]);
+        Grants::revoke(adapter, &GrantSpec { recorded: both.held, ..spec(&member, &json!({})) }).unwrap();
+        assert_eq!(is_member(), "1");
+        // What nobody states any more goes.
+        Roles::update(adapter, &RoleSpec { options: None, ..own }, &Selection::All).unwrap();
+        assert_eq!(is_member(), "0");
+    });
+}

@@ -45,7 +45,7 @@ const PROTECTED_USERS: &[&str] = &[
 ];
 
 /// Databases of the server or of a managed service.
-const PROTECTED_DATABASES: &[&str] = &[
+pub(crate) const PROTECTED_DATABASES: &[&str] = &[
     "cloudsqladmin",
     "information_schema",
     "innodb",

@@ -36,6 +36,11 @@ pub struct MySqlGrant {
     /// Name of the database, on every level but `global`. It is a name and no pattern.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
+    /// Pattern for names of databases, on the level `database` instead of a name: `_` is one character, `%` any number
+    /// of them, and a backslash takes a wildcard literally. The instance's ceiling must allow superusers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub database_pattern: Option<String>,
     /// Name of the table, on the levels `table` and `column`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,

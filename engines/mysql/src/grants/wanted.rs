@@ -52,6 +52,10 @@ impl Stated {
         named.collect()
     }
 
+    fn patterns(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.grants.iter().enumerate().filter_map(|(at, one)| Some((at, one.database_pattern.as_deref()?)))
+    }
+
     /// What the spec needs and names.
     pub(crate) fn examination(&self) -> Examination {
         let mut references: Vec<Reference> =
@@ -63,6 +67,11 @@ impl Stated {
             name,
             path,
         }));
+        for (at, _) in self.grants.iter().enumerate().filter(|(_, one)| one.database_pattern.is_some()) {
+            // What is created tomorrow by somebody else may match it.
+            let path = format!("options.grants[{at}].databasePattern");
+            privileges.push(PrivilegeRequest { path, privilege: Privilege::Superuser });
+        }
         for (at, one) in self.grants.iter().enumerate().filter(|(_, one)| one.level == MySqlGrantLevel::Global) {
             for (index, privilege) in one.privileges.iter().enumerate() {
                 let path = format!("options.grants[{at}].privileges[{index}]");
@@ -74,6 +83,14 @@ impl Stated {
 
     /// Nobody gets a right on the place of the marks: who writes there can claim what is not theirs.
     pub(crate) fn check_against(&self, tracking: &Tracking) -> Result<()> {
+        for (at, pattern) in self.patterns() {
+            let protected = names::PROTECTED_DATABASES.iter().copied().chain([tracking.database.as_str()]);
+            if let Some(matched) = protected.into_iter().find(|name| matches_pattern(pattern, name)) {
+                let problem = format!("it matches {matched}, on which rights are never granted");
+                let path = format!("options.grants[{at}].databasePattern");
+                return Err(Error::invalid(vec![OptionProblem { path, problem }]));
+            }
+        }
         let place = self.databases().into_iter().find(|(name, _)| name.eq_ignore_ascii_case(&tracking.database));
         let Some((_, path)) = place else { return Ok(()) };
         let problem = "rights on the database of the operator's marks are never granted".to_owned();
@@ -84,6 +101,10 @@ impl Stated {
     pub(crate) fn rights(&self, facts: &Facts, known: &BTreeSet<String>) -> Result<BTreeMap<Right, String>> {
         let mut found = BTreeMap::new();
         let mut problems = Vec::new();
+        if let Some((at, _)) = self.patterns().next().filter(|_| !facts.patterns) {
+            let problem = "this server takes no patterns: name the database".to_owned();
+            problems.push(OptionProblem { path: format!("options.grants[{at}].databasePattern"), problem });
+        }
         for (at, one) in self.grants.iter().enumerate() {
             let path = format!("options.grants[{at}]");
             let may_grant = one.with_grant_option == Some(true);
@@ -155,6 +176,9 @@ fn objects(one: &MySqlGrant, facts: &Facts) -> Vec<Object> {
     let table = one.table.clone().unwrap_or_default();
     match one.level {
         MySqlGrantLevel::Global => vec![Object::Global],
+        MySqlGrantLevel::Database if one.database_pattern.is_some() => {
+            vec![Object::Database(one.database_pattern.clone().unwrap_or_default())]
+        }
         MySqlGrantLevel::Database => {
             vec![Object::Database(if facts.patterns { escaped_pattern(&database) } else { database })]
         }
@@ -184,8 +208,30 @@ fn asked(privilege: &str) -> Option<Privilege> {
     }
 }
 
+/// Whether a pattern of a grant means the name, whose case does not count: some servers ignore it.
+fn matches_pattern(pattern: &str, name: &str) -> bool {
+    let name: Vec<char> = name.to_lowercase().chars().collect();
+    let pattern = pattern.to_lowercase();
+    // How much of the name the pattern so far can be about.
+    let mut reached = BTreeSet::from([0]);
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        let next = |wanted: Option<char>| {
+            let fits = |at: &&usize| name.get(**at).is_some_and(|one| wanted.is_none_or(|wanted| wanted == *one));
+            reached.iter().filter(fits).map(|at| at + 1).collect()
+        };
+        reached = match letter {
+            '%' => reached.first().map_or_else(BTreeSet::new, |first| (*first..=name.len()).collect()),
+            '_' => next(None),
+            '\\' => next(Some(letters.next().unwrap_or('\\'))),
+            literal => next(Some(literal)),
+        };
+    }
+    reached.contains(&name.len())
+}
+
 fn check(one: &MySqlGrant, path: &str, problems: &mut Problems) {
-    use MySqlGrantLevel::{Column, Function, Global, Procedure, Table};
+    use MySqlGrantLevel::{Column, Database, Function, Global, Procedure, Table};
     let level = one.level;
     let mut field = |name: &str, stated: Option<&str>, wanted: bool| {
         let path = format!("{path}.{name}");
@@ -196,10 +242,14 @@ fn check(one: &MySqlGrant, path: &str, problems: &mut Problems) {
             None => {}
         }
     };
-    field("database", one.database.as_deref(), level != Global);
+    let by_pattern = level == Database && one.database_pattern.is_some();
+    field("database", one.database.as_deref(), level != Global && !by_pattern);
     field("table", one.table.as_deref(), matches!(level, Table | Column));
     field("procedure", one.procedure.as_deref(), level == Procedure);
     field("function", one.function.as_deref(), level == Function);
+    if one.database_pattern.is_some() && level != Database {
+        problems.add(format!("{path}.databasePattern"), "this level has none: leave it out");
+    }
     let columns = one.columns.as_deref().unwrap_or_default();
     if (level == Column) == columns.is_empty() {
         let problem = if level == Column { "at least one column" } else { "this level has none: leave it out" };
@@ -230,5 +280,30 @@ fn check(one: &MySqlGrant, path: &str, problems: &mut Problems) {
                 format!("there is no such privilege on this level, which has {} and ALL", listed.join(", ")),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_means_what_the_server_takes_it_for() {
+        for (pattern, name) in [
+            ("app%", "app"),
+            ("app%", "APP_1"),
+            ("a_c", "abc"),
+            ("%", "mysql"),
+            ("my\\_db", "my_db"),
+            ("%s%l", "mysql"),
+        ] {
+            assert!(matches_pattern(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in
+            [("app%", "ap"), ("a_c", "ac"), ("my\\_db", "myXdb"), ("app", "apps"), ("", "a"), ("%x", "mysql")]
+        {
+            assert!(!matches_pattern(pattern, name), "{pattern} {name}");
+        }
+        assert!(!matches_pattern(&"%a".repeat(32), &"a".repeat(31)));
     }
 }

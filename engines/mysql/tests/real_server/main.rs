@@ -10,6 +10,8 @@ mod grants;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod patterns;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod scripts;

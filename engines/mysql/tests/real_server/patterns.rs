@@ -1,0 +1,52 @@
+//! Rights on databases by a pattern of their names, where somebody asks for one.
+
+use dbprovision_sdk::adapter::grants::GrantSpec;
+use dbprovision_sdk::{ErrorKind, Grants, Privilege, Selection};
+use engine_mysql::MySql;
+use serde_json::json;
+
+use crate::grants::{all, spec, user};
+use crate::support::{PASSWORD, everywhere};
+
+#[test]
+fn a_pattern_is_a_right_on_what_is_there_and_on_what_comes() {
+    everywhere(|server, adapter, tag| {
+        let name = format!("pattern_{tag}");
+        let grantee = user(adapter, &name, &["%"]);
+        let make = |name: &str| server.query(&format!("CREATE DATABASE `{name}`; CREATE TABLE `{name}`.t (a int)"));
+        for database in ["one", "two"] {
+            make(&format!("{tag}_{database}")).unwrap();
+        }
+        make(&format!("{tag}Xone")).unwrap();
+        let reads = |database: &str| {
+            server.query_as(&name, PASSWORD, None, &format!("SELECT a FROM `{tag}{database}`.t")).is_ok()
+        };
+        let stated = |pattern: &str| {
+            let entry = json!({"level": "database", "databasePattern": pattern, "privileges": ["SELECT"]});
+            spec(&grantee, &json!({ "grants": [entry] }), &[])
+        };
+        let given = all(adapter, &stated(&format!("{tag}\\_%")));
+        make(&format!("{tag}_late")).unwrap();
+        assert_eq!(["_one", "_two", "_late", "Xone"].map(reads), [true, true, true, false]);
+        // A pattern and a name are two rights, and each goes by itself.
+        let entry = json!({"level": "database", "database": format!("{tag}_one"), "privileges": ["SELECT"]});
+        let named = spec(&grantee, &json!({ "grants": [entry] }), &given.held);
+        let held = all(adapter, &named).held;
+        assert_eq!(["_one", "_two", "_late", "Xone"].map(reads), [true, false, false, false]);
+        Grants::revoke(adapter, &GrantSpec { recorded: held, ..named }).unwrap();
+        assert!(!reads("_one"));
+        for pattern in ["%", "mysq_", "%schema", "\\_dbop%"] {
+            let error = Grants::grant(adapter, &stated(pattern), &Selection::All).unwrap_err();
+            let ErrorKind::InvalidOptions(problems) = error.kind else { panic!("{pattern}: {error:?}") };
+            assert_eq!(problems[0].path, "options.grants[0].databasePattern");
+        }
+        let needs = <MySql as Grants>::examine(&stated("a%")).unwrap();
+        assert_eq!(needs.privileges[0].privilege, Privilege::Superuser);
+        assert_eq!(needs.privileges[0].path, "options.grants[0].databasePattern");
+        server
+            .query(&format!(
+                "DROP DATABASE {tag}_one; DROP DATABASE {tag}_two; DROP DATABASE {tag}_late; DROP DATABASE {tag}Xone"
+            ))
+            .unwrap();
+    });
+}

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 mod instances;
 #[path = "hostile_names/passwords.rs"]
 mod passwords;
+#[path = "hostile_names/rights.rs"]
+mod rights;
 
 /// Texts that mean something to a shell, a statement, a pattern, a template or a path.
 const HOSTILE: [&str; 18] = [

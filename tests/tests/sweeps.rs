@@ -1,9 +1,10 @@
 //! An instance with many objects: they are looked at together, and what is found is treated like any drift.
 
 use anyhow::{Result, bail, ensure};
-use dbprovision_tests::manifests::{access_grant, credentials, database, instance, user, with};
+use dbprovision_tests::manifests::{access_grant, credentials, database, instance, instance_at, user, with};
 use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
 use serde_json::{Value, json};
+use testkit::proxy::tcp::{Protocol, TcpProxy, Weather};
 
 const USERS: usize = 40;
 
@@ -116,6 +117,67 @@ async fn the_drift_of_many_objects_is_found_together_and_corrected_one_by_one() 
     all.push(Subject::database("orders"));
     all.extend((0..USERS).map(subject));
     all.push(Subject::instance("main"));
+    for one in &all {
+        stage.delete(one).await?;
+    }
+    for one in &all {
+        stage.until_gone(&operator, one).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_slow_server_keeps_no_other_instance_from_its_sweeps() -> Result<()> {
+    let stage = Stage::open("sweeps-slow").await?;
+    let server = stage.postgres().await?;
+    let operator = stage.operator().await?;
+    let word = stage.word("pace");
+    let wire = TcpProxy::start(format!("{}:{}", server.host, server.port).parse()?, Protocol::Postgres).await?;
+    let often = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "5s" } } });
+    stage.put_all([credentials("main-admin", server), credentials("slow-admin", server)]).await?;
+    stage.put(with(instance("main", server), often.clone())).await?;
+    let address = wire.address();
+    stage.put(with(instance_at("slow", &address.ip().to_string(), address.port()), often)).await?;
+    for of in ["main", "slow"] {
+        let on = json!({ "spec": { "instanceRef": { "name": of } } });
+        let name = |number: usize| format!("{of}-{number}");
+        let users = (0..USERS).map(|number| with(user(&name(number), &format!("{word}_{of}_{number}")), on.clone()));
+        stage.put_all(users).await?;
+        for number in 0..USERS {
+            stage.until(&operator, &Subject::user(&name(number)), ready()).await?;
+        }
+    }
+    let sweeps = async |of: &str| {
+        let metrics = operator.metrics().await?;
+        let own = format!("instance=\"{of}\",namespace=\"{}\"", stage.name());
+        let of_it = |line: &&str| line.starts_with("dbops_drift_sweeps_total{") && line.contains(&own);
+        let value = metrics.lines().find(of_it).and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        anyhow::Ok(value.unwrap_or_default())
+    };
+    for of in ["main", "slow"] {
+        let what = format!("there was a sweep of {of}");
+        stage
+            .eventually(&what, PATIENCE, &operator, async || {
+                ensure!(sweeps(of).await? >= 1.0);
+                Ok(())
+            })
+            .await?;
+    }
+    // Every piece of data takes two seconds from now on: a sweep takes longer than several of the other instance.
+    wire.set_weather(Weather::Slow(2_000));
+    let before = [sweeps("main").await?, sweeps("slow").await?];
+    stage
+        .eventually("the other instance is swept", PATIENCE, &operator, async || {
+            ensure!(sweeps("main").await? >= before[0] + 3.0);
+            Ok(())
+        })
+        .await?;
+    ensure!(sweeps("slow").await? <= before[1] + 2.0, "the slow one was not slow");
+    stage.put(user("late", &format!("{word}_late"))).await?;
+    stage.until(&operator, &Subject::user("late"), ready()).await?;
+    wire.set_weather(Weather::Fair);
+    let names = ["main", "slow"].iter().flat_map(|of| (0..USERS).map(move |number| format!("{of}-{number}")));
+    let all: Vec<Subject> = names.chain(["late".to_owned()]).map(|name| Subject::user(&name)).collect();
     for one in &all {
         stage.delete(one).await?;
     }

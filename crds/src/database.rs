@@ -70,16 +70,16 @@ pub struct DatabaseSpec {
     pub drift_policy: Option<DriftPolicy>,
     /// Statements that run once in the new database.
     #[serde(rename = "initSQL", skip_serializing_if = "Option::is_none")]
-    pub init_sql: Option<InitSqlConfig>,
+    pub init_sql: Option<Box<InitSqlConfig>>,
     /// PostgreSQL settings.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub postgres: Option<PostgresDatabaseConfig>,
+    pub postgres: Option<Box<PostgresDatabaseConfig>>,
     /// MySQL and MariaDB settings.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mysql: Option<MySqlDatabaseConfig>,
+    pub mysql: Option<Box<MySqlDatabaseConfig>>,
     /// ClickHouse settings.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clickhouse: Option<ClickHouseDatabaseConfig>,
+    pub clickhouse: Option<Box<ClickHouseDatabaseConfig>>,
     /// Settings of any other engine, checked by its adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any_object")]
@@ -113,19 +113,19 @@ pub struct DatabaseStatus {
     pub database: Option<DatabaseInfo>,
     /// What PostgreSQL says about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub postgres: Option<PostgresDatabaseStatus>,
+    pub postgres: Option<Box<PostgresDatabaseStatus>>,
     /// What MySQL says about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mysql: Option<MySqlDatabaseStatus>,
+    pub mysql: Option<Box<MySqlDatabaseStatus>>,
     /// How the server differs from the spec.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftStatus>,
     /// What became of the statements in `initSQL`.
     #[serde(rename = "initSQL", skip_serializing_if = "Option::is_none")]
-    pub init_sql: Option<InitSqlStatus>,
+    pub init_sql: Option<Box<InitSqlStatus>>,
     /// What a person must confirm before a forced deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deletion_confirmation: Option<DeletionConfirmation>,
+    pub deletion_confirmation: Option<Box<DeletionConfirmation>>,
     /// Accepted, Synced and Ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

@@ -47,13 +47,13 @@ pub struct DatabaseGrantSpec {
     pub database_ref: Option<DatabaseReference>,
     /// PostgreSQL rights.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub postgres: Option<PostgresGrantConfig>,
+    pub postgres: Option<Box<PostgresGrantConfig>>,
     /// MySQL and MariaDB rights.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mysql: Option<MySqlGrantConfig>,
+    pub mysql: Option<Box<MySqlGrantConfig>>,
     /// ClickHouse rights.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clickhouse: Option<ClickHouseGrantConfig>,
+    pub clickhouse: Option<Box<ClickHouseGrantConfig>>,
     /// Rights on any other engine, checked by its adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any_object")]
@@ -101,10 +101,10 @@ pub struct ClusterDatabaseGrantSpec {
     pub role_ref: Option<NamespacedRoleReference>,
     /// PostgreSQL rights.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub postgres: Option<PostgresGrantConfig>,
+    pub postgres: Option<Box<PostgresGrantConfig>>,
     /// MySQL and MariaDB rights.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mysql: Option<MySqlGrantConfig>,
+    pub mysql: Option<Box<MySqlGrantConfig>>,
     /// Rights on any other engine, checked by its adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any_object")]
@@ -247,7 +247,7 @@ pub struct DatabaseGrantStatus {
     pub drift: Option<DriftStatus>,
     /// What a person must confirm before a forced deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deletion_confirmation: Option<DeletionConfirmation>,
+    pub deletion_confirmation: Option<Box<DeletionConfirmation>>,
     /// Accepted, Synced and Ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

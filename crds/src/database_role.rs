@@ -49,13 +49,13 @@ pub struct DatabaseRoleSpec {
     pub role_name: String,
     /// PostgreSQL attributes and rights.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub postgres: Option<PostgresRoleConfig>,
+    pub postgres: Option<Box<PostgresRoleConfig>>,
     /// MySQL and MariaDB rights.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mysql: Option<MySqlRoleConfig>,
+    pub mysql: Option<Box<MySqlRoleConfig>>,
     /// ClickHouse settings.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clickhouse: Option<ClickHouseRoleConfig>,
+    pub clickhouse: Option<Box<ClickHouseRoleConfig>>,
     /// Attributes of any other engine, checked by its adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any_object")]
@@ -101,10 +101,10 @@ pub struct ClusterDatabaseRoleSpec {
     pub role_name: String,
     /// PostgreSQL attributes and rights.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub postgres: Option<PostgresRoleConfig>,
+    pub postgres: Option<Box<PostgresRoleConfig>>,
     /// MySQL and MariaDB rights.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mysql: Option<MySqlRoleConfig>,
+    pub mysql: Option<Box<MySqlRoleConfig>>,
     /// Attributes of any other engine, checked by its adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any_object")]
@@ -155,7 +155,7 @@ pub struct DatabaseRoleStatus {
     pub drift: Option<DriftStatus>,
     /// What a person must confirm before a forced deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deletion_confirmation: Option<DeletionConfirmation>,
+    pub deletion_confirmation: Option<Box<DeletionConfirmation>>,
     /// Accepted, Synced and Ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

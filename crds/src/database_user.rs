@@ -51,25 +51,25 @@ pub struct DatabaseUserSpec {
     pub username: String,
     /// The generated password and the Secret it is published in. Absent: the Secret `<username>-credentials`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub password_secret: Option<PasswordConfig>,
+    pub password_secret: Option<Box<PasswordConfig>>,
     /// A Secret whose password the user gets; it is followed when it changes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub existing_password_secret: Option<ExistingPasswordSecret>,
+    pub existing_password_secret: Option<Box<ExistingPasswordSecret>>,
     /// Whether and how the password is replaced from time to time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub password_rotation: Option<PasswordRotationConfig>,
+    pub password_rotation: Option<Box<PasswordRotationConfig>>,
     /// Server roles this user is a member of; each name is a reference and needs consent like any other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
     /// PostgreSQL attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub postgres: Option<PostgresUserConfig>,
+    pub postgres: Option<Box<PostgresUserConfig>>,
     /// MySQL and MariaDB attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mysql: Option<MySqlUserConfig>,
+    pub mysql: Option<Box<MySqlUserConfig>>,
     /// ClickHouse attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clickhouse: Option<ClickHouseUserConfig>,
+    pub clickhouse: Option<Box<ClickHouseUserConfig>>,
     /// Attributes of any other engine, checked by its adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any_object")]
@@ -117,16 +117,16 @@ pub struct DatabaseUserStatus {
     pub secret: Option<SecretInfo>,
     /// How far the rotation of the password is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rotation: Option<RotationStatus>,
+    pub rotation: Option<Box<RotationStatus>>,
     /// What the user owns on the server, where that blocks its deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ownership_block: Option<OwnershipBlockStatus>,
+    pub ownership_block: Option<Box<OwnershipBlockStatus>>,
     /// How the server differs from the spec.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftStatus>,
     /// What a person must confirm before a forced deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deletion_confirmation: Option<DeletionConfirmation>,
+    pub deletion_confirmation: Option<Box<DeletionConfirmation>>,
     /// Accepted, Synced and Ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

@@ -246,3 +246,20 @@ async fn a_script_runs_as_the_administrator_only_where_the_instance_allows_it() 
     })
     .await;
 }
+
+/// A minute is what a call has otherwise.
+#[tokio::test]
+async fn a_statement_has_as_long_as_the_instance_says() {
+    let setting = Setting::instance(json!({ "postgres": { "statementTimeout": "2min" } }));
+    perform_in("init-long", setting, async |site| {
+        let script = json!({ "inline": ["SELECT pg_sleep(64)", "CREATE TABLE public.after_it (a int)"] });
+        let (database, name, _) = scripted(site, "long", script).await?;
+        // Others go on meanwhile.
+        site.ready_user("beside", json!({})).await?;
+        ensure!(database.status().await?["initSQL"]["applied"] != true, "it did not take long");
+        database.ready().await?;
+        site.sees(&name, "SELECT count(*) FROM pg_tables WHERE tablename = 'after_it'", "1").await?;
+        nothing_is_left(site, &database).await
+    })
+    .await;
+}

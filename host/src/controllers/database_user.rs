@@ -120,7 +120,7 @@ impl Provisioned for DatabaseUser {
             Some(wanted) => {
                 password::may_write(run, &wanted)?;
                 let found = output::find(run, &wanted).await?;
-                Some((wanted, found, Policy::parse(spec.password_secret.as_ref())?))
+                Some((wanted, found, Policy::parse(spec.password_secret.as_deref())?))
             }
             None => None,
         };
@@ -307,7 +307,8 @@ impl Provisioned for DatabaseUser {
             resolution: Some(managed::HAND_OVER.to_owned()),
             message: Some(blocked.message.clone()),
         };
-        draft.ownership_block = Some(told_since(draft.ownership_block.take(), found, Time::from(run.now)));
+        let told = draft.ownership_block.take().map(|told| *told);
+        draft.ownership_block = Some(Box::new(told_since(told, found, Time::from(run.now))));
         Err(blocked.into())
     }
 

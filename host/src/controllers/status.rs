@@ -18,7 +18,7 @@ pub(crate) trait StatusFields:
     fn last_reconcile_time(&mut self) -> &mut Option<Time>;
     fn ownership(&mut self) -> &mut Option<Ownership>;
     fn drift(&mut self) -> &mut Option<DriftStatus>;
-    fn deletion_confirmation(&mut self) -> &mut Option<DeletionConfirmation>;
+    fn deletion_confirmation(&mut self) -> &mut Option<Box<DeletionConfirmation>>;
     fn conditions(&mut self) -> &mut Vec<Condition>;
 }
 
@@ -53,7 +53,7 @@ macro_rules! status_fields {
                 &mut self.drift
             }
 
-            fn deletion_confirmation(&mut self) -> &mut Option<DeletionConfirmation> {
+            fn deletion_confirmation(&mut self) -> &mut Option<Box<DeletionConfirmation>> {
                 &mut self.deletion_confirmation
             }
 

@@ -29,7 +29,7 @@ pub(crate) struct Prepared {
 /// Reads the script, if there is one.
 pub(super) async fn prepare(run: &Run<Database>) -> Result<Option<Prepared>, Stop> {
     let Some(config) = &run.object.spec.init_sql else { return Ok(None) };
-    let statements = match config {
+    let statements = match config.as_ref() {
         InitSqlConfig { inline: Some(statements), config_map_ref: None, secret_ref: None, failure_policy: _ } => {
             statements.clone()
         }
@@ -127,7 +127,7 @@ pub(super) async fn run(
     draft: &mut DatabaseStatus,
 ) -> Result<(), Stop> {
     let Prepared { statements, policy, hash } = prepared;
-    if !init_sql::due(draft.init_sql.as_ref(), hash, *policy) {
+    if !init_sql::due(draft.init_sql.as_deref(), hash, *policy) {
         return Ok(());
     }
     let administrator = session.server().await.map_err(stop(bound.paths()))?.administrator;
@@ -153,13 +153,13 @@ pub(super) async fn run(
         let said = trouble::blocked(&sandbox::CallError::Adapter(failure.error), bound.paths());
         format!("statement {number} of spec.initSQL failed: {}", said.message)
     });
-    draft.init_sql = Some(InitSqlStatus {
+    draft.init_sql = Some(Box::new(InitSqlStatus {
         applied: error.is_none(),
         applied_at: error.is_none().then(|| Time::from(run.now)),
         hash: Some(hash.clone()),
         error: error.clone(),
         statements_executed: i32::try_from(executed).ok(),
-    });
+    }));
     match (error, policy) {
         (Some(error), InitSqlFailurePolicy::Block) => {
             Err(Blocked::failed(reason::INIT_SQLFAILED, error, Class::Waiting).into())

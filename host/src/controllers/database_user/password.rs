@@ -19,7 +19,7 @@ use crate::controllers::trouble::{Stop, asking};
 /// The Secret to write: none where the password is the user's own and no Secret was asked for.
 pub(super) fn output_of(run: &Run<DatabaseUser>) -> Result<Option<OutputSecret>, Blocked> {
     let spec = &run.object.spec;
-    let stated = spec.password_secret.as_ref();
+    let stated = spec.password_secret.as_deref();
     let default_name = names::credentials_secret(&spec.username);
     // Read even where nothing is to be written: what it says is understood or refused.
     let wanted = output_secret::parse(stated, &run.key.namespace, default_name, (label::USER, &run.key.name))?;

@@ -48,7 +48,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     };
     match (deletion::plan(&request), recorded) {
         (Deletion::Wait { blocked, confirmation }, _) => {
-            *draft.deletion_confirmation() = confirmation;
+            *draft.deletion_confirmation() = confirmation.map(Box::new);
             Err(blocked.into())
         }
         (Deletion::Cascade, _) => {

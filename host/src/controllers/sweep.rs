@@ -70,8 +70,6 @@ impl Object {
     /// The database whose inside it is about, as far as its status tells: objects of one stand together, so that the
     /// adapter has to remember one inside at a time.
     fn place(&self) -> Option<&str> {
-        let of_rights =
-            |held: &'_ [HeldRight]| held.iter().position(|right| right.level != "membership" && right.object.len() > 1);
         let held: &[HeldRight] = match self {
             Self::Database(database) => return Some(&database.spec.name),
             Self::User(_) => return None,
@@ -80,7 +78,7 @@ impl Object {
             Self::Grant(grant) => grant.status.as_ref().map_or(&[], |status| &status.held),
             Self::ClusterGrant(grant) => grant.status.as_ref().map_or(&[], |status| &status.held),
         };
-        of_rights(held).and_then(|at| held.get(at)?.object.first()).map(String::as_str)
+        held.iter().find(|right| right.level != "membership")?.object.first().map(String::as_str)
     }
 }
 

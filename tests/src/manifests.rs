@@ -4,6 +4,7 @@
 
 use crds::names::annotation;
 use serde_json::{Value, json};
+use testkit::mysql::MysqlEndpoint;
 use testkit::postgres::PostgresEndpoint;
 
 /// A Secret with text values.
@@ -14,6 +15,17 @@ pub fn secret(name: &str, values: Value) -> Value {
 /// The credentials of a server's administrator.
 pub fn credentials(name: &str, server: &PostgresEndpoint) -> Value {
     secret(name, json!({ "username": server.administrator.name, "password": server.administrator.password }))
+}
+
+/// The credentials of the administrator of a MySQL or MariaDB server.
+pub fn mysql_credentials(name: &str, server: &MysqlEndpoint) -> Value {
+    secret(name, json!({ "username": server.administrator.name, "password": server.administrator.password }))
+}
+
+/// A `DatabaseInstance` of a MySQL or MariaDB server, under this name of the engine; its Secret is `<name>-admin`.
+pub fn mysql_instance(name: &str, server: &MysqlEndpoint, engine: &str) -> Value {
+    let of_engine = json!({ "spec": { "engine": engine, "connection": { "database": "mysql" } } });
+    with(instance_at(name, &server.host, server.port), of_engine)
 }
 
 /// A `DatabaseInstance` of a server; its Secret is `<name>-admin`.

@@ -5,7 +5,7 @@ mod accounts;
 
 use anyhow::{Context, Result, ensure};
 use crds::names::reason;
-use dbprovision_tests::manifests::{access_grant, database, instance_at, role, secret, user, with};
+use dbprovision_tests::manifests::{access_grant, database, mysql_credentials, mysql_instance, role, user, with};
 use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
 use serde_json::json;
 use testkit::mysql::{MysqlServer, Options, Version};
@@ -15,11 +15,8 @@ async fn served(purpose: &str, version: Version, engine: &str) -> Result<()> {
     let stage = Stage::open(purpose).await?;
     let server = MysqlServer::start(Options { version, ..Options::default() }).await?;
     let operator = stage.operator().await?;
-    let administrator = &server.administrator;
-    let credentials = json!({ "username": administrator.name, "password": administrator.password });
-    let of_engine = json!({ "spec": { "engine": engine, "connection": { "database": "mysql" } } });
-    let offered = with(instance_at("main", &server.host, server.port), of_engine);
-    stage.put_all([secret("main-admin", credentials), offered]).await?;
+    let offered = mysql_instance("main", &server, engine);
+    stage.put_all([mysql_credentials("main-admin", &server), offered]).await?;
     stage.until(&operator, &Subject::instance("main"), ready()).await?;
 
     let made = json!({ "spec": { "mysql": { "charset": "utf8mb4" }, "initSQL": { "inline": ["CREATE TABLE made (a int)"] } } });

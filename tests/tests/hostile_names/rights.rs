@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use dbprovision_tests::manifests::{
-    access_grant, credentials, database, instance, instance_at, role, secret, user, with,
+    access_grant, credentials, database, instance, mysql_credentials, mysql_instance, role, user, with,
 };
 use dbprovision_tests::stage::{Stage, Subject, ready};
 use serde_json::{Value, json};
@@ -116,11 +116,8 @@ async fn in_mysql(purpose: &str, version: Version, engine: &str) -> Result<()> {
     let stage = Stage::open(purpose).await?;
     let server = MysqlServer::start(Options { version, ..Options::default() }).await?;
     let operator = stage.operator().await?;
-    let administrator = &server.administrator;
-    let credentials = json!({ "username": administrator.name, "password": administrator.password });
-    let of_engine = json!({ "spec": { "engine": engine, "connection": { "database": "mysql" } } });
-    stage.put(secret("main-admin", credentials)).await?;
-    stage.put(with(instance_at("main", &server.host, server.port), of_engine)).await?;
+    let offered = mysql_instance("main", &server, engine);
+    stage.put_all([mysql_credentials("main-admin", &server), offered]).await?;
     let names = names_of_mysql();
     for (number, name) in names.iter().enumerate() {
         stage.put(user(&format!("user-{number}"), name)).await?;

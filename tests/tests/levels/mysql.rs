@@ -1,7 +1,7 @@
 //! The levels of MySQL and MariaDB.
 
 use anyhow::{Context as _, Result};
-use dbprovision_tests::manifests::{instance_at, secret, with};
+use dbprovision_tests::manifests::{mysql_credentials, mysql_instance, with};
 use dbprovision_tests::stage::{Stage, Subject, ready};
 use serde_json::{Value, json};
 use testkit::mysql::{MysqlEndpoint, MysqlServer, Options, Version};
@@ -119,14 +119,11 @@ async fn on(version: Version, purpose: &str, engine: &str) -> Result<()> {
     for role in ["r1", "r2", "r3"] {
         server.query(&format!("GRANT {role} TO '{}'@'%' WITH ADMIN OPTION", administrator.name))?;
     }
-    let credentials = json!({ "username": administrator.name, "password": administrator.password });
     // Most of the global level is a superuser's.
     let ceiling = json!({ "superuser": true, "unmanagedNames": ["r1", "r2", "r3", "shop_a"] });
-    let offered = json!({
-        "spec": { "engine": engine, "connection": { "database": "mysql" }, "privilegeCeiling": ceiling },
-    });
-    let offered = with(instance_at("main", &server.host, server.port), offered);
-    stage.put_all([secret("main-admin", credentials), offered]).await?;
+    let allows = json!({ "spec": { "privilegeCeiling": ceiling } });
+    let offered = with(mysql_instance("main", &server, engine), allows);
+    stage.put_all([mysql_credentials("main-admin", &server), offered]).await?;
     stage.until(&operator, &Subject::instance("main"), ready()).await?;
     let login = |account: &str| Login { server: (*server).clone(), account: account.to_owned() };
     play(&stage, &operator, "mysql", stories(), login).await

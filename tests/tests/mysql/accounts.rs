@@ -2,7 +2,7 @@
 //! itself comes in over TLS, and checks the server.
 
 use anyhow::{Result, ensure};
-use dbprovision_tests::manifests::{instance_at, secret, user, with};
+use dbprovision_tests::manifests::{mysql_credentials, mysql_instance, secret, user, with};
 use dbprovision_tests::stage::{Stage, Subject, ready};
 use serde_json::{Value, json};
 use testkit::certificates::{Algorithm, Authority, Leaf};
@@ -21,15 +21,10 @@ async fn accounts(purpose: &str, version: Version, engine: &str) -> Result<()> {
     let settings = plugin.into_iter().collect();
     let server = MysqlServer::start(Options { version, tls: Some(tls), settings, ..Options::default() }).await?;
     let operator = stage.operator().await?;
-    let administrator = &server.administrator;
-    let credentials = json!({ "username": administrator.name, "password": administrator.password });
-    let offered = json!({ "spec": {
-        "engine": engine, "connection": { "database": "mysql" },
-        "tls": { "enabled": true, "mode": "verify-full", "secretRef": { "name": "authority" } },
-    } });
+    let tls = json!({ "enabled": true, "mode": "verify-full", "secretRef": { "name": "authority" } });
+    let offered = with(mysql_instance("main", &server, engine), json!({ "spec": { "tls": tls } }));
     stage.put(secret("authority", json!({ "ca.crt": authority.certificate() }))).await?;
-    let offered = with(instance_at("main", &server.host, server.port), offered);
-    stage.put_all([secret("main-admin", credentials), offered]).await?;
+    stage.put_all([mysql_credentials("main-admin", &server), offered]).await?;
     stage.until(&operator, &Subject::instance("main"), ready()).await?;
     let account = |name: &str, block: Value| with(user(name, name), json!({ "spec": { "mysql": block } }));
 

@@ -40,6 +40,8 @@ mod postgres;
 mod refusals;
 #[path = "conformance/schema.rs"]
 mod schema;
+#[path = "conformance/sessions.rs"]
+mod sessions;
 #[path = "conformance/settings.rs"]
 mod settings;
 #[path = "conformance/users.rs"]
@@ -51,7 +53,7 @@ macro_rules! suite {
         mod $name {
             use sandbox::contract::ObjectKind;
 
-            use crate::{describe, grants, inside, law, life, names, refusals, settings, users, $engine};
+            use crate::{describe, grants, inside, law, life, names, refusals, sessions, settings, users, $engine};
 
             #[tokio::test(flavor = "multi_thread")]
             async fn what_is_described_is_there_and_nothing_else() {
@@ -82,6 +84,8 @@ macro_rules! suite {
             async fn databases_obey_the_law() {
                 let candidate = $engine::on_stage($version).await;
                 life::is_told_by_marks(&candidate, ObjectKind::Database).await;
+                life::is_never_taken(&candidate, ObjectKind::Database).await;
+                sessions::end_where_that_is_asked_for(&candidate).await;
                 law::holds(&candidate, ObjectKind::Database).await;
                 candidate.end().await;
             }
@@ -89,16 +93,18 @@ macro_rules! suite {
             #[tokio::test(flavor = "multi_thread")]
             async fn users_and_roles_obey_the_law() {
                 let candidate = $engine::on_stage($version).await;
+                // One after the other: where both are roles of the server they share the names of the suite.
                 for kind in [ObjectKind::User, ObjectKind::Role] {
                     life::is_told_by_marks(&candidate, kind).await;
+                    life::is_never_taken(&candidate, kind).await;
+                    law::holds(&candidate, kind).await;
+                    law::ends(&candidate, kind).await;
                 }
-                // One after the other: where both are roles of the server they would share the subject's name.
-                law::holds(&candidate, ObjectKind::User).await;
-                law::ends(&candidate, ObjectKind::User).await;
-                law::holds(&candidate, ObjectKind::Role).await;
                 users::log_in_with_their_last_password(&candidate).await;
                 users::without_a_password_nobody_gets_in(&candidate).await;
                 users::a_dropped_user_is_not_let_in(&candidate).await;
+                users::an_owner_is_not_dropped(&candidate).await;
+                users::a_missing_role_is_waited_for(&candidate).await;
                 candidate.end().await;
             }
 
@@ -108,6 +114,8 @@ macro_rules! suite {
                 grants::set_the_scene(&candidate).await;
                 grants::wait_for_what_is_missing(&candidate).await;
                 grants::leave_foreign_rights_unless_authoritative(&candidate).await;
+                grants::give_again_what_was_taken(&candidate).await;
+                grants::form_a_union(&candidate).await;
                 grants::roles_carry_rights(&candidate).await;
                 grants::open_what_they_say(&candidate).await;
                 candidate.end().await;

@@ -45,8 +45,16 @@ pub(crate) trait Ground: Send + Sync {
     fn administer<'a>(&'a self, sql: &'a Sql) -> BoxFuture<'a, String>;
     /// Logs in over TCP and runs statements.
     fn act<'a>(&'a self, name: &'a str, password: &'a str, sql: &'a Sql) -> BoxFuture<'a, Answer>;
+    /// Logs in over TCP and stays in the database.
+    fn stay<'a>(&'a self, name: &'a str, password: &'a str, place: &'a str) -> BoxFuture<'a, Box<dyn Guest>>;
     /// Everything that the server logged.
     fn log(&self) -> String;
+}
+
+/// Somebody's session.
+pub(crate) trait Guest: Send {
+    /// Whether the server ended it, within some seconds.
+    fn has_ended(&mut self) -> BoxFuture<'_, bool>;
 }
 
 /// One adapter on one server.

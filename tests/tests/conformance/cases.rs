@@ -265,6 +265,8 @@ pub(crate) struct Grants {
     pub(crate) levels: Vec<Level>,
     /// A right that somebody else gives, with the account's name for `{grantee}`, and what it opens.
     pub(crate) foreign: (Sql, Sql),
+    /// Takes from the account `{grantee}` what the first level gives.
+    pub(crate) lost: Sql,
     /// Rights on something that is not there.
     pub(crate) missing: Vec<Value>,
 }
@@ -327,6 +329,14 @@ pub(crate) struct Scripted {
     pub(crate) probe: Sql,
 }
 
+/// Something that the account `keeper` owns.
+pub(crate) struct Owned {
+    pub(crate) made: Sql,
+    pub(crate) gone: Sql,
+    /// The engine's word for it.
+    pub(crate) kind: &'static str,
+}
+
 /// All that the suite has to know of an engine on one version of its server.
 pub(crate) struct Table {
     /// The word in `spec.engine`, and the name of the component.
@@ -345,6 +355,9 @@ pub(crate) struct Table {
     pub(crate) refusals: Vec<Refusal>,
     /// The engine's own objects, which nobody may touch.
     pub(crate) protected: Vec<(ObjectKind, &'static str)>,
+    /// Makes an object of a kind with the name `theirs`, as somebody else would.
+    pub(crate) theirs: fn(ObjectKind) -> Sql,
+    pub(crate) owned: Owned,
     pub(crate) inside: Option<Inside>,
     pub(crate) script: Scripted,
     /// Fields without a case: the block, the field, and why there is none.

@@ -62,17 +62,19 @@ pub(crate) fn has_a_case_for_every_field(candidate: &Candidate) {
             .collect();
         let all: BTreeSet<String> =
             schema::fields(&serde_json::from_str(&block.schema).unwrap()).union(&readable).cloned().collect();
-        lacking.extend(uncovered(word, &all, &tried(candidate, owner), &candidate.table.without_case));
+        lacking.extend(uncovered(word, "case", &all, &tried(candidate, owner), &candidate.table.without_case));
         if let Some(kind) = kind {
-            lacking.extend(uncovered(word, &readable, &drifted(candidate, kind), &candidate.table.without_drift));
+            let drifted = drifted(candidate, kind);
+            lacking.extend(uncovered(word, "drift", &readable, &drifted, &candidate.table.without_drift));
         }
     }
     assert!(lacking.is_empty(), "the table of {} says nothing of:\n{}", candidate.table.engine, lacking.join("\n"));
 }
 
-/// Fields without a case and without a reason; and reasons for what has a case, or is no field any more.
+/// Fields without a case or drift and without a reason; and reasons for what has one, or is no field any more.
 fn uncovered(
     block: &str,
+    lack: &str,
     all: &BTreeSet<String>,
     covered: &BTreeSet<String>,
     reasons: &[(&str, &str, &str)],
@@ -87,7 +89,7 @@ fn uncovered(
     let missing = all.iter().filter(|field| !covered.contains(*field) && !is_excused(field));
     let idle = excused.iter().filter(|field| covered.contains(*field) || !all.contains(*field));
     missing
-        .map(|field| format!("{block}: {field} has no case"))
+        .map(|field| format!("{block}: {field} has no {lack}"))
         .chain(idle.map(|field| format!("{block}: {field} needs no exclusion")))
         .collect()
 }

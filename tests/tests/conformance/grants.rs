@@ -186,7 +186,7 @@ impl Trial<'_> {
 /// A role carries rights to its members, and only while they are members.
 pub(crate) async fn roles_carry_rights(candidate: &Candidate) {
     let role = Cast::ROLES[0].to_owned();
-    let level = candidate.table.grants.levels.iter().find(|one| !one.opens.is_empty() && one.roles.is_empty()).unwrap();
+    let level = first(candidate);
     let of_role = Grantee { kind: ObjectKind::Role, name: role.clone(), options: Some(json!({}).to_string()) };
     let given = settle(candidate, level.by, &spec(&of_role, &[], &level.options, &[]), "a role").await;
     let member = account(candidate, "member").await;
@@ -242,7 +242,7 @@ pub(crate) async fn leave_foreign_rights_unless_authoritative(candidate: &Candid
     let given = Sql::new(&given.place, given.text.replace("{grantee}", &grantee.name));
     candidate.assert_may_not(&grantee.name, std::slice::from_ref(opens), "before").await;
     candidate.ground.administer(&given).await;
-    let level = candidate.table.grants.levels.iter().find(|one| one.by == by && !one.opens.is_empty()).unwrap();
+    let level = first(candidate);
     let additive = spec(&grantee, &level.roles, &level.options, &[]);
     let held = settle(candidate, by, &additive, "additive").await.held;
     candidate.assert_may(&grantee.name, std::slice::from_ref(opens), "additive").await;
@@ -260,4 +260,56 @@ pub(crate) async fn leave_foreign_rights_unless_authoritative(candidate: &Candid
     settle(candidate, by, &authoritative, "authoritative").await;
     candidate.assert_may_not(&grantee.name, std::slice::from_ref(opens), "authoritative").await;
     candidate.assert_may(&grantee.name, &level.opens, "authoritative").await;
+}
+
+/// What somebody else takes is found and given again, and nothing but that.
+pub(crate) async fn give_again_what_was_taken(candidate: &Candidate) {
+    let (level, by) = (first(candidate), By::Administrator);
+    let grantee = account(candidate, "robbed").await;
+    let stated = spec(&grantee, &level.roles, &level.options, &[]);
+    let held = settle(candidate, by, &stated, "before the loss").await.held;
+    let lost = &candidate.table.grants.lost;
+    candidate.ground.administer(&Sql::new(&lost.place, lost.text.replace("{grantee}", &grantee.name))).await;
+    candidate.assert_may_not(&grantee.name, &level.opens, "lost").await;
+    let after = GrantSpec { recorded: held.clone(), ..stated };
+    let found = look(candidate, by, &after, "lost").await;
+    let ids: Vec<String> = found.update.changes.iter().map(|change| change.id.clone()).collect();
+    assert!(!ids.is_empty(), "the loss is not seen");
+    let gone = Selection::Only(vec!["no such change".to_owned()]);
+    assert_eq!(refused(grant(candidate, by, &after, &gone).await, "an id that is not there"), ErrorKind::Conflict);
+    let given = grant(candidate, by, &after, &Selection::Only(ids.clone())).await.unwrap();
+    assert_eq!((given.update.applied, given.held), (ids, held));
+    candidate.assert_may(&grantee.name, &level.opens, "given again").await;
+}
+
+/// Grants that overlap are a union: the end of one takes what the others do not state, and nothing else.
+pub(crate) async fn form_a_union(candidate: &Candidate) {
+    for (at, level) in candidate.table.grants.levels.iter().enumerate() {
+        let Some((wide, deeds)) = &level.wider else { continue };
+        let (by, what) = (level.by, format!("the union of {}", level.name));
+        let grantee = account(candidate, &format!("sharing {at}")).await;
+        let narrow = spec(&grantee, &level.roles, &level.options, &[]);
+        let one = settle(candidate, by, &narrow, &what).await.held;
+        let both = GrantSpec { shared: one.clone(), ..spec(&grantee, &level.roles, wide, &[]) };
+        let other = settle(candidate, by, &both, &what).await.held;
+        // Neither is drift to the other, even where one is authoritative.
+        let shared = other.clone();
+        let first = GrantSpec { recorded: one.clone(), shared, mode: GrantMode::Authoritative, ..narrow.clone() };
+        assert_eq!(look(candidate, by, &first, &what).await.update.changes, [], "{what}");
+        let last = GrantSpec { recorded: other, shared: one.clone(), ..both };
+        candidate.session(by).await.revoke(&last).await.unwrap();
+        candidate.assert_may(&grantee.name, &level.opens, &what).await;
+        candidate.assert_may_not(&grantee.name, deeds, &what).await;
+        let alone = GrantSpec { recorded: one, ..narrow };
+        assert_eq!(look(candidate, by, &alone, &what).await.update.changes, [], "{what}: the other one's end");
+        candidate.session(by).await.revoke(&alone).await.unwrap();
+        candidate.assert_may_not(&grantee.name, &level.opens, &what).await;
+        assert_eq!(everything(candidate, by, &grantee).await, [], "{what}");
+    }
+}
+
+/// A level that the administrator gives and that opens something by itself.
+fn first(candidate: &Candidate) -> &Level {
+    let usable = |one: &&Level| one.by == By::Administrator && !one.opens.is_empty() && one.roles.is_empty();
+    candidate.table.grants.levels.iter().find(usable).unwrap()
 }

@@ -87,3 +87,32 @@ async fn claimed(candidate: &Candidate, kind: ObjectKind, stated: &Stated, id: O
     let outcome = objects::claim(candidate, kind, "nothing of the kind", &nothing, None, &mark("x")).await;
     assert_eq!(refused(outcome, &what), ErrorKind::NotFound);
 }
+
+/// What somebody else made is seen and left alone, until it is adopted by an express claim.
+pub(crate) async fn is_never_taken(candidate: &Candidate, kind: ObjectKind) {
+    let by = By::Administrator;
+    let what = format!("{kind:?}");
+    let (stated, ours) = (Stated::new("theirs", json!({})), mark("ours"));
+    candidate.ground.administer(&(candidate.table.theirs)(kind)).await;
+    let known = objects::info(candidate, kind, "theirs").await.unwrap().unwrap();
+    assert_eq!((&known.mark, known.standing), (&None, Standing::Ordinary), "{what}");
+    let listed = objects::list(candidate, kind, 500).await;
+    assert!(listed.iter().any(|one| one.name == "theirs" && one.mark.is_none()), "{what}: {listed:?}");
+    let outcome = objects::create(candidate, by, kind, &stated, &ours).await;
+    assert_eq!(refused(outcome, &what), ErrorKind::AlreadyExists, "{what}");
+    let outcome = objects::drop(candidate, by, kind, &stated, &proof(&ours)).await;
+    assert_eq!(refused(outcome, &what), ErrorKind::Conflict, "{what}");
+    assert_eq!(objects::info(candidate, kind, "theirs").await.unwrap(), Some(known.clone()), "{what}: as it was");
+    // Another object than the one that was looked at is not adopted.
+    if known.object_id.is_some() {
+        let other = Proof { mark: None, object_id: Some("another object".to_owned()) };
+        let outcome = objects::claim(candidate, kind, "theirs", &other, None, &ours).await;
+        assert_eq!(refused(outcome, &what), ErrorKind::Conflict, "{what}");
+    }
+    let seen = Proof { mark: None, object_id: known.object_id.clone() };
+    objects::claim(candidate, kind, "theirs", &seen, None, &ours).await.unwrap();
+    let adopted = objects::info(candidate, kind, "theirs").await.unwrap().unwrap();
+    assert_eq!((adopted.mark, adopted.object_id), (Some(ours.clone()), known.object_id), "{what}");
+    objects::drop(candidate, by, kind, &stated, &proof(&ours)).await.unwrap();
+    assert!(!objects::exists(candidate, kind, "theirs").await.unwrap(), "{what}");
+}

@@ -7,15 +7,22 @@ mod grants;
 #[path = "mysql/refused.rs"]
 mod refused;
 
+use std::time::Duration;
+
 use futures::future::BoxFuture;
 use sandbox::Endpoint;
 use sandbox::contract::{InstanceExamination, ObjectKind, TlsMode};
 use serde_json::json;
-use testkit::mysql::{Account, MysqlServer, Options, Version};
+use testkit::mysql::{Account, Idle, MysqlServer, Options, Version};
 
-use crate::candidate::{Answer, Candidate, Ground};
-use crate::cases::{Scripted, Setting, Sql, Table};
+use tokio::time::{Instant, sleep};
+
+use crate::candidate::{Answer, Candidate, Ground, Guest};
+use crate::cases::{Owned, Scripted, Setting, Sql, Table};
 use crate::inside;
+
+/// How long a client takes at most.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Comes in over TCP; the server's own superuser comes in through the socket only.
 const SUPERUSER: &str = "super_of_all";
@@ -91,8 +98,33 @@ impl Ground for MySql {
         Box::pin(std::future::ready(answer))
     }
 
+    fn stay<'a>(&'a self, name: &'a str, password: &'a str, place: &'a str) -> BoxFuture<'a, Box<dyn Guest>> {
+        Box::pin(async move {
+            let guest = self.0.idle_session(name, password, Some(place)).unwrap();
+            let count =
+                format!("SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{name}' AND db = '{place}'");
+            let until = Instant::now() + PATIENCE;
+            // The client program takes its time.
+            while self.administer(&Sql::new(place, count.as_str())).await == "0" {
+                assert!(Instant::now() < until, "{name} does not come");
+                sleep(Duration::from_millis(20)).await;
+            }
+            Box::new(Staying(guest)) as Box<dyn Guest>
+        })
+    }
+
     fn log(&self) -> String {
         self.0.log_text()
+    }
+}
+
+/// A session that sleeps.
+struct Staying(Idle);
+
+impl Guest for Staying {
+    fn has_ended(&mut self) -> BoxFuture<'_, bool> {
+        let ended = tokio::task::block_in_place(|| self.0.has_ended());
+        Box::pin(std::future::ready(ended))
     }
 }
 
@@ -143,6 +175,19 @@ fn table(version: Version, sql_mode: &str) -> Table {
             (ObjectKind::User, "root"),
             (ObjectKind::User, if is_mariadb { "mariadb.sys" } else { "mysql.sys" }),
         ],
+        theirs: |kind| {
+            let made = match kind {
+                ObjectKind::Database => "CREATE DATABASE theirs",
+                ObjectKind::User => "CREATE USER 'theirs'@'10.%' IDENTIFIED BY 'their own'",
+                ObjectKind::Role => "CREATE ROLE theirs",
+            };
+            Sql::new("", made)
+        },
+        owned: Owned {
+            made: Sql::new("", "CREATE DATABASE kept; CREATE DEFINER = 'keeper'@'%' VIEW kept.v AS SELECT 1"),
+            gone: Sql::new("", "DROP DATABASE kept"),
+            kind: "view",
+        },
         inside: None,
         script: Scripted {
             statements: ["CREATE TABLE t (a int)", "INSERT INTO t VALUES (1)"],

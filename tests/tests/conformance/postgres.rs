@@ -13,12 +13,12 @@ use futures::future::BoxFuture;
 use sandbox::Endpoint;
 use sandbox::contract::{InstanceExamination, ObjectKind, TlsMode};
 use serde_json::json;
-use testkit::postgres::{Account, Options, PostgresServer, Version};
+use testkit::postgres::{Account, Options, PostgresServer, Session, Version};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::error::SqlState;
 
-use crate::candidate::{Answer, Candidate, Ground};
-use crate::cases::{Inside, Scripted, Setting, Sql, Table};
+use crate::candidate::{Answer, Candidate, Ground, Guest};
+use crate::cases::{Inside, Owned, Scripted, Setting, Sql, Table};
 use crate::inside;
 
 /// How long a database that somebody is still in is tried again.
@@ -117,8 +117,30 @@ impl Ground for Postgres {
         })
     }
 
+    fn stay<'a>(&'a self, name: &'a str, password: &'a str, place: &'a str) -> BoxFuture<'a, Box<dyn Guest>> {
+        Box::pin(async move {
+            let session = self.0.login(name, password, place).await.unwrap();
+            Box::new(Staying(session)) as Box<dyn Guest>
+        })
+    }
+
     fn log(&self) -> String {
         self.0.log_text()
+    }
+}
+
+/// A session that does nothing.
+struct Staying(Session);
+
+impl Guest for Staying {
+    fn has_ended(&mut self) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            let until = Instant::now() + PATIENCE;
+            while !self.0.is_closed() && Instant::now() < until {
+                sleep(Duration::from_millis(20)).await;
+            }
+            self.0.is_closed()
+        })
     }
 }
 
@@ -154,6 +176,20 @@ fn table(major: u32, version: Version) -> Table {
             (ObjectKind::Role, "pg_monitor"),
             (ObjectKind::Role, "pg_execute_server_program"),
         ],
+        theirs: |kind| {
+            // From PostgreSQL 16 on an administrator has a say only in roles that it was given.
+            let made = match kind {
+                ObjectKind::Database => "CREATE DATABASE theirs OWNER provisioner",
+                ObjectKind::User => "CREATE ROLE theirs LOGIN; GRANT theirs TO provisioner WITH ADMIN OPTION",
+                ObjectKind::Role => "CREATE ROLE theirs; GRANT theirs TO provisioner WITH ADMIN OPTION",
+            };
+            Sql::new("postgres", made)
+        },
+        owned: Owned {
+            made: Sql::new("postgres", "CREATE SCHEMA kept AUTHORIZATION keeper"),
+            gone: Sql::new("postgres", "DROP SCHEMA kept"),
+            kind: "schema",
+        },
         inside: Some(Inside { extension: "hstore" }),
         script: Scripted {
             statements: ["CREATE SCHEMA made", "CREATE TABLE made.t (a int)"],

@@ -1,9 +1,9 @@
 //! Passwords and logins, as the adapter tells them and as an application meets them.
 
-use sandbox::contract::{LoginOutcome, ObjectKind, Selection, UserSpec};
+use sandbox::contract::{ErrorKind, LoginOutcome, ObjectKind, Selection, UserSpec};
 use serde_json::json;
 
-use crate::candidate::{Answer, Candidate, mark, secret};
+use crate::candidate::{Answer, Candidate, mark, refused, secret};
 use crate::cases::{By, PASSWORD, Sql, Stated};
 use crate::objects;
 
@@ -84,4 +84,40 @@ async fn lets_in(candidate: &Candidate, name: &str, password: &str) -> bool {
         Answer::TurnedAway(_) => false,
         Answer::Denied(said) => panic!("{name} is in and may not even ask for a number: {said}"),
     }
+}
+
+/// An account that owns something stays until that has gone: nothing is dropped with it.
+pub(crate) async fn an_owner_is_not_dropped(candidate: &Candidate) {
+    let by = By::Administrator;
+    let (stated, ours) = (Stated::new("keeper", json!({})), mark("keeper"));
+    let owned = &candidate.table.owned;
+    objects::create(candidate, by, ObjectKind::User, &stated, &ours).await.unwrap();
+    candidate.ground.administer(&owned.made).await;
+    let found = candidate.session(by).await.user_owned_objects("keeper", 10).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.kind.as_str()).collect::<Vec<_>>(), [owned.kind], "{found:?}");
+    let proof = crate::candidate::proof(&ours);
+    let outcome = objects::drop(candidate, by, ObjectKind::User, &stated, &proof).await;
+    assert_eq!(refused(outcome, "an owner"), ErrorKind::DependencyMissing);
+    assert!(lets_in(candidate, "keeper", PASSWORD).await, "it is as it was");
+    candidate.ground.administer(&owned.gone).await;
+    assert_eq!(candidate.session(by).await.user_owned_objects("keeper", 10).await.unwrap(), []);
+    objects::drop(candidate, by, ObjectKind::User, &stated, &proof).await.unwrap();
+}
+
+/// A role that is not there is waited for, and told by the field that names it.
+pub(crate) async fn a_missing_role_is_waited_for(candidate: &Candidate) {
+    let by = By::Administrator;
+    let kind = ObjectKind::User;
+    let stated = Stated { roles: vec!["late role".to_owned()], ..Stated::new("early", json!({})) };
+    let ours = mark("early");
+    objects::create(candidate, by, kind, &stated, &ours).await.unwrap();
+    let found = objects::update(candidate, by, kind, &stated, &ours, &Selection::Detect).await.unwrap();
+    assert!(found.changes.iter().any(|change| change.field == "roles[0]"), "{found:?}");
+    let outcome = objects::update(candidate, by, kind, &stated, &ours, &Selection::All).await;
+    assert_eq!(refused(outcome, "no such role"), ErrorKind::DependencyMissing);
+    let role = Stated::new("late role", json!({}));
+    objects::create(candidate, by, ObjectKind::Role, &role, &mark("late")).await.unwrap();
+    objects::update(candidate, by, kind, &stated, &ours, &Selection::All).await.unwrap();
+    let left = objects::update(candidate, by, kind, &stated, &ours, &Selection::Detect).await.unwrap();
+    assert_eq!(left.changes, []);
 }

@@ -44,6 +44,7 @@ pub(super) fn grants(is_mariadb: bool) -> Grants {
             Sql::new(Cast::PLACE, "GRANT DELETE ON play.u TO '{grantee}'@'%'"),
             Sql::new(Cast::PLACE, "DELETE FROM play.u"),
         ),
+        lost: Sql::new(Cast::PLACE, "REVOKE SELECT ON play.* FROM '{grantee}'@'%'"),
         missing: vec![
             on("database", json!({"database": "no such place", "privileges": ["SELECT"]})),
             on("table", json!({"table": "no_such_table", "privileges": ["SELECT"]})),

@@ -62,6 +62,7 @@ pub(super) fn grants(major: u32) -> Grants {
             Sql::new(Cast::PLACE, "SET ROLE first_user; GRANT INSERT ON shop.b TO {grantee}"),
             Sql::new(Cast::PLACE, "INSERT INTO shop.b VALUES (1)"),
         ),
+        lost: Sql::new("postgres", format!("REVOKE CONNECT ON DATABASE {CLOSED} FROM {{grantee}}")),
         missing: vec![
             missing(json!({"database": "no such place", "privileges": ["CONNECT"]})),
             missing(json!({"schema": "no such schema", "privileges": ["USAGE"]})),

@@ -36,6 +36,8 @@ mod names;
 mod objects;
 #[path = "conformance/postgres.rs"]
 mod postgres;
+#[path = "conformance/references.rs"]
+mod references;
 #[path = "conformance/refusals.rs"]
 mod refusals;
 #[path = "conformance/schema.rs"]
@@ -53,7 +55,9 @@ macro_rules! suite {
         mod $name {
             use sandbox::contract::ObjectKind;
 
-            use crate::{describe, grants, inside, law, life, names, refusals, sessions, settings, users, $engine};
+            use crate::{
+                describe, grants, inside, law, life, names, references, refusals, sessions, settings, users, $engine,
+            };
 
             #[tokio::test(flavor = "multi_thread")]
             async fn what_is_described_is_there_and_nothing_else() {
@@ -62,6 +66,8 @@ macro_rules! suite {
                 describe::has_a_case_for_every_field(&candidate);
                 describe::does_nothing_else(&candidate).await;
                 describe::owners_are_refused_where_there_are_none(&candidate).await;
+                references::are_all_told(&candidate).await;
+                references::and_privileges_are_told(&candidate).await;
                 settings::act(&candidate).await;
                 settings::tell_the_server(&candidate).await;
                 inside::make(&candidate).await;

@@ -140,10 +140,11 @@ impl Candidate {
         }
     }
 
-    /// Ends the sessions, after a look at what must never be in a log.
+    /// Ends the sessions, and looks for what must be in no log, and for what must not be left on the server.
     pub(crate) async fn end(self) {
         self.administrator.close().await;
         self.superuser.close().await;
+        assert_eq!(self.ground.administer(&self.table.forgotten).await, "", "an operation left something behind");
         assert!(!self.ground.log().contains("correct horse"), "a password reached the server's log");
     }
 }

@@ -3,7 +3,7 @@
 //! All of it is data. Somebody who writes a third adapter adds a file like `postgres.rs`; the rooms of the suite know
 //! no engine. Objects that every table may name are on the stage before anything else: see [`Cast`].
 
-use sandbox::contract::{InstanceExamination, ObjectKind};
+use sandbox::contract::{InstanceExamination, ObjectKind, Privilege};
 use serde_json::Value;
 
 /// Who is there before a room begins, created through the adapter.
@@ -308,6 +308,15 @@ pub(crate) enum Block {
     Grant,
 }
 
+/// A spec that asks for more than the ordinary, and the field that does.
+pub(crate) struct Asked {
+    pub(crate) of: Block,
+    pub(crate) roles: Vec<&'static str>,
+    pub(crate) options: Value,
+    pub(crate) path: &'static str,
+    pub(crate) privilege: Privilege,
+}
+
 /// A setting of an instance, and what the host has to learn of it.
 pub(crate) struct Setting {
     pub(crate) options: Value,
@@ -353,6 +362,9 @@ pub(crate) struct Table {
     pub(crate) grants: Grants,
     pub(crate) names: Names,
     pub(crate) refusals: Vec<Refusal>,
+    pub(crate) asked: Vec<Asked>,
+    /// What an operation made for itself and forgot: it has to answer nothing when a room is done.
+    pub(crate) forgotten: Sql,
     /// The engine's own objects, which nobody may touch.
     pub(crate) protected: Vec<(ObjectKind, &'static str)>,
     /// Makes an object of a kind with the name `theirs`, as somebody else would.

@@ -168,6 +168,12 @@ fn table(version: Version, sql_mode: &str) -> Table {
         grants: grants::grants(is_mariadb),
         names: refused::names(is_mariadb),
         refusals: refused::refusals(is_mariadb),
+        asked: refused::asked(),
+        forgotten: Sql::new(
+            "",
+            "SELECT User FROM mysql.user WHERE User LIKE 'dbops\\_s\\_%'
+             UNION ALL SELECT name FROM _dbops._dbops_metadata WHERE finished = 0",
+        ),
         protected: vec![
             (ObjectKind::Database, "mysql"),
             (ObjectKind::Database, "information_schema"),

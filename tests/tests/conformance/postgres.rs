@@ -169,6 +169,14 @@ fn table(major: u32, version: Version) -> Table {
         grants: grants::grants(major),
         names: refused::names(),
         refusals: refused::refusals(),
+        asked: refused::asked(),
+        forgotten: Sql::new(
+            "postgres",
+            "SELECT m.roleid::regrole::text FROM pg_auth_members m
+              WHERE m.member = 'provisioner'::regrole AND m.grantor = m.member
+             UNION ALL SELECT rolname FROM pg_roles WHERE rolname LIKE 'dbops\\_%'
+             UNION ALL SELECT datname FROM pg_database WHERE datname LIKE 'dbops\\_%'",
+        ),
         protected: vec![
             (ObjectKind::Database, "postgres"),
             (ObjectKind::Database, "template1"),

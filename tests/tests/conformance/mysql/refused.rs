@@ -1,9 +1,9 @@
 //! Names, and what is refused.
 
-use sandbox::contract::ObjectKind;
+use sandbox::contract::{ObjectKind, Privilege};
 use serde_json::{Value, json};
 
-use crate::cases::{Block, Door, Names, Refusal, Sql};
+use crate::cases::{Asked, Block, Door, Names, Refusal, Sql};
 
 pub(super) fn names(is_mariadb: bool) -> Names {
     Names {
@@ -111,4 +111,32 @@ pub(super) fn refusals(is_mariadb: bool) -> Vec<Refusal> {
         all.push(of(user, json!({"authPlugin": "ed25519"}), "options.authPlugin", &["caching_sha2_password"]));
     }
     all
+}
+
+/// What the instance's owner must have allowed.
+pub(super) fn asked() -> Vec<Asked> {
+    let global = |words: &[&str], path: &'static str, privilege: Privilege| Asked {
+        of: Block::Grant,
+        roles: Vec::new(),
+        options: json!({"grants": [{"level": "global", "privileges": words}]}),
+        path,
+        privilege,
+    };
+    let privilege = Privilege::DangerousRole;
+    let dangerous = "rds_superuser_role";
+    vec![
+        global(&["SHOW DATABASES", "SUPER"], "options.grants[0].privileges[1]", Privilege::Superuser),
+        global(&["ALL"], "options.grants[0].privileges[0]", Privilege::Superuser),
+        global(&["SELECT"], "options.grants[0].privileges[0]", Privilege::Superuser),
+        global(&["CREATE USER"], "options.grants[0].privileges[0]", Privilege::CreateRole),
+        global(&["REPLICATION SLAVE"], "options.grants[0].privileges[0]", Privilege::Replication),
+        Asked { of: Block::Grant, roles: vec!["harmless", dangerous], options: json!({}), path: "roles[1]", privilege },
+        Asked {
+            of: Block::Object(ObjectKind::User),
+            roles: vec![dangerous],
+            options: json!({}),
+            path: "roles[0]",
+            privilege,
+        },
+    ]
 }

@@ -123,8 +123,6 @@ fn inside() -> Vec<Case> {
                 {"role": FIRST, "grantee": SECOND, "schema": "plain", "objectType": "tables", "privileges": ["SELECT", "INSERT"]},
                 {"role": FIRST, "grantee": SECOND, "schema": "plain", "objectType": "tables", "privileges": ["UPDATE"]},
                 {"role": FIRST, "schema": "plain", "objectType": "sequences", "privileges": ["ALL"]},
-                {"role": SECOND, "grantee": "PUBLIC", "schema": "plain", "objectType": "functions", "privileges": ["EXECUTE"]},
-                {"role": SECOND, "grantee": FIRST, "schema": "public", "objectType": "types", "privileges": ["ALL PRIVILEGES"]},
             ]}),
             &["options.defaultPrivileges"],
         )
@@ -135,6 +133,13 @@ fn inside() -> Vec<Case> {
                 "ALTER DEFAULT PRIVILEGES FOR ROLE {FIRST} IN SCHEMA plain REVOKE INSERT ON TABLES FROM {SECOND}"
             )),
             defaults,
+        ),
+        Case::options(
+            json!({"defaultPrivileges": [
+                {"role": SECOND, "grantee": "PUBLIC", "schema": "plain", "objectType": "functions", "privileges": ["EXECUTE"]},
+                {"role": SECOND, "grantee": FIRST, "schema": "public", "objectType": "types", "privileges": ["ALL PRIVILEGES"]},
+            ]}),
+            &["options.defaultPrivileges[0]", "options.defaultPrivileges[1]"],
         ),
     ]
 }

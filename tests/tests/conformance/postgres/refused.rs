@@ -1,9 +1,9 @@
 //! Names, and what is refused.
 
-use sandbox::contract::ObjectKind;
+use sandbox::contract::{ObjectKind, Privilege};
 use serde_json::{Value, json};
 
-use crate::cases::{Block, Door, Names, Refusal, Sql};
+use crate::cases::{Asked, Block, Door, Names, Refusal, Sql};
 
 pub(super) fn names() -> Names {
     Names {
@@ -90,4 +90,42 @@ pub(super) fn refusals() -> Vec<Refusal> {
             &["USAGE", "SELECT", "UPDATE", "ALL"],
         ),
     ]
+}
+
+/// What the instance's owner must have allowed.
+pub(super) fn asked() -> Vec<Asked> {
+    let mut all = Vec::new();
+    for kind in [ObjectKind::User, ObjectKind::Role] {
+        for (field, path, privilege) in [
+            ("superuser", "options.superuser", Privilege::Superuser),
+            ("replication", "options.replication", Privilege::Replication),
+            ("bypassRLS", "options.bypassRLS", Privilege::BypassRowSecurity),
+            ("createRole", "options.createRole", Privilege::CreateRole),
+        ] {
+            let options = json!({ field: true });
+            all.push(Asked { of: Block::Object(kind), roles: Vec::new(), options, path, privilege });
+        }
+    }
+    let (privilege, dangerous) = (Privilege::DangerousRole, "pg_execute_server_program");
+    let in_roles = json!({"inRoles": [dangerous]});
+    let memberships = json!({"memberships": [{"role": "postgres"}]});
+    all.extend([
+        Asked {
+            of: Block::Object(ObjectKind::User),
+            roles: vec!["harmless", dangerous],
+            options: json!({}),
+            path: "roles[1]",
+            privilege,
+        },
+        Asked {
+            of: Block::Object(ObjectKind::Role),
+            roles: Vec::new(),
+            options: in_roles,
+            path: "options.inRoles[0]",
+            privilege,
+        },
+        Asked { of: Block::Grant, roles: vec![dangerous], options: json!({}), path: "roles[0]", privilege },
+        Asked { of: Block::Grant, roles: Vec::new(), options: memberships, path: "options.memberships[0]", privilege },
+    ]);
+    all
 }

@@ -69,7 +69,7 @@ pub(crate) struct Candidate {
 impl Candidate {
     /// Loads the component and binds it to the server.
     pub(crate) async fn new(ground: Box<dyn Ground>, table: Table) -> Self {
-        let bytes = std::fs::read(workspace::engines().join(format!("{}.wasm", table.engine))).unwrap();
+        let bytes = std::fs::read(workspace::engines().join(format!("{}.wasm", table.component))).unwrap();
         // Compiled once for all tests, and by the same compiler as the operators of the tests.
         let cache = workspace::target().join("tests-compilation-cache");
         let config = SandboxConfig { cache_directory: Some(cache), ..SandboxConfig::default() };

@@ -103,6 +103,8 @@ pub(crate) struct Drift {
 pub(crate) enum Way {
     /// The subject, which is there already, is updated.
     Update,
+    /// The subject cannot become so in place: the change is told as impossible, and never made.
+    Never,
     /// A new object is created with it, because the field acts only then. The probe has to answer the text; what
     /// `leaves` asks for has to be gone with the object.
     Creation { probe: Sql, answers: &'static str, leaves: Option<Sql> },
@@ -154,6 +156,11 @@ impl Case {
     pub(crate) fn created(mut self, name: &str, probe: Sql, answers: &'static str) -> Self {
         name.clone_into(&mut self.stated.name);
         self.way = Way::Creation { probe, answers, leaves: None };
+        self
+    }
+
+    pub(crate) fn never(mut self) -> Self {
+        self.way = Way::Never;
         self
     }
 
@@ -348,7 +355,9 @@ pub(crate) struct Owned {
 
 /// All that the suite has to know of an engine on one version of its server.
 pub(crate) struct Table {
-    /// The word in `spec.engine`, and the name of the component.
+    /// The name of the component.
+    pub(crate) component: &'static str,
+    /// The word in `spec.engine`.
     pub(crate) engine: &'static str,
     /// How the server's version begins.
     pub(crate) version: &'static str,

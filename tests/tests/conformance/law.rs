@@ -21,6 +21,7 @@ pub(crate) async fn holds(candidate: &Candidate, kind: ObjectKind) {
         let what = format!("{kind:?} {:?}", case.stated);
         match &case.way {
             Way::Update => trial.of(case, &what).updated(case).await,
+            Way::Never => trial.of(case, &what).refused(case).await,
             Way::Creation { probe, answers, leaves } => {
                 let own = Trial { mark: mark(&case.stated.name), ..trial.of(case, &what) };
                 own.created(case, probe, answers).await;
@@ -30,6 +31,10 @@ pub(crate) async fn holds(candidate: &Candidate, kind: ObjectKind) {
             }
         }
     }
+    // What is stated no longer goes back to what is the default, or stays where there is none.
+    let last = Trial { by: By::Superuser, what: "with nothing stated any more", ..trial };
+    last.apply(&plain, &Selection::All).await;
+    last.settled(&plain).await;
     let left = objects::info(candidate, kind, SUBJECT).await.unwrap().unwrap();
     assert_eq!(left.mark, Some(nonce), "{kind:?}: the mark survives every change");
 }
@@ -95,6 +100,19 @@ impl Trial<'_> {
         if let Some(drift) = &case.drift {
             self.corrected(&case.stated, drift).await;
         }
+    }
+
+    async fn refused(&self, case: &Case) {
+        let what = self.what;
+        let impossible = |found: Vec<Change>| found.into_iter().filter(|change| change.impossible).collect::<Vec<_>>();
+        let found = impossible(self.look(&case.stated).await);
+        assert!(!found.is_empty(), "{what}: nothing is impossible");
+        for field in &case.differs {
+            assert!(found.iter().any(|change| is_about(change, field)), "{what}: {field} is not told: {found:?}");
+        }
+        let applied = self.apply(&case.stated, &Selection::All).await;
+        assert!(found.iter().all(|change| !applied.contains(&change.id)), "{what}: {applied:?}");
+        assert_eq!(self.look(&case.stated).await, found, "{what}: what cannot be made is still told");
     }
 
     async fn created(&self, case: &Case, probe: &Sql, answers: &str) {

@@ -153,7 +153,8 @@ fn table(version: Version, sql_mode: &str) -> Table {
         without_drift.push(("user", "comment", reason));
     }
     Table {
-        engine: "mysql",
+        component: "mysql",
+        engine: if is_mariadb { "mariadb" } else { "mysql" },
         version: match version {
             Version::Distribution => "10.11",
             Version::NewerMariaDb => "11.8",

@@ -154,6 +154,7 @@ fn table(major: u32, version: Version) -> Table {
     }
     let fixed = "it is fixed at creation: nobody can change it";
     Table {
+        component: "postgres",
         engine: "postgres",
         version: match version {
             Version::Distribution => "15",

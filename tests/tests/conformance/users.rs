@@ -67,11 +67,11 @@ pub(crate) async fn a_dropped_user_is_not_let_in(candidate: &Candidate) {
     let stated = Stated::new("leaving", json!({}));
     let ours = mark("leaving");
     objects::create(candidate, By::Administrator, ObjectKind::User, &stated, &ours).await.unwrap();
-    assert!(lets_in(candidate, "leaving", PASSWORD).await);
     let mut session = candidate.session(By::Administrator).await;
     assert_eq!(session.user_owned_objects("leaving", 5).await.unwrap(), []);
     assert_eq!(session.terminate_user_sessions("leaving").await.unwrap(), 0);
     drop(session);
+    assert!(lets_in(candidate, "leaving", PASSWORD).await);
     let proof = crate::candidate::proof(&ours);
     objects::drop(candidate, By::Administrator, ObjectKind::User, &stated, &proof).await.unwrap();
     assert!(!lets_in(candidate, "leaving", PASSWORD).await);

@@ -91,6 +91,11 @@ pub(super) fn users(is_mariadb: bool) -> Vec<Case> {
     }
     let commented = Case::options(json!({}), &["comment"]).comment("it's \\ [my] words");
     cases.push(if is_mariadb { commented.drifts("comment", reworded("user"), kept("user")) } else { commented });
+    // Only a new password brings a new method. The distribution's MariaDB has one method only.
+    if !is_mariadb {
+        let other = Case::options(json!({"authPlugin": "sha256_password"}), &["options.authPlugin"]);
+        cases.push(other.never());
+    }
     let method = if is_mariadb { "mysql_native_password" } else { "sha256_password" };
     cases.push(Case::options(json!({"authPlugin": method}), &[]).created(
         "methodical",

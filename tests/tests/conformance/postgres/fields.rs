@@ -41,6 +41,11 @@ pub(super) fn databases() -> Vec<Case> {
     let alter = |clause: &str| server(format!("ALTER DATABASE law {clause}"));
     let mut cases = vec![
         Case::options(json!({"encoding": "utf-8", "lcCollate": "C.UTF-8", "lcCtype": "C.utf8"}), &[]),
+        Case::options(
+            json!({"encoding": "LATIN1", "lcCollate": "POSIX", "lcCtype": "C"}),
+            &["options.encoding", "options.lcCollate", "options.lcCtype"],
+        )
+        .never(),
         Case::options(json!({"connectionLimit": 0}), &["options.connectionLimit"]),
         Case::options(json!({"connectionLimit": 5}), &["options.connectionLimit"]).drifts(
             "options.connectionLimit",

@@ -16,6 +16,10 @@ stop:
 test *arguments:
     cargo xtask test {{arguments}}
 
+# Passes the conformance suite against the servers that are not the distribution's own: PostgreSQL 17 and 18, MariaDB 11.8, MySQL 9.7.
+matrix *arguments:
+    cargo xtask matrix {{arguments}}
+
 # Measures the operator beside bare SQL, in release builds (the first takes some minutes).
 bench:
     cargo xtask bench

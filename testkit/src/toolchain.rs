@@ -32,6 +32,19 @@ pub fn everything() -> Result<()> {
     rust::nextest()
 }
 
+/// Installs every version of every server that can be had, and what runs tests.
+pub fn matrix() -> Result<()> {
+    for version in postgres::Version::ALL {
+        postgres::binaries(version)?;
+    }
+    for version in mysql::Version::ALL {
+        mysql::binaries(version)?;
+    }
+    mysql::client()?;
+    rust::wasm_target()?;
+    rust::nextest()
+}
+
 /// The `openssl` program, which makes the RSA keys that this project's own cryptography library cannot make.
 pub fn openssl() -> Result<PathBuf> {
     apt::program("openssl", "openssl")

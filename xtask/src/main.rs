@@ -36,6 +36,13 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Run the conformance suite against every other version of every server that can be had: PostgreSQL 17 and 18,
+    /// MariaDB 11.8, MySQL 9.7. The distribution's own are part of `test`.
+    Matrix {
+        /// Arguments for `cargo nextest run`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Build the engines and the hostile guests as components.
     Engines,
     /// Measure the operator beside bare SQL, in release builds.
@@ -72,6 +79,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
         Chore::Demo { action: Some(DemoAction::Stop), .. } => runtime()?.block_on(demo::stop())?,
         Chore::Demo { action: None, context } => runtime()?.block_on(demo::run(context))?,
         Chore::Test { arguments } => return runtime()?.block_on(run_tests::run(&arguments)),
+        Chore::Matrix { arguments } => return run_tests::matrix(&arguments),
         Chore::Engines => {
             build::components(build::ENGINES)?;
             build::components(build::GUESTS)?;

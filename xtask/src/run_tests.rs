@@ -48,6 +48,20 @@ pub(crate) async fn run(arguments: &[String]) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The part of the conformance suite that an ordinary run leaves out. It starts its servers itself.
+const MATRIX: &str = "binary(conformance) and test(/^matrix::/)";
+
+/// Runs the conformance suite against the servers that are not the distribution's own.
+pub(crate) fn matrix(arguments: &[String]) -> Result<ExitCode> {
+    toolchain::matrix()?;
+    build::components(build::ENGINES)?;
+    let mut command = build::cargo();
+    command.args(["nextest", "run", "--workspace", "--test", "conformance"]);
+    command.args(["--ignore-default-filter", "--filterset", MATRIX]).args(arguments);
+    let status = command.status().context("run cargo nextest")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// All of the workspace, unless somebody chose packages.
 fn scope(arguments: &[String]) -> &'static [&'static str] {
     let chosen = arguments

@@ -1,4 +1,4 @@
-//! PostgreSQL's programs: the distribution's own, and a newer major version from a newer Debian suite.
+//! PostgreSQL's programs: the distribution's own, and newer major versions from newer Debian suites.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,8 @@ use super::{apt, debian, find_program, run};
 
 /// The newer version.
 const NEWER: u32 = 17;
+/// The newest.
+const NEWEST: u32 = 18;
 
 /// Which Debian suite has which major version.
 const SUITES: [(u32, &str); 4] = [(13, "bullseye"), (15, "bookworm"), (17, "trixie"), (18, "sid")];
@@ -20,6 +22,13 @@ pub enum Version {
     Distribution,
     /// PostgreSQL 17, from Debian's suite of that version.
     Newer,
+    /// PostgreSQL 18, from Debian's unstable suite.
+    Newest,
+}
+
+impl Version {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Distribution, Self::Newer, Self::Newest];
 }
 
 /// Where the programs of one version are.
@@ -43,6 +52,7 @@ pub fn binaries(version: Version) -> Result<Binaries> {
     match version {
         Version::Distribution => distribution(),
         Version::Newer => packaged(NEWER),
+        Version::Newest => packaged(NEWEST),
     }
 }
 

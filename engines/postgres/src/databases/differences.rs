@@ -94,10 +94,12 @@ fn fixed(wanted: &Wanted, observed: &Observed) -> Vec<Difference> {
     .collect()
 }
 
-/// `en_US.UTF-8` and `en_US.utf8` are one locale; the server keeps the spelling it was given.
+/// `en_US.UTF-8` and `en_US.utf8` are one locale; the server keeps the spelling it was given. `POSIX` is another word
+/// for `C`, which is what the server keeps of either.
 pub(crate) fn same_locale(one: &str, other: &str) -> bool {
     let plain = |text: &str| match text.split_once('.') {
         Some((place, codeset)) => format!("{place}.{}", codeset.to_ascii_lowercase().replace('-', "")),
+        None if text == "POSIX" => "C".to_owned(),
         None => text.to_owned(),
     };
     plain(one) == plain(other)

@@ -87,3 +87,17 @@ fn every_problem_is_told_at_once() {
         ["options.ownership.roleName", "options.ownership.userName"]
     );
 }
+
+#[test]
+fn one_locale_may_be_spelt_in_several_ways() {
+    for (one, other, same) in [
+        ("en_US.UTF-8", "en_US.utf8", true),
+        ("POSIX", "C", true),
+        ("C", "C.UTF-8", false),
+        ("POSIX", "C.UTF-8", false),
+        ("de_DE.utf8", "en_US.utf8", false),
+    ] {
+        assert_eq!(differences::same_locale(one, other), same, "{one} {other}");
+        assert_eq!(differences::same_locale(other, one), same, "{other} {one}");
+    }
+}

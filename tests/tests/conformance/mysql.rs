@@ -133,7 +133,7 @@ fn table(version: Version, sql_mode: &str) -> Table {
     let mut without_case =
         vec![("role", "options.grants", "the grant operations serve them, and their levels are tried there")];
     let servers_own = "the server keeps none for a database: what is stated must be what it has anyway";
-    let methods = "a change of it needs a password: a look tells that it is impossible";
+    let methods = "it is corrected with the password, which the tests of the adapter and the operator do";
     let native = "there is nothing to change: every role is one of the server's own";
     let mut without_drift = vec![
         ("database", "options.sqlMode", servers_own),

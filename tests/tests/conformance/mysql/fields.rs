@@ -73,6 +73,7 @@ pub(super) fn users(is_mariadb: bool) -> Vec<Case> {
         drifting(json!({"requireSSL": true}), "options.requireSSL", "REQUIRE NONE"),
         drifting(json!({"requireX509": true, "requireSSL": true}), "options.requireX509", "REQUIRE NONE"),
         drifting(json!({"accountLocked": true}), "options.accountLocked", "ACCOUNT UNLOCK"),
+        drifting(json!({"passwordLifetime": 90}), "options.passwordLifetime", "PASSWORD EXPIRE INTERVAL 30 DAY"),
         Case::options(json!({"allowedHosts": ["%", "10.0.0.1", "10.1.%"]}), &["options.allowedHosts"]),
         Case::options(json!({"allowedHosts": ["%", "192.168.0.0/255.255.0.0"]}), &["options.allowedHosts"]).drifts(
             "options.allowedHosts",
@@ -91,11 +92,6 @@ pub(super) fn users(is_mariadb: bool) -> Vec<Case> {
     }
     let commented = Case::options(json!({}), &["comment"]).comment("it's \\ [my] words");
     cases.push(if is_mariadb { commented.drifts("comment", reworded("user"), kept("user")) } else { commented });
-    // Only a new password brings a new method. The distribution's MariaDB has one method only.
-    if !is_mariadb {
-        let other = Case::options(json!({"authPlugin": "sha256_password"}), &["options.authPlugin"]);
-        cases.push(other.never());
-    }
     let method = if is_mariadb { "mysql_native_password" } else { "sha256_password" };
     cases.push(Case::options(json!({"authPlugin": method}), &[]).created(
         "methodical",

@@ -63,6 +63,12 @@ fn databases_and_tables() -> Vec<Level> {
                 on("database", json!({"privileges": ["SELECT", "INSERT", "CREATE TEMPORARY TABLES"]})),
                 &["INSERT INTO play.t VALUES (1, 2)", "CREATE TEMPORARY TABLE play.mine (a int)"],
             ),
+        Level::new(
+            "pattern",
+            json!({"grants": [{"level": "database", "databasePattern": "pl%", "privileges": ["SELECT"]}]}),
+        )
+        .opens(&["SELECT * FROM play.t", "SELECT * FROM play.u"])
+        .shut(&["SELECT * FROM near.t", "DELETE FROM play.t"]),
         Level::new("all with grant option", on("database", json!({"privileges": ["ALL"], "withGrantOption": true})))
             .by_superuser()
             .opens(&[

@@ -36,18 +36,20 @@ pub(crate) struct Role {
     pub(crate) standing: Standing,
 }
 
-/// The role is the last column too, for a sweep.
+/// The role is the last column too, for a sweep. Which roles are powerful is asked once a query, not once a role.
 const COLUMNS: &str = "\
 SELECT r.oid::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb,
        r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolconnlimit,
        NULLIF(r.rolvaliduntil, 'infinity')::pg_catalog.text, r.rolconfig,
        pg_catalog.shobj_description(r.oid, 'pg_authid'),
        r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR EXISTS (
-           SELECT FROM pg_catalog.pg_roles high
-            WHERE (high.rolsuper OR high.rolname = SESSION_USER
-               OR high.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files',
-                   'rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin'))
-              AND pg_catalog.pg_has_role(r.oid, high.oid, 'MEMBER')),
+           SELECT FROM pg_catalog.unnest(ARRAY(
+                  SELECT high.oid FROM pg_catalog.pg_roles high
+                   WHERE high.rolsuper OR high.rolname = SESSION_USER
+                      OR high.rolname IN ('pg_execute_server_program', 'pg_read_server_files',
+                          'pg_write_server_files', 'rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin')
+                  )) AS powerful (oid)
+            WHERE pg_catalog.pg_has_role(r.oid, powerful.oid, 'MEMBER')),
        r.oid < 16384 OR r.rolname = SESSION_USER, r.rolname::pg_catalog.text
   FROM pg_catalog.pg_roles r";
 

@@ -82,12 +82,12 @@ async fn a_creation_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_password_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::Password, false, 26).await
+    visit(Scenario::Password, false, 20).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_password_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
-    visit(Scenario::Password, true, 15).await
+    visit(Scenario::Password, true, 10).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

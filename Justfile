@@ -21,8 +21,8 @@ matrix *arguments:
     cargo xtask matrix {{arguments}}
 
 # Measures the operator beside bare SQL, in release builds (the first takes some minutes).
-bench:
-    cargo xtask bench
+bench *arguments:
+    cargo xtask bench {{arguments}}
 
 # Leaves the operator in target/release/db-provision-operator and the engines' components in target/engines/.
 build:

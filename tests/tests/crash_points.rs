@@ -72,12 +72,12 @@ async fn drive(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_creation_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::Create, false, 220).await
+    visit(Scenario::Create, false, 170).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_creation_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
-    visit(Scenario::Create, true, 220).await
+    visit(Scenario::Create, true, 170).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,45 +92,45 @@ async fn a_change_of_password_that_is_deleted_after_the_kill_leaves_nothing() ->
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::Update, false, 65).await
+    visit(Scenario::Update, false, 50).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
-    visit(Scenario::Update, true, 65).await
+    visit(Scenario::Update, true, 50).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_leaves_nothing() -> Result<()> {
-    visit(Scenario::Delete, false, 180).await
+    visit(Scenario::Delete, false, 140).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_with_its_companions_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::CreateOwned, false, 60).await
+    visit(Scenario::CreateOwned, false, 45).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_takes_its_companions_along_leaves_nothing() -> Result<()> {
-    visit(Scenario::DeleteOwned, false, 60).await
+    visit(Scenario::DeleteOwned, false, 45).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_that_are_given_end_where_an_undisturbed_run_ends() -> Result<()> {
-    visit(Scenario::Give, false, 60).await
+    visit(Scenario::Give, false, 45).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_that_are_given_and_deleted_after_the_kill_leave_nothing() -> Result<()> {
-    visit(Scenario::Give, true, 60).await
+    visit(Scenario::Give, true, 45).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_rights_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::Narrow, false, 30).await
+    visit(Scenario::Narrow, false, 22).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_that_are_taken_leave_nothing() -> Result<()> {
-    visit(Scenario::Take, false, 40).await
+    visit(Scenario::Take, false, 30).await
 }

@@ -91,13 +91,12 @@ pub(crate) fn operator() -> Result<PathBuf> {
 }
 
 /// Runs the benchmark over release builds of everything.
-pub(crate) fn bench() -> Result<ExitCode> {
+pub(crate) fn bench(arguments: &[String]) -> Result<ExitCode> {
     components(ENGINES)?;
-    for arguments in [
-        ["build", "--release", "--package", "db-provision-operator"].as_slice(),
-        &["bench", "--package", "dbprovision-tests", "--bench", "operator"],
-    ] {
-        if !cargo().args(arguments).status().context("run cargo")?.success() {
+    let build = ["build", "--release", "--package", "db-provision-operator"].map(str::to_owned).to_vec();
+    let bench = ["bench", "--package", "dbprovision-tests", "--bench", "operator", "--"].map(str::to_owned).to_vec();
+    for arguments in [build, [bench, arguments.to_vec()].concat()] {
+        if !cargo().args(&arguments).status().context("run cargo")?.success() {
             return Ok(ExitCode::FAILURE);
         }
     }

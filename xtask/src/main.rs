@@ -46,7 +46,11 @@ enum Chore {
     /// Build the engines and the hostile guests as components.
     Engines,
     /// Measure the operator beside bare SQL, in release builds.
-    Bench,
+    Bench {
+        /// `sweeps` for what looking for drift costs alone.
+        #[arg(trailing_var_arg = true)]
+        arguments: Vec<String>,
+    },
     /// Write the definitions of the kinds to deploy/crds.
     Crds,
     /// Install everything that the other chores need.
@@ -84,7 +88,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
             build::components(build::ENGINES)?;
             build::components(build::GUESTS)?;
         }
-        Chore::Bench => return build::bench(),
+        Chore::Bench { arguments } => return build::bench(&arguments),
         Chore::Crds => definitions::write()?,
         Chore::Install { postgres } => {
             toolchain::everything()?;

@@ -10,9 +10,11 @@ mod fleet;
 mod process;
 mod sweeps;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use futures::FutureExt as _;
 use sandbox::Endpoint;
 use serde_json::json;
 use testkit::control_plane::{ControlPlane, StartOptions};
@@ -203,11 +205,24 @@ async fn sweeps(postgres: &PostgresServer) -> Result<()> {
         username: postgres.superuser.name.clone(),
         password: postgres.superuser.password.clone(),
         block: entry.to_string(),
+        statements_of: |index, text| {
+            let text = text.replace('\'', "''");
+            let grant = if index.is_multiple_of(2) { "GRANT CONNECT ON DATABASE swept TO" } else { "ALTER ROLE" };
+            format!("CREATE ROLE swept_{index} LOGIN; COMMENT ON ROLE swept_{index} IS '{text}'; {grant} swept_{index}")
+        },
+        run: {
+            let session = Arc::new(postgres.superuser_session("postgres").await?);
+            Box::new(move |sql| {
+                let session = Arc::clone(&session);
+                async move { session.rows(&sql).await.map(drop) }.boxed()
+            })
+        },
         statements: Box::new(move || Ok(wire.statements().len())),
     };
     sweeps::measure(&site).await?;
 
-    let server = MysqlServer::start(MysqlOptions::default()).await?;
+    let running = MysqlServer::start(MysqlOptions::default()).await?;
+    let server = (*running).clone();
     server.query("CREATE DATABASE swept")?;
     let entry = json!({ "grants": [{ "level": "database", "database": "swept", "privileges": ["SELECT"] }] });
     let site = sweeps::Site {
@@ -217,6 +232,22 @@ async fn sweeps(postgres: &PostgresServer) -> Result<()> {
         username: server.administrator.name.clone(),
         password: server.administrator.password.clone(),
         block: entry.to_string(),
+        statements_of: |index, text| {
+            let text = text.replace('\'', "''");
+            let user = format!("swept_{index}@'%'");
+            let grant = if index.is_multiple_of(2) { "GRANT SELECT ON swept.* TO" } else { "GRANT USAGE ON *.* TO" };
+            format!(
+                "CREATE USER {user}; {grant} {user}; \
+                 INSERT INTO _dbops._dbops_metadata VALUES ('user', 'swept_{index}', '%', '{text}', '[]', 1)"
+            )
+        },
+        run: {
+            let server = server.clone();
+            Box::new(move |sql| {
+                let server = server.clone();
+                async move { tokio::task::block_in_place(|| server.query(&sql).map(drop)) }.boxed()
+            })
+        },
         statements: Box::new(move || {
             let text = server.query("SHOW GLOBAL STATUS LIKE 'Com_select'")?;
             Ok(text.split_whitespace().last().and_then(|count| count.parse().ok()).unwrap_or_default())

@@ -12,7 +12,7 @@ async fn an_option_that_is_fixed_at_creation_is_reported_and_the_rest_is_applied
             .ready_database("fixed", json!({ "postgres": { "encoding": "LATIN1", "lcCollate": "C", "lcCtype": "C" } }))
             .await?;
         database
-            .change(json!({ "postgres": { "encoding": "UTF8", "lcCollate": "POSIX", "connectionLimit": 9 } }))
+            .change(json!({ "postgres": { "encoding": "UTF8", "lcCollate": "C.UTF-8", "connectionLimit": 9 } }))
             .await?;
         let (status, message) = database.shows(condition::SYNCED, "False", reason::IMMUTABLE).await?;
         ensure!(message.contains("spec.postgres.encoding") && message.contains("spec.postgres.lcCollate"), "{message}");

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 /// With fewer objects than this, each is looked at by itself.
 pub const WORTH_A_SWEEP: usize = 32;
-/// So many of the objects that are due are left to be looked at by themselves.
-pub const BY_THEMSELVES: usize = 16;
+/// So many of them have to be near their time. Objects that were looked at one after the other never are all at once.
+pub const NEAR: usize = 16;
+/// So many of these are left to be looked at by themselves.
+pub const BY_THEMSELVES: usize = 8;
 
 /// An object that is to be looked at from time to time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ pub fn plan<T>(objects: Vec<Due<T>>) -> Plan<T> {
         return Plan::Later(first);
     }
     let mut near: Vec<Due<T>> = objects.into_iter().filter(Due::is_near).collect();
-    if near.len() < WORTH_A_SWEEP {
+    if near.len() < NEAR {
         return Plan::Never;
     }
     near.sort_by_key(|one| std::cmp::Reverse(one.alone));
@@ -99,6 +101,13 @@ mod tests {
         let Plan::Now(swept) = plan(objects) else { panic!("nothing is swept") };
         assert_eq!(swept.len(), 60 - BY_THEMSELVES);
         assert!(swept.iter().all(|at| *at < 60));
+    }
+
+    #[test]
+    fn objects_that_came_one_after_the_other_are_brought_together() {
+        let objects = (0..40u32).map(|at| due(usize::try_from(at).unwrap(), at / 4, at / 4)).collect();
+        let Plan::Now(swept) = plan(objects) else { panic!("nothing is swept") };
+        assert_eq!(swept.len(), 20 - BY_THEMSELVES);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
 use serde_json::{Value, json};
 use testkit::proxy::tcp::{Protocol, TcpProxy, Weather};
 
-const USERS: usize = 40;
+const USERS: usize = 48;
 
 /// The sum of a metric over the instances of the namespace.
 fn total(metrics: &str, name: &str, namespace: &str) -> f64 {
@@ -40,7 +40,7 @@ async fn the_drift_of_many_objects_is_found_together_and_corrected_one_by_one() 
     let operator = stage.operator().await?;
     let word = stage.word("swept");
     let name = |number: usize| format!("{word}_{number}");
-    let often = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "5s" } } });
+    let often = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "10s" } } });
     let schemas = json!({ "spec": { "postgres": { "schemas": [{ "name": "app" }] } } });
     stage.put_all([credentials("main-admin", server), with(instance("main", server), often)]).await?;
     stage.put(with(database("orders", &word), schemas)).await?;
@@ -61,7 +61,7 @@ async fn the_drift_of_many_objects_is_found_together_and_corrected_one_by_one() 
             total(&metrics, "dbops_drift_sweeps_total", stage.name()),
             total(&metrics, "dbops_drift_swept_objects_total", stage.name()),
         );
-        ensure!(sweeps >= least && objects >= 16.0 * least, "{sweeps} sweeps over {objects} objects");
+        ensure!(sweeps >= least && objects >= 8.0 * least, "{sweeps} sweeps over {objects} objects");
         Ok(sweeps)
     };
     stage.eventually("there was a sweep", PATIENCE, &operator, async || swept(1.0).await).await?;
@@ -98,7 +98,7 @@ async fn the_drift_of_many_objects_is_found_together_and_corrected_one_by_one() 
             );
             let schemas = "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'app'";
             for (database, query, wanted) in [
-                ("postgres", roles.as_str(), "40"),
+                ("postgres", roles.as_str(), "48"),
                 (word.as_str(), rights.as_str(), "8"),
                 (word.as_str(), schemas, "1"),
             ] {
@@ -133,7 +133,7 @@ async fn a_slow_server_keeps_no_other_instance_from_its_sweeps() -> Result<()> {
     let operator = stage.operator().await?;
     let word = stage.word("pace");
     let wire = TcpProxy::start(format!("{}:{}", server.host, server.port).parse()?, Protocol::Postgres).await?;
-    let often = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "5s" } } });
+    let often = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "10s" } } });
     stage.put_all([credentials("main-admin", server), credentials("slow-admin", server)]).await?;
     stage.put(with(instance("main", server), often.clone())).await?;
     let address = wire.address();

@@ -34,6 +34,7 @@ const USER_FIELDS: &[&str] = &[
     "options.accountLocked",
     "options.failedLoginAttempts",
     "options.passwordLockTime",
+    "options.passwordLifetime",
 ];
 
 const ROLE_FIELDS: &[&str] = &["comment", "options.useNativeRoles", "options.grants"];

@@ -28,9 +28,9 @@ pub struct Due<T> {
 }
 
 impl<T> Due<T> {
-    /// Another sweep would come too late for it, or soon.
-    fn is_near(&self) -> bool {
-        self.age >= self.interval.mul_f64(0.5)
+    /// From when on it is taken along: another sweep would come too late for it, or soon.
+    fn is_near_in(&self) -> Duration {
+        self.interval.mul_f64(0.5).saturating_sub(self.age)
     }
 
     /// When a sweep has to begin for it: before it is looked at by itself, which may be after nine tenths.
@@ -59,10 +59,13 @@ pub fn plan<T>(objects: Vec<Due<T>>) -> Plan<T> {
     if !first.is_zero() {
         return Plan::Later(first);
     }
-    let mut near: Vec<Due<T>> = objects.into_iter().filter(Due::is_near).collect();
-    if near.len() < NEAR {
-        return Plan::Never;
+    let mut waits: Vec<Duration> = objects.iter().map(Due::is_near_in).collect();
+    waits.sort_unstable();
+    match waits.get(NEAR - 1) {
+        Some(wait) if !wait.is_zero() => return Plan::Later(*wait),
+        Some(_) | None => {}
     }
+    let mut near: Vec<Due<T>> = objects.into_iter().filter(|one| one.is_near_in().is_zero()).collect();
     near.sort_by_key(|one| std::cmp::Reverse(one.alone));
     Plan::Now(near.into_iter().skip(BY_THEMSELVES).map(|one| one.object).collect())
 }
@@ -114,7 +117,8 @@ mod tests {
     fn one_object_in_a_hurry_makes_no_sweep() {
         let mut objects: Vec<_> = (0..40).map(|at| due(at, 1, 1)).collect();
         objects[3] = Due { interval: Duration::from_secs(2), ..objects[3].clone() };
-        assert_eq!(plan(objects), Plan::Never);
+        // It is looked at by itself until enough others are near.
+        assert_eq!(plan(objects), Plan::Later(MINUTE * 4));
     }
 
     #[test]

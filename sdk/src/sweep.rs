@@ -88,6 +88,17 @@ pub trait Opens {
     fn session(&mut self) -> Result<&mut Self::Session>;
 }
 
+/// A session that is open already.
+pub struct Opened<'session, S>(pub &'session mut S);
+
+impl<S> Opens for Opened<'_, S> {
+    type Session = S;
+
+    fn session(&mut self) -> Result<&mut S> {
+        Ok(self.0)
+    }
+}
+
 /// What a sweep remembers of one place, and who is asked for the rest.
 pub struct Swept<'sweep, S: Catalogues> {
     /// What it remembers.

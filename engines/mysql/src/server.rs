@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dbprovision_sdk::adapter::{Server, Settings};
 use dbprovision_sdk::secret::instance_credentials;
-use dbprovision_sdk::sweep::{Answers, Budget, Opens};
+use dbprovision_sdk::sweep::{Answers, Budget, Opened};
 use dbprovision_sdk::{Error, ErrorKind, Result};
 use sha2::{Digest as _, Sha256};
 
@@ -109,7 +109,7 @@ impl Connected {
         self.main()?;
         let Self { limits, facts, main, sweep } = self;
         match sweep {
-            Some(answers) => work(&mut Swept { answers, place: &mut Main(main) }, facts, &limits.tracking),
+            Some(answers) => work(&mut Swept { answers, place: &mut Opened(main) }, facts, &limits.tracking),
             None => work(main, facts, &limits.tracking),
         }
     }
@@ -174,17 +174,6 @@ impl Connected {
 
     pub(crate) fn close(self) {
         self.main.close();
-    }
-}
-
-/// The main session, which is open.
-struct Main<'known>(&'known mut Session);
-
-impl Opens for Main<'_> {
-    type Session = Session;
-
-    fn session(&mut self) -> Result<&mut Session> {
-        Ok(self.0)
     }
 }
 

@@ -3,7 +3,7 @@
 use dbprovision_sdk::Result;
 use dbprovision_sdk::adapter::{Server, Settings};
 use dbprovision_sdk::secret::instance_credentials;
-use dbprovision_sdk::sweep::Opens;
+use dbprovision_sdk::sweep::{Opened, Opens};
 
 use crate::connect::{self, Account, Limits, Purpose, Session};
 use crate::observe;
@@ -87,7 +87,7 @@ impl Connected {
         self.main()?;
         let Self { facts, main, sweep, .. } = self;
         match sweep {
-            Some(sweep) => work(&mut Swept { answers: sweep.server(), place: &mut Main(main) }, facts),
+            Some(sweep) => work(&mut Swept { answers: sweep.server(), place: &mut Opened(main) }, facts),
             None => work(main, facts),
         }
     }
@@ -151,17 +151,6 @@ impl Connected {
 
     pub(crate) fn close(self) {
         self.main.close();
-    }
-}
-
-/// The main session, which is open.
-struct Main<'known>(&'known mut Session);
-
-impl Opens for Main<'_> {
-    type Session = Session;
-
-    fn session(&mut self) -> Result<&mut Session> {
-        Ok(self.0)
     }
 }
 

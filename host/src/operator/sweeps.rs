@@ -21,6 +21,8 @@ use crate::controllers::sweep::{Item, Object, sweep};
 /// Between two looks at what is due: objects that come into being are due later than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const SHORTEST_WAIT: Duration = Duration::from_millis(500);
+/// After a sweep, before the instance's next: one that found its server gone ends at once, and its objects stay due.
+const REST: Duration = Duration::from_secs(3);
 
 /// Sweeps instances, each by a task of its own, to the end of the process.
 pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
@@ -35,6 +37,7 @@ pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
                     let (ctx, relations) = (Arc::clone(&ctx), relations.clone());
                     under_way.spawn(async move {
                         sweep(ctx, id.clone(), items, |object| relations.differs(object)).await;
+                        tokio::time::sleep(REST).await;
                         id
                     });
                 }

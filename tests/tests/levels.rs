@@ -139,3 +139,38 @@ async fn tell<C: Client>(
     stage.delete(&Subject::user(level)).await?;
     stage.until_gone(operator, &Subject::user(level)).await
 }
+
+/// A role that both a user's own resource and a grant name, and that only the grant names in the end: what the role
+/// may is never refused to the user, until the grant goes too.
+async fn hand_over<C: Client>(
+    stage: &Stage,
+    operator: &Operator,
+    block: &str,
+    role: &str,
+    client: impl Fn(&str) -> C,
+    stays: &'static str,
+) -> Result<()> {
+    let (account, subject, grant) = (stage.word("heir"), Subject::user("heir"), Subject::access_grant("heir"));
+    let client = Arc::new(client(&account));
+    let of_roles = |roles: Value| with(user("heir", &account), json!({ "spec": { "roles": roles } }));
+    stage.put(of_roles(json!([role]))).await?;
+    stage.until(operator, &subject, ready()).await?;
+    let password = stage.secret_value(&Subject::secret("heir"), "password").await?;
+    let spec = json!({ "userRef": { "name": "heir" }, "deletionProtection": false, block: { "roles": [role] } });
+    stage.put(with(access_grant("heir"), json!({ "spec": spec }))).await?;
+    stage.until(operator, &grant, ready()).await?;
+
+    let probe = Probe::start(&client, &password, stays);
+    let before = probe.uses();
+    stage.put(of_roles(json!([]))).await?;
+    stage.until(operator, &subject, ready()).await?;
+    client.run(&password, stays).await.context("what the grant states is refused")?;
+    ensure!(probe.uses() > before || probe.running.is_finished(), "the right was not used meanwhile");
+    probe.end().await?;
+
+    stage.delete(&grant).await?;
+    stage.until_gone(operator, &grant).await?;
+    ensure!(client.run(&password, stays).await.is_err(), "nobody states it any more, and it is allowed");
+    stage.delete(&subject).await?;
+    stage.until_gone(operator, &subject).await
+}

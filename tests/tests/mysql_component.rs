@@ -66,7 +66,13 @@ async fn the_component_serves_every_server_with_and_without_tls() {
             let database = DatabaseSpec { name: format!("d_{tag}"), owner: None, comment: None, options: None };
             let made = session.create_database(&database, &mark).await.unwrap();
             assert_eq!(made.mark, Some(mark.clone()), "{version:?} {tag}");
-            let user = UserSpec { name: format!("u_{tag}"), roles: Vec::new(), comment: None, options: None };
+            let user = UserSpec {
+                name: format!("u_{tag}"),
+                roles: Vec::new(),
+                shared_roles: Vec::new(),
+                comment: None,
+                options: None,
+            };
             let password = SecretValue::new(b"it's \\ secret");
             session.create_user(&user, Some(&password), &mark).await.unwrap();
             let outcome = session.try_login(&user.name, &password).await.unwrap();

@@ -188,13 +188,14 @@ fn compare(reader: &mut dyn Reader, facts: &Facts, wanted: &Wanted, verifier: Op
 }
 
 /// Notes which memberships are the resource's own: those that it states, and those that it gave and still has to
-/// take back.
+/// take back. What it gave and others state too is theirs now.
 fn note_given(session: &mut Session, facts: &Facts, wanted: &Wanted) -> Result<()> {
     let role = role::find(session, &wanted.name)?.ok_or_else(|| absent(&wanted.name))?;
     let held = role::memberships(session, facts, &role.id)?;
     let ours = held.into_iter().filter(|held| held.ours).map(|held| held.role);
     let stated = |name: &String| wanted.memberships.iter().any(|(role, _)| role == name);
-    let given: BTreeSet<String> = ours.filter(|name| stated(name) || role.given.contains(name)).collect();
+    let is_left = |name: &String| role.given.contains(name) && !wanted.shared.contains(name);
+    let given: BTreeSet<String> = ours.filter(|name| stated(name) || is_left(name)).collect();
     if given == role.given {
         return Ok(());
     }

@@ -81,9 +81,12 @@ impl RoleResource for ClusterDatabaseRole {
     }
 }
 
-/// The rights to give and to take back; none where there are neither.
+/// What is known of the role from elsewhere.
 pub(crate) struct RoleInputs {
+    /// The rights to give and to take back; none where there are neither.
     rights: Option<GrantSpec>,
+    /// Roles that others make it a member of.
+    shared_roles: Vec<String>,
 }
 
 /// What the engine shows.
@@ -121,7 +124,8 @@ impl<R: RoleResource> Provisioned for R {
 
     fn spec(&self, comment: Option<String>, options: Option<String>) -> RoleWish {
         let (options, rights) = options.map_or((None, None), |block| without_grants(&block));
-        RoleWish { role: RoleSpec { name: self.external_name().to_owned(), comment, options }, rights }
+        let name = self.external_name().to_owned();
+        RoleWish { role: RoleSpec { name, shared_roles: Vec::new(), comment, options }, rights }
     }
 
     fn own_comment(&self) -> Option<&str> {
@@ -201,7 +205,8 @@ impl<R: RoleResource> Provisioned for R {
         selection: Selection,
     ) -> Result<UpdateReport, CallError> {
         let (own, of_rights) = divided(selection);
-        let mut report = session.update_role(&spec.role, &own).await?;
+        let role = RoleSpec { shared_roles: inputs.shared_roles.clone(), ..spec.role };
+        let mut report = session.update_role(&role, &own).await?;
         if let Some(rights) = &inputs.rights {
             let UpdateReport { changes, applied, details: _ } = session.grant(rights, &of_rights).await?.update;
             let change = |change: Change| Change { id: format!("{OF_RIGHTS}{}", change.id), ..change };
@@ -318,15 +323,17 @@ fn inputs<R: RoleResource>(
     if rights.is_none() && !recorded.is_empty() {
         rights = Some(rights_of(&wanted.spec, None));
     }
+    let others = run.ctx.servers.get(&bound.id).map(|live| {
+        let name = run.object.external_name().to_owned();
+        shared(&Account { identity: live.facts.identity.clone(), kind: ObjectKind::Role, name })
+    });
+    let others = others.unwrap_or_default();
+    let shared_roles = rights::roles_among(&others);
     if let Some(rights) = &mut rights {
         rights.recorded = rights::of_status(recorded);
-        if let Some(live) = run.ctx.servers.get(&bound.id) {
-            let name = run.object.external_name().to_owned();
-            let account = Account { identity: live.facts.identity.clone(), kind: ObjectKind::Role, name };
-            rights.shared = shared(&account);
-        }
+        rights.shared = others;
     }
-    RoleInputs { rights }
+    RoleInputs { rights, shared_roles }
 }
 
 fn seen(info: contract::RoleInfo) -> Seen<Info> {

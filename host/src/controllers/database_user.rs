@@ -15,15 +15,15 @@ use planning::output_secret::OutputSecret;
 use planning::password::Policy;
 use planning::{Blocked, Class};
 use sandbox::contract::{
-    self, BlockOwner, Change, Examination, LoginOutcome, Mark, ObjectKind, OwnedObject, Proof, Selection, UpdateReport,
-    UserSpec,
+    self, BlockOwner, Change, Examination, Granted, LoginOutcome, Mark, ObjectKind, OwnedObject, Proof, Selection,
+    UpdateReport, UserSpec,
 };
 use sandbox::{Adapter, CallError, SecretValue, Session};
 
 use super::failure::Failure;
 use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
 use super::output::{self, Found};
-use super::rights::Shares;
+use super::rights::{self, Account, Shares};
 use super::run::Run;
 use super::translate;
 use super::trouble::{Stop, stop};
@@ -53,6 +53,8 @@ pub(crate) struct UserInputs {
     output: Option<(OutputSecret, Found, Policy)>,
     /// The Secret that was written before, where it is another.
     former: Option<OutputSecret>,
+    /// Roles that others make it a member of.
+    shared_roles: Vec<String>,
 }
 
 /// What the engine shows.
@@ -107,12 +109,13 @@ impl Provisioned for DatabaseUser {
         UserSpec {
             name: self.spec.username.clone(),
             roles: self.spec.roles.clone().unwrap_or_default(),
+            shared_roles: Vec::new(),
             comment,
             options,
         }
     }
 
-    async fn gather(run: &Run<Self>, _: &Bound, _: &Wanted<Self>) -> Result<UserInputs, Stop> {
+    async fn gather(run: &Run<Self>, bound: &Bound, _: &Wanted<Self>) -> Result<UserInputs, Stop> {
         let spec = &run.object.spec;
         let output = password::output_of(run)?;
         let given = password::given_password(run, output.as_ref()).await?;
@@ -130,13 +133,16 @@ impl Provisioned for DatabaseUser {
             // Under its new name the Secret has the password that is in use.
             password = output::found_of_ours(run, former).await?.as_ref().and_then(output::password);
         }
-        let mut inputs = UserInputs { password, is_new: false, fingerprint: String::new(), output, former };
+        let shared_roles = shared_roles(run, bound, |account| rights::shared(&run.ctx.stores, account, &run.uid));
+        let fingerprint = String::new();
+        let mut inputs = UserInputs { password, is_new: false, fingerprint, output, former, shared_roles };
         password::compare(run, &mut inputs).await?;
         Ok(inputs)
     }
 
-    fn as_before(_: &Run<Self>, _: &Bound, _: &Wanted<Self>, _: &Shares) -> UserInputs {
-        UserInputs::default()
+    fn as_before(run: &Run<Self>, bound: &Bound, _: &Wanted<Self>, shares: &Shares) -> UserInputs {
+        let shared_roles = shared_roles(run, bound, |account| shares.of(account, &run.uid));
+        UserInputs { shared_roles, ..UserInputs::default() }
     }
 
     fn fingerprint(inputs: &UserInputs) -> String {
@@ -209,6 +215,7 @@ impl Provisioned for DatabaseUser {
     ) -> Result<UpdateReport, CallError> {
         let asked_for = matches!(&selection, Selection::Only(ids) if ids.iter().any(|id| id == "password"));
         let passed = inputs.password.as_ref().filter(|_| inputs.is_new || asked_for);
+        let spec = UserSpec { shared_roles: inputs.shared_roles.clone(), ..spec };
         let report = session.update_user(&spec, passed, &selection).await?;
         let is_chosen = |id: &String| match &selection {
             Selection::All => true,
@@ -342,6 +349,14 @@ impl Provisioned for DatabaseUser {
     ) {
         metrics.user_operation(instance, engine, operation, ending, since.elapsed());
     }
+}
+
+/// What `shared` tells of the user on its server.
+fn shared_roles(run: &Run<DatabaseUser>, bound: &Bound, shared: impl FnOnce(&Account) -> Vec<Granted>) -> Vec<String> {
+    let Some(live) = run.ctx.servers.get(&bound.id) else { return Vec::new() };
+    let name = run.object.spec.username.clone();
+    let account = Account { identity: live.facts.identity.clone(), kind: ObjectKind::User, name };
+    rights::roles_among(&shared(&account))
 }
 
 /// The time moves with the findings: it is no reason to write by itself.

@@ -2,7 +2,7 @@
 //!
 //! Decided here: rights on one object stand together, so that a status stays small; and whose rights count as shared.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crds::{HeldRight, Ownership};
 use sandbox::contract::{Granted, ObjectKind};
@@ -112,6 +112,12 @@ pub(crate) fn shared(stores: &Stores, account: &Account, uid: &str) -> Vec<Grant
     shared
 }
 
+/// Of these rights the memberships: the roles, without repetitions. See `wit/grant.wit` for the level's name.
+pub(crate) fn roles_among(granted: &[Granted]) -> Vec<String> {
+    let memberships = granted.iter().filter(|right| right.level == "membership");
+    memberships.filter_map(|right| right.object.first().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// One resource's share of what an account, or everyone, was given.
 type Share = (Option<String>, Vec<HeldRight>);
 
@@ -162,6 +168,20 @@ mod tests {
             grantable: false,
             grantor: grantor.map(str::to_owned),
         }
+    }
+
+    #[test]
+    fn roles_are_told_apart_from_rights_on_objects() {
+        let member = |role: &str, privilege: &str| Granted {
+            level: "membership".to_owned(),
+            object: vec![role.to_owned()],
+            privilege: privilege.to_owned(),
+            grantable: false,
+            grantor: None,
+        };
+        let all =
+            [member("team", "MEMBER"), granted("a", "SELECT", None), member("team", "SET"), member("b", "MEMBER")];
+        assert_eq!(roles_among(&all), ["b", "team"]);
     }
 
     #[test]

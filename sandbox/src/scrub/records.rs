@@ -125,8 +125,8 @@ equal! {
     Page { after, limit }
     DatabaseSpec { name, owner, comment, options }
     Script { statements, as_administrator }
-    UserSpec { name, roles, comment, options }
-    RoleSpec { name, comment, options }
+    UserSpec { name, roles, shared_roles, comment, options }
+    RoleSpec { name, shared_roles, comment, options }
     Grantee { kind, name, options }
     GrantSpec { grantee, roles, options, mode, recorded, shared }
     BackupSpec { database, options }

@@ -48,13 +48,13 @@ impl PublicWords for DatabaseSpec {
 
 impl PublicWords for UserSpec {
     fn public_words(&self) -> Vec<&str> {
-        std::iter::once(&self.name).chain(&self.roles).map(String::as_str).collect()
+        std::iter::once(&self.name).chain(&self.roles).chain(&self.shared_roles).map(String::as_str).collect()
     }
 }
 
 impl PublicWords for RoleSpec {
     fn public_words(&self) -> Vec<&str> {
-        vec![&self.name]
+        std::iter::once(&self.name).chain(&self.shared_roles).map(String::as_str).collect()
     }
 }
 

@@ -27,7 +27,13 @@ pub(crate) async fn measure(server: &PostgresEndpoint) -> Result<()> {
     let adapter = sandbox.load(bytes, &Grant::full([]), None).await?;
     row("load and compile the adapter, no cache (ms)", &format!("{:.1}", milliseconds(started.elapsed())), "");
 
-    let spec = UserSpec { name: "someone".to_owned(), roles: Vec::new(), comment: None, options: None };
+    let spec = UserSpec {
+        name: "someone".to_owned(),
+        roles: Vec::new(),
+        shared_roles: Vec::new(),
+        comment: None,
+        options: None,
+    };
     let mut times = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {
         let started = Instant::now();

@@ -121,7 +121,13 @@ impl Site {
 }
 
 fn user(index: usize) -> UserSpec {
-    UserSpec { name: format!("swept_{index}"), roles: Vec::new(), comment: None, options: None }
+    UserSpec {
+        name: format!("swept_{index}"),
+        roles: Vec::new(),
+        shared_roles: Vec::new(),
+        comment: None,
+        options: None,
+    }
 }
 
 fn mark(index: usize) -> Mark {

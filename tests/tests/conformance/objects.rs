@@ -43,13 +43,19 @@ fn user(stated: &Stated) -> UserSpec {
     UserSpec {
         name: stated.name.clone(),
         roles: stated.roles.clone(),
+        shared_roles: Vec::new(),
         comment: stated.comment.clone(),
         options: Some(stated.options.to_string()),
     }
 }
 
 fn role(stated: &Stated) -> RoleSpec {
-    RoleSpec { name: stated.name.clone(), comment: stated.comment.clone(), options: Some(stated.options.to_string()) }
+    RoleSpec {
+        name: stated.name.clone(),
+        shared_roles: Vec::new(),
+        comment: stated.comment.clone(),
+        options: Some(stated.options.to_string()),
+    }
 }
 
 fn of_database(info: DatabaseInfo) -> Info {

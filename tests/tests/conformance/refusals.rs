@@ -107,11 +107,18 @@ async fn examine_text(candidate: &Candidate, block: Block, options: &str) -> Res
                 }
                 ObjectKind::User => {
                     let roles = Vec::new();
-                    let spec = sandbox::contract::UserSpec { name, roles, comment: None, options: text };
+                    let spec = sandbox::contract::UserSpec {
+                        name,
+                        roles,
+                        shared_roles: Vec::new(),
+                        comment: None,
+                        options: text,
+                    };
                     adapter.examine_user(&spec).await.map(drop)
                 }
                 ObjectKind::Role => {
-                    let spec = sandbox::contract::RoleSpec { name, comment: None, options: text };
+                    let spec =
+                        sandbox::contract::RoleSpec { name, shared_roles: Vec::new(), comment: None, options: text };
                     adapter.examine_role(&spec).await.map(drop)
                 }
             }

@@ -10,7 +10,7 @@ use crate::objects;
 const NEW: &str = "another 'one' \\ \"ß\" `x`";
 
 fn spec(name: &str) -> UserSpec {
-    UserSpec { name: name.to_owned(), roles: Vec::new(), comment: None, options: None }
+    UserSpec { name: name.to_owned(), roles: Vec::new(), shared_roles: Vec::new(), comment: None, options: None }
 }
 
 /// A password is what was set last, and nothing else.

@@ -6,7 +6,7 @@ use dbprovision_tests::stage::{Stage, Subject, ready};
 use serde_json::{Value, json};
 use testkit::mysql::{MysqlEndpoint, MysqlServer, Options, Version};
 
-use super::{Client, Story, play};
+use super::{Client, Story, hand_over, play};
 
 struct Login {
     server: MysqlEndpoint,
@@ -126,7 +126,9 @@ async fn on(version: Version, purpose: &str, engine: &str) -> Result<()> {
     stage.put_all([mysql_credentials("main-admin", &server), offered]).await?;
     stage.until(&operator, &Subject::instance("main"), ready()).await?;
     let login = |account: &str| Login { server: (*server).clone(), account: account.to_owned() };
-    play(&stage, &operator, "mysql", stories(), login).await
+    play(&stage, &operator, "mysql", stories(), login).await?;
+    // It is active when the user logs in, and stays so.
+    hand_over(&stage, &operator, "mysql", "r1", login, "SELECT a FROM shop_a.r1").await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -209,19 +209,31 @@ fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Co
                 .lacking(lacking),
         );
     }
-    for role in before.difference(&stated).filter(|role| now.roles.contains(*role)) {
-        let left = before.iter().filter(|one| *one != role).cloned().collect::<BTreeSet<_>>();
+    let (shared, own): (BTreeSet<String>, BTreeSet<String>) =
+        before.difference(&stated).cloned().partition(|role| wanted.shared_roles.contains(role));
+    // Each change records what is left after it and those before it.
+    let mut left: BTreeSet<String> = before.difference(&shared).chain(&stated).cloned().collect();
+    if !shared.is_empty() {
+        // Only the record changes: from now on they are the others' to take away.
+        let names = shared.iter().cloned().collect::<Vec<_>>().join(", ");
+        found.push(
+            Difference::new(format!("sharedRoles{suffix}"), "roles", "given by others", format!("own: {names}"))
+                .by_all([recorded(left.clone())]),
+        );
+    }
+    for role in own.iter().filter(|role| now.roles.contains(*role)) {
+        left.remove(role);
         found.push(
             Difference::new(format!("member:{role}{suffix}"), "roles", "no member", "member")
                 .by(grant::leave(role, &member, dialect))
-                .by_all([recorded(left.union(&stated).cloned().collect())])
+                .by_all([recorded(left.clone())])
                 .destructive_if(true),
         );
     }
     let expected = wanted.default_roles(context.facts);
     // Default roles that others chose stay, as long as they are not ours to choose.
-    let ours: BTreeSet<String> =
-        now.default_roles.iter().filter(|role| stated.contains(*role) || before.contains(*role)).cloned().collect();
+    let is_ours = |role: &&String| stated.contains(*role) || own.contains(*role);
+    let ours: BTreeSet<String> = now.default_roles.iter().filter(is_ours).cloned().collect();
     let foreign = now.default_roles.difference(&ours).next().is_some();
     let differs = if context.facts.is_mariadb() {
         expected != ours && !(expected.is_empty() && foreign)

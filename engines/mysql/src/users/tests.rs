@@ -38,7 +38,14 @@ fn facts(dialect: Dialect) -> Facts {
 
 fn wanted(roles: &[&str], options: &Value) -> Wanted {
     let roles = roles.iter().map(|&role| role.to_owned()).collect();
-    Wanted::read(&UserSpec { name: "u".to_owned(), roles, comment: None, options: Some(options.to_string()) }).unwrap()
+    Wanted::read(&UserSpec {
+        name: "u".to_owned(),
+        roles,
+        shared_roles: Vec::new(),
+        comment: None,
+        options: Some(options.to_string()),
+    })
+    .unwrap()
 }
 
 fn mark(nonce: &str) -> Mark {

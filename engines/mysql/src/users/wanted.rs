@@ -28,6 +28,8 @@ pub(crate) struct Wanted {
     pub(crate) block: MySqlUserConfig,
     /// In the order in which they are stated.
     pub(crate) roles: Vec<String>,
+    /// Those that other resources make it a member of.
+    pub(crate) shared_roles: BTreeSet<String>,
     pub(crate) hosts: BTreeSet<String>,
 }
 
@@ -56,7 +58,8 @@ impl Wanted {
         let stated = block.allowed_hosts.iter().flatten().cloned().collect::<BTreeSet<String>>();
         let hosts = if block.allowed_hosts.is_some() { stated } else { BTreeSet::from([ANYWHERE.to_owned()]) };
         let comment = spec.comment.clone().filter(|text| !text.is_empty());
-        Ok(Self { name: spec.name.clone(), comment, block, roles, hosts })
+        let shared_roles = spec.shared_roles.iter().cloned().collect();
+        Ok(Self { name: spec.name.clone(), comment, block, roles, shared_roles, hosts })
     }
 
     /// What the spec needs and names.

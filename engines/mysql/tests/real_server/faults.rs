@@ -30,6 +30,7 @@ fn changes_of_one_user_at_the_same_time_do_not_disturb_each_other() {
         let spec = |limit: u32| UserSpec {
             name: name.clone(),
             roles: Vec::new(),
+            shared_roles: Vec::new(),
             comment: None,
             options: Some(json!({"maxUserConnections": limit}).to_string()),
         };
@@ -55,7 +56,8 @@ fn changes_of_one_user_at_the_same_time_do_not_disturb_each_other() {
 fn a_wait_for_somebody_elses_work_ends_and_the_next_try_works() {
     everywhere(|server, adapter, tag| {
         let name = format!("slow_{tag}");
-        let spec = UserSpec { name: name.clone(), roles: Vec::new(), comment: None, options: None };
+        let spec =
+            UserSpec { name: name.clone(), roles: Vec::new(), shared_roles: Vec::new(), comment: None, options: None };
         Users::create(adapter, &spec, Some(&password()), &mark("w")).unwrap();
         adapter.connect(&crate::support::settings(r#"{"readTimeout": "1s"}"#, None)).unwrap();
         // Somebody else works on the same account, and does not come to an end.

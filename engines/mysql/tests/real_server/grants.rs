@@ -15,7 +15,13 @@ use crate::support::{PASSWORD, everywhere, everywhere_with, mark, password, swee
 
 pub(crate) fn user(adapter: &mut MySql, name: &str, hosts: &[&str]) -> Grantee {
     let options = json!({"allowedHosts": hosts}).to_string();
-    let spec = UserSpec { name: name.to_owned(), roles: Vec::new(), comment: None, options: Some(options.clone()) };
+    let spec = UserSpec {
+        name: name.to_owned(),
+        roles: Vec::new(),
+        shared_roles: Vec::new(),
+        comment: None,
+        options: Some(options.clone()),
+    };
     Users::create(adapter, &spec, Some(&password()), &mark("user")).unwrap();
     Grantee { kind: ObjectKind::User, name: name.to_owned(), options: Some(options) }
 }

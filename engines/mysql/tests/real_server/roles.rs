@@ -13,7 +13,7 @@ use crate::grants;
 use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof, sweeping};
 
 fn spec(name: &str, options: &Value) -> RoleSpec {
-    RoleSpec { name: name.to_owned(), comment: None, options: Some(options.to_string()) }
+    RoleSpec { name: name.to_owned(), shared_roles: Vec::new(), comment: None, options: Some(options.to_string()) }
 }
 
 fn ids(adapter: &mut MySql, spec: &RoleSpec) -> Vec<String> {
@@ -38,7 +38,13 @@ fn a_role_comes_with_its_mark_and_goes_with_its_proof() {
         Roles::create(adapter, &plain, &mark("r")).unwrap();
         assert_eq!(Roles::create(adapter, &plain, &mark("x")).unwrap_err().kind, ErrorKind::AlreadyExists);
         assert_eq!(ids(adapter, &plain), [""; 0], "right after creation");
-        let user = UserSpec { name: member.clone(), roles: vec![name.clone()], comment: None, options: None };
+        let user = UserSpec {
+            name: member.clone(),
+            roles: vec![name.clone()],
+            shared_roles: Vec::new(),
+            comment: None,
+            options: None,
+        };
         Users::create(adapter, &user, Some(&password()), &mark("u")).unwrap();
         Users::update(adapter, &user, None, &Selection::All).unwrap();
         let entry = json!({"level": "table", "database": place, "table": "t", "privileges": ["INSERT"]});
@@ -98,9 +104,15 @@ fn hostile_names_are_names_and_a_role_is_no_user() {
 fn what_the_users_own_resource_states_is_not_a_grants_to_take() {
     everywhere(|server, adapter, tag| {
         let (role, name) = (format!("own_role_{tag}"), format!("own_member_{tag}"));
-        let created = RoleSpec { name: role.clone(), comment: None, options: None };
+        let created = RoleSpec { name: role.clone(), shared_roles: Vec::new(), comment: None, options: None };
         Roles::create(adapter, &created, &mark("role")).unwrap();
-        let own = UserSpec { name: name.clone(), roles: vec![role.clone()], comment: None, options: None };
+        let own = UserSpec {
+            name: name.clone(),
+            roles: vec![role.clone()],
+            shared_roles: Vec::new(),
+            comment: None,
+            options: None,
+        };
         Users::create(adapter, &own, Some(&password()), &mark("user")).unwrap();
         Users::update(adapter, &own, None, &Selection::All).unwrap();
         let grantee = Grantee { kind: ObjectKind::User, name: name.clone(), options: None };
@@ -118,5 +130,53 @@ fn what_the_users_own_resource_states_is_not_a_grants_to_take() {
         assert_eq!(server.query(&table).unwrap(), "1");
         Users::update(adapter, &UserSpec { roles: Vec::new(), ..own }, None, &Selection::All).unwrap();
         assert_eq!(server.query(&table).unwrap(), "0");
+    });
+}
+
+#[test]
+fn what_a_grant_states_too_is_left_to_it_without_being_taken_for_a_moment() {
+    everywhere(|server, adapter, tag| {
+        let [role, other, name] = ["left_role", "left_other", "left_member"].map(|name| format!("{name}_{tag}"));
+        for name in [&role, &other] {
+            let created = RoleSpec { name: name.clone(), shared_roles: Vec::new(), comment: None, options: None };
+            Roles::create(adapter, &created, &mark("role")).unwrap();
+        }
+        let own = |roles: &[&String], shared: &[&String]| UserSpec {
+            name: name.clone(),
+            roles: roles.iter().map(|role| (*role).clone()).collect(),
+            shared_roles: shared.iter().map(|role| (*role).clone()).collect(),
+            comment: Some("words".to_owned()),
+            options: None,
+        };
+        let ids = |adapter: &mut MySql, spec: &UserSpec, selection: &Selection| -> Vec<String> {
+            let report = Users::update(adapter, spec, None, selection).unwrap();
+            report.changes.into_iter().map(|change| change.id).collect()
+        };
+        Users::create(adapter, &own(&[], &[]), Some(&password()), &mark("user")).unwrap();
+        Users::update(adapter, &own(&[&role, &other], &[]), None, &Selection::All).unwrap();
+        let grantee = Grantee { kind: ObjectKind::User, name: name.clone(), options: None };
+        let both = grants::all(adapter, &grants::spec(&grantee, &json!({ "roles": [role] }), &[]));
+        server.query("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = ON").unwrap();
+        let narrowed = own(&[], &[&role]);
+        let expected = ["sharedRoles".to_owned(), format!("member:{other}")];
+        assert_eq!(ids(adapter, &narrowed, &Selection::Detect)[..2], expected);
+        assert_eq!(ids(adapter, &narrowed, &Selection::All)[..2], expected);
+        assert_eq!(ids(adapter, &narrowed, &Selection::Detect), [""; 0]);
+        server.query("SET GLOBAL general_log = OFF").unwrap();
+        let revoked = |role: &str| {
+            let counted = format!("SELECT count(*) FROM mysql.general_log WHERE argument LIKE 'REVOKE%{role}%'");
+            server.query(&counted).unwrap()
+        };
+        assert_eq!((revoked(&role), revoked(&other)), ("0".to_owned(), "1".to_owned()));
+        // From now on it is the grant's.
+        assert_eq!(ids(adapter, &own(&[], &[]), &Selection::Detect), [""; 0]);
+        let less = grants::spec(&grantee, &json!({}), &both.held);
+        assert_eq!(grants::all(adapter, &less).held, []);
+        let roles = if server.query("SELECT @@version").unwrap().contains("MariaDB") {
+            format!("SELECT count(*) FROM mysql.roles_mapping WHERE user = '{name}'")
+        } else {
+            format!("SELECT count(*) FROM mysql.role_edges WHERE to_user = '{name}'")
+        };
+        assert_eq!(server.query(&roles).unwrap(), "0");
     });
 }

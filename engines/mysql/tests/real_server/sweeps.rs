@@ -12,7 +12,13 @@ use crate::{databases, grants};
 
 fn user(name: &str) -> UserSpec {
     let options = json!({ "maxUserConnections": 5, "requireSSL": false }).to_string();
-    UserSpec { name: name.to_owned(), roles: Vec::new(), comment: None, options: Some(options) }
+    UserSpec {
+        name: name.to_owned(),
+        roles: Vec::new(),
+        shared_roles: Vec::new(),
+        comment: None,
+        options: Some(options),
+    }
 }
 
 /// Users, databases and grants of one kind each, all of them as they should be.

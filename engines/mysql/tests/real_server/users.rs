@@ -12,6 +12,7 @@ fn spec(name: &str, roles: &[&str], options: &Value) -> UserSpec {
     UserSpec {
         name: name.to_owned(),
         roles: roles.iter().map(|&role| role.to_owned()).collect(),
+        shared_roles: Vec::new(),
         comment: None,
         options: Some(options.to_string()),
     }

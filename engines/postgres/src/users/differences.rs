@@ -3,8 +3,11 @@
 //! What the API documents as a default is enforced where the field is unstated: attributes, the connection limit,
 //! the time of validity, the default role. Settings are compared only where `configParameters` is stated, and
 //! then it is the whole list: there is no record of former values to take back otherwise.
-//! Memberships that an earlier spec stated and this one does not are changes, and destructive ones. All others are
-//! left alone: a grant resource may have given them, or a person.
+//! Memberships that an earlier spec stated and this one does not are changes, and destructive ones, unless other
+//! resources state them too: then only the note of who gave them changes. All others are left alone: a grant resource
+//! may have given them, or a person.
+
+use std::collections::BTreeSet;
 
 use dbprovision_sdk::ObjectKind;
 
@@ -24,7 +27,7 @@ pub(crate) struct Observed {
     /// The default role is stated and there is no such role.
     pub(crate) default_role_is_missing: bool,
     /// Roles to be a member of that are not there.
-    pub(crate) missing_roles: std::collections::BTreeSet<String>,
+    pub(crate) missing_roles: BTreeSet<String>,
 }
 
 /// Every difference, in the order of application.
@@ -126,6 +129,23 @@ fn memberships(wanted: &Wanted, observed: &Observed, facts: &Facts) -> Vec<Diffe
     let mut extra: Vec<&Membership> = observed.memberships.iter().collect();
     extra.retain(|held| held.ours && observed.role.given.contains(&held.role));
     extra.retain(|held| !wanted.memberships.iter().any(|(role, _)| *role == held.role));
+    let (shared, extra): (Vec<_>, Vec<_>) = extra.into_iter().partition(|held| wanted.shared.contains(&held.role));
+    if !shared.is_empty() {
+        let left = observed.role.given.iter().filter(|role| !shared.iter().any(|held| held.role == **role));
+        let names: BTreeSet<&str> = shared.iter().map(|held| held.role.as_str()).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let role = &observed.role;
+        let note = user::comment(
+            &wanted.name,
+            role.comment.words.as_deref(),
+            &left.cloned().collect(),
+            role.comment.mark.as_ref(),
+        );
+        found.push(
+            Difference::new("sharedRoles", "options.inRoles", "given by others", format!("own: {}", names.join(", ")))
+                .by_all([note]),
+        );
+    }
     for held in extra {
         let grantor = facts.has_membership_options().then_some(held.grantor.as_str());
         let revoke = membership::revoke(&held.role, &wanted.name, grantor);

@@ -7,7 +7,13 @@ use super::*;
 
 fn examine(options: &serde_json::Value, roles: &[&str]) -> Result<Examination> {
     let roles = roles.iter().map(|&role| role.to_owned()).collect();
-    let spec = UserSpec { name: "app".to_owned(), roles, comment: None, options: Some(options.to_string()) };
+    let spec = UserSpec {
+        name: "app".to_owned(),
+        roles,
+        shared_roles: Vec::new(),
+        comment: None,
+        options: Some(options.to_string()),
+    };
     <Postgres as Users>::examine(&spec)
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Wanted {
     pub(crate) block: PostgresUserConfig,
     /// Every role it should be a member of, with the field that says so.
     pub(crate) memberships: Vec<(String, String)>,
+    /// Roles that other resources make it a member of.
+    pub(crate) shared: BTreeSet<String>,
 }
 
 /// One attribute that is on or off. Unstated, it is what the API documents, and that is enforced.
@@ -82,7 +84,8 @@ impl Wanted {
     /// Reads a user's spec; every problem is named at once.
     pub(crate) fn read(spec: &UserSpec) -> Result<Self> {
         let block: PostgresUserConfig = options::parse(spec.options.as_deref())?;
-        Self::of(ObjectKind::User, &spec.name, &spec.roles, spec.comment.as_ref(), block)
+        let shared = spec.shared_roles.iter().cloned().collect();
+        Ok(Self { shared, ..Self::of(ObjectKind::User, &spec.name, &spec.roles, spec.comment.as_ref(), block)? })
     }
 
     /// Reads a role's spec. Its `grants` are no part of it: they are rights like any other, and the grant operations
@@ -110,7 +113,8 @@ impl Wanted {
             in_roles,
             ..PostgresUserConfig::default()
         };
-        Self::of(ObjectKind::Role, &spec.name, &[], spec.comment.as_ref(), block)
+        let shared = spec.shared_roles.iter().cloned().collect();
+        Ok(Self { shared, ..Self::of(ObjectKind::Role, &spec.name, &[], spec.comment.as_ref(), block)? })
     }
 
     fn of(
@@ -150,6 +154,7 @@ impl Wanted {
             comment: comment.cloned().filter(|text| !text.is_empty()),
             block,
             memberships,
+            shared: BTreeSet::new(),
         })
     }
 

@@ -18,7 +18,8 @@ pub(crate) fn spec(name: &str, owner: Option<&str>, options: &Value) -> Database
 }
 
 pub(crate) fn user(adapter: &mut Postgres, name: &str) {
-    let spec = UserSpec { name: name.to_owned(), roles: Vec::new(), comment: None, options: None };
+    let spec =
+        UserSpec { name: name.to_owned(), roles: Vec::new(), shared_roles: Vec::new(), comment: None, options: None };
     Users::create(adapter, &spec, Some(&password()), &mark(&format!("user {name}"))).unwrap();
 }
 

@@ -105,8 +105,13 @@ fn changes_of_one_role_at_the_same_time_do_not_disturb_each_other() {
                     let mut adapter = server.adapter(tag == "s");
                     for round in 0..10 {
                         let options = json!({"connectionLimit": index * 10 + round}).to_string();
-                        let spec =
-                            UserSpec { name: name.clone(), roles: Vec::new(), comment: None, options: Some(options) };
+                        let spec = UserSpec {
+                            name: name.clone(),
+                            roles: Vec::new(),
+                            shared_roles: Vec::new(),
+                            comment: None,
+                            options: Some(options),
+                        };
                         Users::update(&mut adapter, &spec, None, &Selection::All).unwrap();
                     }
                     adapter.close();

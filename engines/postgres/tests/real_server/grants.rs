@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{Server, everywhere, hostile_names, mark, sweeping};
 
 pub(crate) fn role(adapter: &mut Postgres, name: &str) {
-    let spec = RoleSpec { name: name.to_owned(), comment: None, options: None };
+    let spec = RoleSpec { name: name.to_owned(), shared_roles: Vec::new(), comment: None, options: None };
     Roles::create(adapter, &spec, &mark(name)).unwrap();
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{everywhere, hostile_names, mark, proof, sweeping};
 
 fn spec(name: &str, options: &Value) -> RoleSpec {
-    RoleSpec { name: name.to_owned(), comment: None, options: Some(options.to_string()) }
+    RoleSpec { name: name.to_owned(), shared_roles: Vec::new(), comment: None, options: Some(options.to_string()) }
 }
 
 fn ids(adapter: &mut Postgres, spec: &RoleSpec, selection: &Selection) -> Vec<String> {

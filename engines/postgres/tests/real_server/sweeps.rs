@@ -12,7 +12,13 @@ use crate::support::{Server, everywhere, mark, password, sweeping};
 
 fn user(name: &str, group: &str) -> UserSpec {
     let options = json!({ "validUntil": "2030-12-31T23:59:59Z", "connectionLimit": 5 }).to_string();
-    UserSpec { name: name.to_owned(), roles: vec![group.to_owned()], comment: None, options: Some(options) }
+    UserSpec {
+        name: name.to_owned(),
+        roles: vec![group.to_owned()],
+        shared_roles: Vec::new(),
+        comment: None,
+        options: Some(options),
+    }
 }
 
 /// Every second one reaches inside the database.
@@ -104,7 +110,8 @@ fn a_sweep_sees_what_it_read_first_and_the_next_one_what_is_new() {
     everywhere(|server, adapter, tag| {
         let name = format!("sweep_late_{tag}");
         databases::user(adapter, &name);
-        let spec = UserSpec { name: name.clone(), roles: Vec::new(), comment: None, options: None };
+        let spec =
+            UserSpec { name: name.clone(), roles: Vec::new(), shared_roles: Vec::new(), comment: None, options: None };
         let detect = |adapter: &mut Postgres| {
             Users::update(adapter, &spec, None, &Selection::Detect)
                 .unwrap()

@@ -8,7 +8,13 @@ use serde_json::{Value, json};
 use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof, sweeping};
 
 fn spec(name: &str, options: &Value) -> UserSpec {
-    UserSpec { name: name.to_owned(), roles: Vec::new(), comment: None, options: Some(options.to_string()) }
+    UserSpec {
+        name: name.to_owned(),
+        roles: Vec::new(),
+        shared_roles: Vec::new(),
+        comment: None,
+        options: Some(options.to_string()),
+    }
 }
 
 fn ids(adapter: &mut Postgres, spec: &UserSpec, selection: &Selection) -> Vec<String> {

@@ -28,7 +28,7 @@ pub(super) fn stated_rights(spec: &RoleWish) -> Option<GrantSpec> {
 }
 
 pub(super) fn rights_of(spec: &RoleWish, options: Option<String>) -> GrantSpec {
-    let RoleSpec { name, comment: _, options: own } = spec.role.clone();
+    let RoleSpec { name, shared_roles: _, comment: _, options: own } = spec.role.clone();
     GrantSpec {
         grantee: contract::Grantee { kind: ObjectKind::Role, name, options: own },
         roles: Vec::new(),

@@ -276,6 +276,7 @@ fn a_membership_by_a_grant_is_no_business_of_the_members_own_resource() {
         }
         let own = |options: Value| RoleSpec {
             name: member.clone(),
+            shared_roles: Vec::new(),
             comment: Some("words".to_owned()),
             options: Some(options.to_string()),
         };
@@ -318,7 +319,7 @@ fn what_the_members_own_resource_states_is_not_a_grants_to_take() {
         role(adapter, &role_name);
         role(adapter, &member);
         let block = json!({"inRoles": [role_name]}).to_string();
-        let own = RoleSpec { name: member.clone(), comment: None, options: Some(block) };
+        let own = RoleSpec { name: member.clone(), shared_roles: Vec::new(), comment: None, options: Some(block) };
         Roles::update(adapter, &own, &Selection::All).unwrap();
         let is_member = || {
             server.sql(&format!(
@@ -335,5 +336,44 @@ fn what_the_members_own_resource_states_is_not_a_grants_to_take() {
         // What nobody states any more goes.
         Roles::update(adapter, &RoleSpec { options: None, ..own }, &Selection::All).unwrap();
         assert_eq!(is_member(), "0");
+    });
+}
+
+#[test]
+fn what_a_grant_states_too_is_left_to_it_without_being_taken_for_a_moment() {
+    everywhere(|server, adapter, tag| {
+        let [role_name, other, member] = ["left_role", "left_other", "left_member"].map(|name| format!("{name}_{tag}"));
+        for name in [&role_name, &other, &member] {
+            role(adapter, name);
+        }
+        let own = |roles: &[&String], shared: &[&String]| RoleSpec {
+            name: member.clone(),
+            shared_roles: shared.iter().map(|role| (*role).clone()).collect(),
+            comment: Some("words".to_owned()),
+            options: Some(json!({ "inRoles": roles }).to_string()),
+        };
+        let ids = |adapter: &mut Postgres, spec: &RoleSpec, selection: &Selection| -> Vec<String> {
+            let report = Roles::update(adapter, spec, selection).unwrap();
+            report.changes.into_iter().map(|change| change.id).collect()
+        };
+        Roles::update(adapter, &own(&[&role_name, &other], &[]), &Selection::All).unwrap();
+        let both = settle(adapter, &spec(&member, &json!({"roles": [role_name]})));
+        // A row that was deleted and written again has another version.
+        let version = || {
+            server.sql(&format!(
+                "SELECT xmin FROM pg_auth_members WHERE roleid = '{role_name}'::regrole AND member = '{member}'::regrole"
+            ))
+        };
+        let before = version();
+        let narrowed = own(&[], &[&role_name]);
+        let expected = ["sharedRoles".to_owned(), format!("member:{other}")];
+        assert_eq!(ids(adapter, &narrowed, &Selection::Detect), expected);
+        assert_eq!(ids(adapter, &narrowed, &Selection::All), expected);
+        assert_eq!(ids(adapter, &narrowed, &Selection::Detect), [""; 0]);
+        assert_eq!(version(), before);
+        // From now on it is the grant's.
+        assert_eq!(ids(adapter, &own(&[], &[]), &Selection::Detect), [""; 0]);
+        Grants::revoke(adapter, &GrantSpec { recorded: both.held, ..spec(&member, &json!({})) }).unwrap();
+        assert_eq!(version(), "");
     });
 }

@@ -162,7 +162,14 @@ fn create(session: &mut Session, facts: &Facts, tracking: &Tracking, wanted: &Wa
     }
     let kept = Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: Vec::new(), finished: false };
     session.run(&keep(tracking, name, &kept))?;
-    if let Err(error) = session.simple(&format!("CREATE ROLE {}", grant::role(name, facts.dialect)), "name") {
+    let role = grant::role(name, facts.dialect);
+    // What MySQL makes of both is the same (Reference Manual, "CREATE ROLE Statement"): only the right to do it differs.
+    let sql = if wanted.native {
+        format!("CREATE ROLE {role}")
+    } else {
+        format!("CREATE USER {role} ACCOUNT LOCK PASSWORD EXPIRE")
+    };
+    if let Err(error) = session.simple(&sql, "name") {
         // Nothing was created: a record of it would claim whatever gets this name next.
         if session.is_usable() {
             session.run(&metadata::remove(tracking, Kind::Role, name, None))?;

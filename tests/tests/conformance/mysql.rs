@@ -134,7 +134,7 @@ fn table(version: Version, sql_mode: &str) -> Table {
         vec![("role", "options.grants", "the grant operations serve them, and their levels are tried there")];
     let servers_own = "the server keeps none for a database: what is stated must be what it has anyway";
     let methods = "it is corrected with the password, which the tests of the adapter and the operator do";
-    let native = "there is nothing to change: every role is one of the server's own";
+    let native = "there is nothing to change: a role is the same, however it was made";
     let mut without_drift = vec![
         ("database", "options.sqlMode", servers_own),
         ("database", "options.defaultStorageEngine", servers_own),
@@ -165,7 +165,7 @@ fn table(version: Version, sql_mode: &str) -> Table {
         settings: settings(),
         databases: fields::databases(sql_mode),
         users: fields::users(is_mariadb),
-        roles: fields::roles(),
+        roles: fields::roles(is_mariadb),
         grants: grants::grants(is_mariadb),
         names: refused::names(is_mariadb),
         refusals: refused::refusals(is_mariadb),

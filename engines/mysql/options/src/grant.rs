@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MySqlRoleConfig {
-    /// Whether the role is one of the server's own; every server that is served has them. Default: true.
+    /// Whether the role is made as one of the server's own, which every server that is served has. False makes it an
+    /// account that nobody can log in to, with the role's rights and members; MariaDB's accounts cannot have members,
+    /// so it is refused there. Default: true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub use_native_roles: Option<bool>,
     /// Rights of the role. Where they are stated, they are all that the role's own resource gives it.

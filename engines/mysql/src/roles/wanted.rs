@@ -14,6 +14,8 @@ use crate::users::wanted::name_for;
 pub(crate) struct Wanted {
     pub(crate) name: String,
     pub(crate) comment: Option<String>,
+    /// Whether it is made by `CREATE ROLE`, and not as an account.
+    pub(crate) native: bool,
 }
 
 impl Wanted {
@@ -25,19 +27,22 @@ impl Wanted {
         if spec.comment.as_deref().is_some_and(|comment| comment.contains('\0')) {
             problems.add("comment", "a comment must not contain a NUL byte");
         }
-        if block.use_native_roles == Some(false) {
-            problems.add("options.useNativeRoles", "every server that is served has roles of its own: leave this out");
-        }
         problems.finish()?;
         let comment = spec.comment.clone().filter(|text| !text.is_empty());
-        Ok(Self { name: spec.name.clone(), comment })
+        Ok(Self { name: spec.name.clone(), comment, native: block.use_native_roles != Some(false) })
     }
 
     /// What only the server knows to refuse.
     pub(crate) fn check_against(&self, facts: &Facts) -> Result<()> {
-        match name_for(&self.name, facts) {
-            Some(problem) => Err(Error::invalid(vec![OptionProblem { path: "name".to_owned(), problem }])),
-            None => Ok(()),
+        let mut problems = Vec::new();
+        if let Some(problem) = name_for(&self.name, facts) {
+            problems.push(OptionProblem { path: "name".to_owned(), problem });
         }
+        if !self.native && facts.is_mariadb() {
+            let problem =
+                "MariaDB has roles of its own, and its accounts cannot have members: leave this out".to_owned();
+            problems.push(OptionProblem { path: "options.useNativeRoles".to_owned(), problem });
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Error::invalid(problems)) }
     }
 }

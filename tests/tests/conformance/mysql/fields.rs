@@ -118,9 +118,9 @@ fn members(is_mariadb: bool) -> Sql {
     })
 }
 
-pub(super) fn roles() -> Vec<Case> {
+pub(super) fn roles(is_mariadb: bool) -> Vec<Case> {
     vec![
-        Case::options(json!({"useNativeRoles": true}), &[]),
+        Case::options(json!({"useNativeRoles": is_mariadb}), &[]),
         Case::options(json!({}), &["comment"]).comment("my words").drifts("comment", reworded("role"), kept("role")),
     ]
 }

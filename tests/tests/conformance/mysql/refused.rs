@@ -66,7 +66,6 @@ pub(super) fn refusals(is_mariadb: bool) -> Vec<Refusal> {
         of(user, json!({"allowedHosts": ["%", "a b"]}), "options.allowedHosts[1]", &["address"]),
         of(user, json!({"failedLoginAttempts": 3}), "options.passwordLockTime", &["failedLoginAttempts"]),
         of(user, json!({"authPlugin": "none"}), "options.authPlugin", &["caching_sha2_password"]),
-        of(role, json!({"useNativeRoles": false}), "options.useNativeRoles", &["leave this out"]),
         of(
             Block::Grant,
             entry(json!({"level": "table", "database": "d", "table": "t", "privileges": ["SELECT", "EXECUTE"]})),
@@ -107,6 +106,7 @@ pub(super) fn refusals(is_mariadb: bool) -> Vec<Refusal> {
     if is_mariadb {
         let both = json!({"failedLoginAttempts": 3, "passwordLockTime": 1});
         all.push(of(user, both, "options.failedLoginAttempts", &["MariaDB"]));
+        all.push(of(role, json!({"useNativeRoles": false}), "options.useNativeRoles", &["leave this out"]));
     } else {
         all.push(of(user, json!({"authPlugin": "ed25519"}), "options.authPlugin", &["caching_sha2_password"]));
     }

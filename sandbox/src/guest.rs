@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::timeout;
+use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
-use crate::contract::bindings::{DatabaseAdapter, DatabaseAdapterPre};
+use crate::contract::bindings::{DatabaseAdapter, DatabaseAdapterIndices};
 use crate::contract::{self, ProgressStatus, ServerFacts};
 use crate::counters::Tally;
 use crate::digest::Digest;
@@ -38,7 +39,9 @@ const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
 pub(crate) struct Origin {
     pub(crate) sandbox: Arc<Inner>,
     pub(crate) digest: Digest,
-    pub(crate) prepared: DatabaseAdapterPre<GuestState>,
+    pub(crate) prepared: InstancePre<GuestState>,
+    /// Where its exports are.
+    pub(crate) exports: DatabaseAdapterIndices,
     pub(crate) quarantine: Arc<Quarantine>,
 }
 
@@ -75,13 +78,36 @@ impl Guest {
         reach: Reach,
         progress: Option<watch::Sender<Option<ProgressStatus>>>,
     ) -> Result<Self, CallError> {
-        origin.check_quarantine()?;
         let tally = match &reach {
             Reach::Server(context) => Arc::clone(&context.tally),
             Reach::Nothing | Reach::Examination => Arc::clone(&origin.sandbox.tally),
         };
         let mut state = GuestState::new(label.to_owned(), limits, reach, origin.sandbox.started);
         state.progress = progress;
+        let (mut store, instance) = Self::instantiate(origin, &tally, limits, state).await?;
+        let adapter = origin
+            .exports
+            .load(&mut store, &instance)
+            .map_err(|error| trouble::<()>(origin, &tally, &Scrubber::new(), limits.wall, Ok(Err(error))))?;
+        tally.guest_started();
+        Ok(Self { origin: Arc::clone(origin), tally, store, adapter, spoiled: false, server: None })
+    }
+
+    /// Whether the exports have the types of the contract, which only an instance tells. The outer failure is one of
+    /// the component's own start.
+    pub(crate) async fn fits(origin: &Arc<Origin>, limits: &Limits) -> Result<wasmtime::Result<()>, CallError> {
+        let state = GuestState::new("types".to_owned(), limits, Reach::Nothing, origin.sandbox.started);
+        let (mut store, instance) = Self::instantiate(origin, &origin.sandbox.tally, limits, state).await?;
+        Ok(origin.exports.load(&mut store, &instance).map(drop))
+    }
+
+    async fn instantiate(
+        origin: &Arc<Origin>,
+        tally: &Tally,
+        limits: &Limits,
+        mut state: GuestState,
+    ) -> Result<(Store<GuestState>, Instance), CallError> {
+        origin.check_quarantine()?;
         state.begin_call(limits.wall);
         let mut store = Store::new(&origin.sandbox.engine, state);
         store.limiter(|state| &mut state.budget);
@@ -91,13 +117,10 @@ impl Guest {
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| at_tick(&context));
         let starting = origin.prepared.instantiate_async(&mut store);
-        let outcome = Self::bounded(origin, limits.wall, starting).await;
-        let adapter = match outcome {
-            Ok(Ok(adapter)) => adapter,
-            ended => return Err(trouble(origin, &tally, &Scrubber::new(), limits.wall, ended)),
-        };
-        tally.guest_started();
-        Ok(Self { origin: Arc::clone(origin), tally, store, adapter, spoiled: false, server: None })
+        match Self::bounded(origin, limits.wall, starting).await {
+            Ok(Ok(instance)) => Ok((store, instance)),
+            ended => Err(trouble(origin, tally, &Scrubber::new(), limits.wall, ended)),
+        }
     }
 
     /// A call begins. Until it is finished, the guest counts as spoiled.

@@ -17,7 +17,7 @@ use std::time::Duration;
 use wasmtime::component::{Component, Linker};
 
 use crate::adapter::{Adapter, Parts};
-use crate::contract::bindings::DatabaseAdapterPre;
+use crate::contract::bindings::DatabaseAdapterIndices;
 use crate::digest::Digest;
 use crate::engine::Sandbox;
 use crate::error::CallError;
@@ -190,12 +190,13 @@ impl Sandbox {
         let mismatch = |error: wasmtime::Error| LoadError::Mismatch { digest, reason: format!("{error:#}") };
         let mut linker = Linker::new(&self.0.engine);
         add_to_linker(&mut linker, &grant.interfaces).map_err(mismatch)?;
-        let instance = linker.instantiate_pre(&component).map_err(mismatch)?;
-        let prepared = DatabaseAdapterPre::new(instance).map_err(mismatch)?;
-        let origin =
-            Arc::new(Origin { sandbox: Arc::clone(&self.0), digest, prepared, quarantine: self.0.quarantine(digest) });
-        let description =
-            describe(&origin).await.map_err(|source| LoadError::Describe { digest, source: Box::new(source) })?;
+        let prepared = linker.instantiate_pre(&component).map_err(mismatch)?;
+        let exports = DatabaseAdapterIndices::new(&prepared).map_err(mismatch)?;
+        let (sandbox, quarantine) = (Arc::clone(&self.0), self.0.quarantine(digest));
+        let origin = Arc::new(Origin { sandbox, digest, prepared, exports, quarantine });
+        let broken = |source: CallError| LoadError::Describe { digest, source: Box::new(source) };
+        Guest::fits(&origin, &Limits::default().pure()).await.map_err(broken)?.map_err(mismatch)?;
+        let description = describe(&origin).await.map_err(broken)?;
         description::check(&description).map_err(|reason| LoadError::BadDescription { digest, reason })?;
         Ok(Adapter::new(origin, Parts { description, version, grant: grant.clone() }))
     }

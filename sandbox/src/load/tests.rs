@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{Resolve, WorldItem};
@@ -79,8 +80,13 @@ impl Script {
 
     /// The module's text with the metadata of the world, as a component.
     pub(crate) fn component(&self) -> Vec<u8> {
+        self.component_of(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")))
+    }
+
+    /// The same for the world in this folder.
+    fn component_of(&self, contract: &Path) -> Vec<u8> {
         let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
+        let (package, _) = resolve.push_dir(contract).unwrap();
         let world = resolve.select_world(&[package], Some("database-adapter")).unwrap();
         let mut functions = String::new();
         for (key, item) in &resolve.worlds[world].exports {
@@ -245,6 +251,19 @@ async fn an_import_of_another_type_is_refused() {
         refusal(component.unwrap(), &everything()).await,
         LoadError::MissingExport { .. } | LoadError::Mismatch { .. }
     ));
+}
+
+#[tokio::test]
+async fn an_export_of_another_type_is_refused_as_what_it_is() {
+    // As an adapter that was built for an older contract has it.
+    let older = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap() {
+        let file = file.unwrap();
+        let text = std::fs::read_to_string(file.path()).unwrap().replace("shared-roles: list<string>,", "");
+        std::fs::write(older.path().join(file.file_name()), text).unwrap();
+    }
+    let refused = refusal(Script::connecting().component_of(older.path()), &everything()).await;
+    assert!(matches!(&refused, LoadError::Mismatch { reason, .. } if reason.contains("type mismatch")), "{refused}");
 }
 
 #[tokio::test]

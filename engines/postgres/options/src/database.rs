@@ -40,7 +40,8 @@ pub struct PostgresDatabaseConfig {
     /// Schemas to create. One removed from this list is not dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schemas: Option<Vec<PostgresSchema>>,
-    /// Privileges on objects that are created later (`ALTER DEFAULT PRIVILEGES`).
+    /// Privileges on objects that are created later (`ALTER DEFAULT PRIVILEGES`). What is removed from this list stays
+    /// as it is; a `DatabaseGrant` takes back what leaves its spec.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_privileges: Option<Vec<PostgresDefaultPrivilege>>,
     /// An owner role and an application user created together with the database.

@@ -84,7 +84,7 @@ impl Guest {
         };
         let mut state = GuestState::new(label.to_owned(), limits, reach, origin.sandbox.started);
         state.progress = progress;
-        let (mut store, instance) = Self::instantiate(origin, &tally, limits, state).await?;
+        let (mut store, instance) = Box::pin(Self::instantiate(origin, &tally, limits, state)).await?;
         let adapter = origin
             .exports
             .load(&mut store, &instance)
@@ -97,7 +97,8 @@ impl Guest {
     /// the component's own start.
     pub(crate) async fn fits(origin: &Arc<Origin>, limits: &Limits) -> Result<wasmtime::Result<()>, CallError> {
         let state = GuestState::new("types".to_owned(), limits, Reach::Nothing, origin.sandbox.started);
-        let (mut store, instance) = Self::instantiate(origin, &origin.sandbox.tally, limits, state).await?;
+        let starting = Box::pin(Self::instantiate(origin, &origin.sandbox.tally, limits, state));
+        let (mut store, instance) = starting.await?;
         Ok(origin.exports.load(&mut store, &instance).map(drop))
     }
 

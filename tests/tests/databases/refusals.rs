@@ -15,6 +15,8 @@ async fn an_option_that_is_fixed_at_creation_is_reported_and_the_rest_is_applied
             .change(json!({ "postgres": { "encoding": "UTF8", "lcCollate": "C.UTF-8", "connectionLimit": 9 } }))
             .await?;
         let (status, message) = database.shows(condition::SYNCED, "False", reason::IMMUTABLE).await?;
+        // Not accepted would say that nothing was applied.
+        database.shows(condition::ACCEPTED, "True", reason::ACCEPTED).await?;
         ensure!(message.contains("spec.postgres.encoding") && message.contains("spec.postgres.lcCollate"), "{message}");
         let diffs = status["drift"]["diffs"].as_array().cloned().unwrap_or_default();
         let encoding = diffs.iter().find(|diff| diff["field"] == "spec.postgres.encoding").cloned().unwrap_or_default();

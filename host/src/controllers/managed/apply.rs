@@ -321,11 +321,9 @@ fn conclude<K: Provisioned>(
     *draft.drift() = drift::status(run, mode, &updated.remain);
     if updated.impossible {
         let fields = translate::fields(&updated.remain);
-        return Err(Blocked::invalid(
-            reason::IMMUTABLE,
-            format!("{fields} cannot be changed after creation; the rest was applied: see status.drift"),
-        )
-        .into());
+        // The spec was accepted and the rest of it applied: only a spec of which nothing is applied is not accepted.
+        let message = format!("{fields} cannot be changed after creation; the rest was applied: see status.drift");
+        return Err(Blocked::failed(reason::IMMUTABLE, message, Class::Invalid).into());
     }
     if let Some(ownership) = draft.ownership() {
         ownership.applied_generation = run.generation();

@@ -17,7 +17,8 @@ pub(super) fn rivals<K: Provisioned>(run: &Run<K>, identity: &str) -> Vec<Rival>
     let us = (run.object.meta().creation_timestamp.clone(), run.uid.clone());
     let mut rivals = Vec::new();
     claimants(&run.ctx, translate::named_kind(K::OBJECT), |_, other| {
-        if other.uid() == run.uid || other.claim(&run.ctx, identity, name).is_none() {
+        // Of thousands nearly all have another name, and that is told without a copy of anything.
+        if other.claim(&run.ctx, identity, name).is_none() || other.uid() == run.uid {
             return;
         }
         let recorded = other.ownership().is_some_and(|ownership| ownership.created_at.is_some());
@@ -65,12 +66,11 @@ pub(super) fn is_held_by_another<K: Reported>(run: &Run<K>, identity: &str, kind
     let us = (run.object.meta().creation_timestamp.clone(), run.uid.clone());
     let mut held = false;
     claimants(&run.ctx, kind, |_, other| {
-        held |= other.uid() != run.uid
-            && match other.claim(&run.ctx, identity, name) {
-                Some(ClaimOf::Established) => true,
-                Some(ClaimOf::Intended) => (other.created(), other.uid()) < us,
-                Some(ClaimOf::Named) | None => false,
-            };
+        held |= match other.claim(&run.ctx, identity, name) {
+            Some(ClaimOf::Established) => other.uid() != run.uid,
+            Some(ClaimOf::Intended) => other.uid() != run.uid && (other.created(), other.uid()) < us,
+            Some(ClaimOf::Named) | None => false,
+        };
     });
     held
 }
@@ -128,7 +128,7 @@ enum ClaimOf {
 fn claim(
     ctx: &Context,
     ownership: Option<&Ownership>,
-    instance: Option<InstanceId>,
+    instance: impl FnOnce() -> Option<InstanceId>,
     external_name: &str,
     identity: &str,
     name: &str,
@@ -138,7 +138,8 @@ fn claim(
         let claim = if ownership.created_at.is_some() { ClaimOf::Established } else { ClaimOf::Intended };
         return is_it.then_some(claim);
     }
-    let is_there = || instance.and_then(|id| ctx.servers.get(&id)).is_some_and(|live| live.facts.identity == identity);
+    let is_there =
+        || instance().and_then(|id| ctx.servers.get(&id)).is_some_and(|live| live.facts.identity == identity);
     (external_name == name && is_there()).then_some(ClaimOf::Named)
 }
 
@@ -162,7 +163,7 @@ macro_rules! claimant {
             }
 
             fn claim(&self, ctx: &Context, identity: &str, name: &str) -> Option<ClaimOf> {
-                claim(ctx, Managed::ownership(self), self.instance_id(), self.external_name(), identity, name)
+                claim(ctx, Managed::ownership(self), || self.instance_id(), self.external_name(), identity, name)
             }
         }
     };

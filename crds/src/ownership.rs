@@ -57,9 +57,6 @@ pub struct OwnedCompanion {
     pub kind: CompanionKind,
     /// Name of the object on the server.
     pub name: String,
-    /// The server's own immutable identity of the object, once known.
-    #[serde(rename = "objectID", skip_serializing_if = "Option::is_none")]
-    pub object_id: Option<String>,
     /// Whether it was seen on the server with this resource's mark; until then it is only intended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub established: bool,

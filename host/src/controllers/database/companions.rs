@@ -158,7 +158,6 @@ impl Companions {
                 None => ownership.companions.push(OwnedCompanion {
                     kind: *kind,
                     name: name.clone(),
-                    object_id: None,
                     established: true,
                     password_fingerprint: fingerprint,
                 }),

@@ -285,7 +285,6 @@ fn planned_companions<K: Provisioned>(wanted: &Wanted<K>) -> Vec<crds::OwnedComp
         .map(|companion| crds::OwnedCompanion {
             kind: translate::companion_kind(companion.kind),
             name: companion.name.clone(),
-            object_id: None,
             established: false,
             password_fingerprint: None,
         })

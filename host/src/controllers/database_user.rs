@@ -1,5 +1,6 @@
 //! A `DatabaseUser`: an account on the server, its password, and the Secret its application logs in with.
 
+mod owned;
 mod password;
 
 use std::sync::Arc;
@@ -11,12 +12,12 @@ use crds::{
     UserInfo,
 };
 use kube::runtime::controller::Action;
+use planning::Blocked;
 use planning::output_secret::OutputSecret;
 use planning::password::Policy;
-use planning::{Blocked, Class};
 use sandbox::contract::{
-    self, BlockOwner, Change, Examination, Granted, LoginOutcome, Mark, ObjectKind, OwnedObject, Proof, Selection,
-    UpdateReport, UserSpec,
+    self, BlockOwner, Change, Examination, Granted, LoginOutcome, Mark, ObjectKind, Proof, Selection, UpdateReport,
+    UserSpec,
 };
 use sandbox::{Adapter, CallError, SecretValue, Session};
 
@@ -306,16 +307,16 @@ impl Provisioned for DatabaseUser {
             let proof = Proof { mark: Some(mark.clone()), object_id: ownership.object_id.clone() };
             return session.reassign_user_owned(&ownership.name, &proof, None).await.map_err(call);
         }
-        let blocked = owns_objects(&ownership.name, &owned);
+        let blocked = owned::owns_objects(&ownership.name, &owned);
         let found = OwnershipBlockStatus {
             blocked: Some(true),
             last_checked_at: None,
-            owned_objects: owned.into_iter().map(owned_object).collect(),
+            owned_objects: owned.into_iter().map(owned::owned_object).collect(),
             resolution: Some(managed::HAND_OVER.to_owned()),
             message: Some(blocked.message.clone()),
         };
         let told = draft.ownership_block.take().map(|told| *told);
-        draft.ownership_block = Some(Box::new(told_since(told, found, Time::from(run.now))));
+        draft.ownership_block = Some(Box::new(owned::told_since(told, found, Time::from(run.now))));
         Err(blocked.into())
     }
 
@@ -359,44 +360,7 @@ fn shared_roles(run: &Run<DatabaseUser>, bound: &Bound, shared: impl FnOnce(&Acc
     rights::roles_among(&shared(&account))
 }
 
-/// The time moves with the findings: it is no reason to write by itself.
-fn told_since(told: Option<OwnershipBlockStatus>, found: OwnershipBlockStatus, now: Time) -> OwnershipBlockStatus {
-    let is_the_same =
-        |told: &OwnershipBlockStatus| OwnershipBlockStatus { last_checked_at: None, ..told.clone() } == found;
-    let since = told.filter(is_the_same).and_then(|told| told.last_checked_at);
-    OwnershipBlockStatus { last_checked_at: Some(since.unwrap_or(now)), ..found }
-}
-
-fn owns_objects(name: &str, owned: &[OwnedObject]) -> Blocked {
-    let first: Vec<_> = owned.iter().take(3).map(|object| format!("{} {}", object.kind, object.name)).collect();
-    let more = if owned.len() > first.len() { " and more" } else { "" };
-    let message = format!("{name:?} owns {}{more}: {}", first.join(", "), managed::HAND_OVER);
-    Blocked::failed(reason::OWNERSHIP_BLOCKS, message, Class::Refused)
-}
-
-fn owned_object(object: OwnedObject) -> crds::OwnedObject {
-    let OwnedObject { database, schema, name, kind } = object;
-    crds::OwnedObject { database, schema, name, type_: kind }
-}
-
 fn seen(info: contract::UserInfo) -> Seen<Info> {
     let contract::UserInfo { name: _, object_id, mark, standing, privileged, details } = info;
     Seen { observed: translate::observed(object_id, mark, standing, privileged), info: Info { details } }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-
-    #[test]
-    fn what_was_told_before_keeps_its_time() {
-        let at = |second| Time::from(Timestamp::from_second(second).unwrap());
-        let found = |message: &str| OwnershipBlockStatus { message: Some(message.to_owned()), ..Default::default() };
-        let first = told_since(None, found("owns a table"), at(1));
-        assert_eq!(told_since(Some(first.clone()), found("owns a table"), at(2)), first);
-        let other = told_since(Some(first), found("owns a view"), at(3));
-        assert_eq!(other.last_checked_at, Some(at(3)));
-    }
 }

@@ -122,8 +122,12 @@ fn engine_config(config: &SandboxConfig) -> Result<Config, SandboxError> {
         .table_elements(config.table_elements);
     let mut wasm = Config::new();
     wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-        .memory_reservation(u64::try_from(config.memory_bytes).unwrap_or(u64::MAX))
-        .memory_guard_size(64 << 10)
+        // Every address that a guest can name lies within its reservation, so compiled code checks none of them: a
+        // third less code, which stays resident for as long as the operator runs.
+        .memory_reservation(4 << 30)
+        .memory_guard_size(32 << 20)
+        .generate_address_map(false)
+        .native_unwind_info(false)
         .epoch_interruption(true)
         .consume_fuel(false)
         .concurrency_support(false)

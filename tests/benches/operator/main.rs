@@ -74,7 +74,9 @@ async fn operator() -> Result<()> {
     // As it is deployed: compiled engines are kept.
     let cache = Scratch::new("compiled")?;
     let arguments = vec![format!("--compilation-cache={}", cache.path().display())];
-    let options = OperatorOptions { binary, arguments, ..OperatorOptions::new(api.cluster()?.kubeconfig_path()) };
+    let environment = process::environment_of_the_deployment()?;
+    let options =
+        OperatorOptions { binary, arguments, environment, ..OperatorOptions::new(api.cluster()?.kubeconfig_path()) };
     let operator = Operator::start(options.clone()).await?;
     let shore = Shore {
         engine: "postgres",
@@ -89,18 +91,27 @@ async fn operator() -> Result<()> {
     row("resident memory, idle with one instance (MB)", &format!("{:.1}", megabytes(idle.all)), "< 30");
     row("  of that its own, without its program's pages", &format!("{:.1}", megabytes(idle.own)), "");
 
+    // The API server reads a kind's schema at its first object.
+    fleet.create(Kind::Database, 1).await?;
+    fleet.create(Kind::User, 1).await?;
     wire.reset();
     api.reset();
+    let before = Spent::now(&control_plane, &operator, &postgres)?;
     let took = fleet.create(Kind::Database, DATABASES).await?;
+    let after = Spent::now(&control_plane, &operator, &postgres)?;
     compare("a Database, from first POST to all Ready", took, bare_databases, DATABASES, "<= 1.3 x bare");
+    after.tell(&before, DATABASES);
     row("connections opened for 40 databases", &wire.connections().to_string(), "<= 4, reused");
     operations(&operator, "database").await?;
     row("API writes per Database", &format!("{:.2}", ratio(api.writes().len(), DATABASES)), "");
 
     wire.reset();
     api.reset();
+    let before = Spent::now(&control_plane, &operator, &postgres)?;
     let took = fleet.create(Kind::User, USERS).await?;
+    let after = Spent::now(&control_plane, &operator, &postgres)?;
     compare("a DatabaseUser with its Secret", took, bare_users, USERS, "<= 25 ms");
+    after.tell(&before, USERS);
     row("connections opened for 200 users", &wire.connections().to_string(), "<= 4, reused");
     row("sessions open at once, at most", &wire.most_open_connections().to_string(), "<= 4");
     operations(&operator, "user").await?;
@@ -135,6 +146,34 @@ async fn operator() -> Result<()> {
 
     adapter::measure(&postgres).await?;
     mysql(&control_plane, &operator).await
+}
+
+/// Who spends how much of the processors.
+struct Spent {
+    server: Duration,
+    cluster: Duration,
+    operator: Duration,
+}
+
+impl Spent {
+    fn now(control_plane: &ControlPlane, operator: &Operator, postgres: &PostgresServer) -> Result<Self> {
+        let programs = control_plane.identities()?;
+        let cluster = programs.iter().map(|one| process::processor_time_of_family(one.pid)).sum::<Result<_>>()?;
+        let server = process::processor_time_of_family(postgres.identity()?.pid)?;
+        Ok(Self { server, cluster, operator: process::processor_time(operator)? })
+    }
+
+    /// What was spent since `before` for each of so many.
+    fn tell(&self, before: &Self, count: usize) {
+        for (who, now, before) in [
+            ("PostgreSQL", self.server, before.server),
+            ("the API server and etcd", self.cluster, before.cluster),
+            ("the operator", self.operator, before.operator),
+        ] {
+            let spent = per(now.saturating_sub(before), count);
+            row(&format!("  processor time of {who} (ms)"), &format!("{spent:.1}"), "");
+        }
+    }
 }
 
 /// The second engine: the same objects on MariaDB.

@@ -1,8 +1,11 @@
 //! What the kernel says of the operator's process (proc(5)).
 
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
+use testkit::workspace;
 use testkit::world::Operator;
 
 /// The kernel counts in hundredths of a second on every machine of today.
@@ -30,9 +33,41 @@ pub(crate) fn resident(operator: &Operator) -> Result<Resident> {
 /// The time it spent on processors, its own and the kernel's for it.
 pub(crate) fn processor_time(operator: &Operator) -> Result<Duration> {
     let text = std::fs::read_to_string(format!("/proc/{}/stat", operator.process_id())).context("read stat")?;
-    // The second field, in parentheses, may contain anything; what follows is separated by spaces.
-    let fields: Vec<&str> = text.rsplit_once(')').context("no name in stat")?.1.split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).context("a short stat");
-    let total = ticks(11)? + ticks(12)?;
-    Ok(Duration::from_millis(total * 1000 / TICKS_PER_SECOND))
+    let ticks = ticks_at(&fields(&text)?, 11..13)?;
+    Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
+/// The time that a process and its children spent on processors, those that ended included.
+pub(crate) fn processor_time_of_family(process: u32) -> Result<Duration> {
+    let mut ticks = 0;
+    for entry in std::fs::read_dir("/proc").context("list processes")? {
+        let Ok(one) = entry?.file_name().to_string_lossy().parse::<u32>() else { continue };
+        // One that ended meanwhile is counted with its parent.
+        let Ok(text) = std::fs::read_to_string(format!("/proc/{one}/stat")) else { continue };
+        let fields = fields(&text)?;
+        if one == process || fields.get(1) == Some(&process.to_string().as_str()) {
+            ticks += ticks_at(&fields, if one == process { 11..15 } else { 11..13 })?;
+        }
+    }
+    Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
+/// The second field, in parentheses, may contain anything; what follows is separated by spaces.
+fn fields(stat: &str) -> Result<Vec<&str>> {
+    Ok(stat.rsplit_once(')').context("no name in stat")?.1.split_whitespace().collect())
+}
+
+fn ticks_at(fields: &[&str], columns: Range<usize>) -> Result<u64> {
+    let ticks = |field: &&str| field.parse::<u64>().context("a number in stat");
+    fields.get(columns).context("a short stat")?.iter().map(ticks).sum()
+}
+
+/// The environment that the operator is deployed with, as far as it is the same everywhere.
+pub(crate) fn environment_of_the_deployment() -> Result<Vec<(String, String)>> {
+    let path = workspace::root().join("deploy/deployment.yaml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let deployment: Value = serde_yaml_ng::from_str(&text).context("parse the Deployment")?;
+    let stated = deployment.pointer("/spec/template/spec/containers/0/env").and_then(Value::as_array);
+    let value = |one: &Value| Some((one["name"].as_str()?.to_owned(), one["value"].as_str()?.to_owned()));
+    Ok(stated.context("no environment in the Deployment")?.iter().filter_map(value).collect())
 }

@@ -1,5 +1,7 @@
 //! An instance with many objects: they are looked at together, and what is found is treated like any drift.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail, ensure};
 use dbprovision_tests::manifests::{access_grant, credentials, database, instance, instance_at, user, with};
 use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
@@ -175,6 +177,15 @@ async fn a_slow_server_keeps_no_other_instance_from_its_sweeps() -> Result<()> {
     ensure!(sweeps("slow").await? <= before[1] + 1.0, "the slow one was not slow");
     stage.put(user("late", &format!("{word}_late"))).await?;
     stage.until(&operator, &Subject::user("late"), ready()).await?;
+
+    // A server that is gone, and whose health was not asked for yet: a sweep gives up after some attempts, and the next
+    // comes after a rest; without one there are a thousand attempts and more.
+    wire.set_weather(Weather::Refuse);
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    wire.reset();
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    let attempts = wire.connections();
+    ensure!((1..=200).contains(&attempts), "{attempts} attempts to connect in nine seconds");
     wire.set_weather(Weather::Fair);
     let names = ["main", "slow"].iter().flat_map(|of| (0..USERS).map(move |number| format!("{of}-{number}")));
     let all: Vec<Subject> = names.chain(["late".to_owned()]).map(|name| Subject::user(&name)).collect();

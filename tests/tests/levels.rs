@@ -39,6 +39,9 @@ trait Client: Send + Sync + 'static {
 /// Between two uses of the right that stays.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// How often two resources give up the same right at the same moment.
+const TOGETHER: usize = 8;
+
 /// A client who uses the right that stays again and again, from now on.
 struct Probe {
     stop: Arc<AtomicBool>,
@@ -140,13 +143,13 @@ async fn tell<C: Client>(
     stage.until_gone(operator, &Subject::user(level)).await
 }
 
-/// A role that both a user's own resource and a grant name, and that only the grant names in the end: what the role
-/// may is never refused to the user, until the grant goes too.
+/// A role that both a user's own resource and a grant name, and that only the grant names later: what the role may is
+/// never refused to the user until the grant goes too.
 async fn hand_over<C: Client>(
     stage: &Stage,
     operator: &Operator,
     block: &str,
-    role: &str,
+    [role, other]: [&str; 2],
     client: impl Fn(&str) -> C,
     stays: &'static str,
 ) -> Result<()> {
@@ -156,8 +159,11 @@ async fn hand_over<C: Client>(
     stage.put(of_roles(json!([role]))).await?;
     stage.until(operator, &subject, ready()).await?;
     let password = stage.secret_value(&Subject::secret("heir"), "password").await?;
-    let spec = json!({ "userRef": { "name": "heir" }, "deletionProtection": false, block: { "roles": [role] } });
-    stage.put(with(access_grant("heir"), json!({ "spec": spec }))).await?;
+    let grant_of = |roles: Value| {
+        let spec = json!({ "userRef": { "name": "heir" }, "deletionProtection": false, block: { "roles": roles } });
+        with(access_grant("heir"), json!({ "spec": spec }))
+    };
+    stage.put(grant_of(json!([role, other]))).await?;
     stage.until(operator, &grant, ready()).await?;
 
     let probe = Probe::start(&client, &password, stays);
@@ -168,6 +174,24 @@ async fn hand_over<C: Client>(
     ensure!(probe.uses() > before || probe.running.is_finished(), "the right was not used meanwhile");
     probe.end().await?;
 
+    // Two that give it up together: neither leaves it to the other.
+    for round in 0..TOGETHER {
+        stage.put(of_roles(json!([role]))).await?;
+        stage.put(grant_of(json!([role, other]))).await?;
+        stage.until(operator, &subject, ready()).await?;
+        stage.until(operator, &grant, ready()).await?;
+        client.run(&password, stays).await.context("what both state is refused")?;
+        let [first, second] = [of_roles(json!([])), grant_of(json!([other]))];
+        let [first, second] = if round % 2 == 0 { [first, second] } else { [second, first] };
+        tokio::try_join!(stage.put(first), stage.put(second))?;
+        stage.until(operator, &subject, ready()).await?;
+        stage.until(operator, &grant, ready()).await?;
+        ensure!(client.run(&password, stays).await.is_err(), "round {round}: both gave it up, and it is allowed");
+    }
+
+    stage.put(grant_of(json!([role, other]))).await?;
+    stage.until(operator, &grant, ready()).await?;
+    client.run(&password, stays).await.context("what the grant states is refused")?;
     stage.delete(&grant).await?;
     stage.until_gone(operator, &grant).await?;
     ensure!(client.run(&password, stays).await.is_err(), "nobody states it any more, and it is allowed");

@@ -133,11 +133,18 @@ impl<R: RoleResource> Provisioned for R {
     }
 
     async fn gather(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>) -> Result<RoleInputs, Stop> {
-        Ok(inputs(run, bound, wanted, |account| rights::shared(&run.ctx.stores, account, &run.uid)))
+        let stores = &run.ctx.stores;
+        Ok(inputs(run, bound, wanted, |account| Others {
+            roles: rights::roles_by_grants(stores, account),
+            rights: rights::shared(stores, account, &run.uid),
+        }))
     }
 
     fn as_before(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>, shares: &Shares) -> RoleInputs {
-        inputs(run, bound, wanted, |account| shares.of(account, &run.uid))
+        inputs(run, bound, wanted, |account| Others {
+            roles: shares.roles_of(account),
+            rights: shares.of(account, &run.uid),
+        })
     }
 
     fn fingerprint(inputs: &RoleInputs) -> String {
@@ -311,12 +318,20 @@ impl<R: RoleResource> Provisioned for R {
     }
 }
 
-/// What is known of the role's rights without asking anybody; `shared` tells what others gave.
+/// What other resources gave a role.
+#[derive(Default)]
+struct Others {
+    /// What grants make it a member of.
+    roles: Vec<String>,
+    rights: Vec<Granted>,
+}
+
+/// What is known of the role's rights without asking anybody; `others` tells what they gave.
 fn inputs<R: RoleResource>(
     run: &Run<R>,
     bound: &Bound,
     wanted: &Wanted<R>,
-    shared: impl FnOnce(&Account) -> Vec<Granted>,
+    others: impl FnOnce(&Account) -> Others,
 ) -> RoleInputs {
     let recorded = run.object.role_status().map(|status| status.held.as_slice()).unwrap_or_default();
     let mut rights = stated_rights(&wanted.spec);
@@ -325,13 +340,12 @@ fn inputs<R: RoleResource>(
     }
     let others = run.ctx.servers.get(&bound.id).map(|live| {
         let name = run.object.external_name().to_owned();
-        shared(&Account { identity: live.facts.identity.clone(), kind: ObjectKind::Role, name })
+        others(&Account { identity: live.facts.identity.clone(), kind: ObjectKind::Role, name })
     });
-    let others = others.unwrap_or_default();
-    let shared_roles = rights::roles_among(&others);
+    let Others { roles: shared_roles, rights: shared } = others.unwrap_or_default();
     if let Some(rights) = &mut rights {
         rights.recorded = rights::of_status(recorded);
-        rights.shared = others;
+        rights.shared = shared;
     }
     RoleInputs { rights, shared_roles }
 }

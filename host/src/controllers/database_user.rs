@@ -16,8 +16,7 @@ use planning::Blocked;
 use planning::output_secret::OutputSecret;
 use planning::password::Policy;
 use sandbox::contract::{
-    self, BlockOwner, Change, Examination, Granted, LoginOutcome, Mark, ObjectKind, Proof, Selection, UpdateReport,
-    UserSpec,
+    self, BlockOwner, Change, Examination, LoginOutcome, Mark, ObjectKind, Proof, Selection, UpdateReport, UserSpec,
 };
 use sandbox::{Adapter, CallError, SecretValue, Session};
 
@@ -134,7 +133,7 @@ impl Provisioned for DatabaseUser {
             // Under its new name the Secret has the password that is in use.
             password = output::found_of_ours(run, former).await?.as_ref().and_then(output::password);
         }
-        let shared_roles = shared_roles(run, bound, |account| rights::shared(&run.ctx.stores, account, &run.uid));
+        let shared_roles = shared_roles(run, bound, |account| rights::roles_by_grants(&run.ctx.stores, account));
         let fingerprint = String::new();
         let mut inputs = UserInputs { password, is_new: false, fingerprint, output, former, shared_roles };
         password::compare(run, &mut inputs).await?;
@@ -142,7 +141,7 @@ impl Provisioned for DatabaseUser {
     }
 
     fn as_before(run: &Run<Self>, bound: &Bound, _: &Wanted<Self>, shares: &Shares) -> UserInputs {
-        let shared_roles = shared_roles(run, bound, |account| shares.of(account, &run.uid));
+        let shared_roles = shared_roles(run, bound, |account| shares.roles_of(account));
         UserInputs { shared_roles, ..UserInputs::default() }
     }
 
@@ -352,12 +351,12 @@ impl Provisioned for DatabaseUser {
     }
 }
 
-/// What `shared` tells of the user on its server.
-fn shared_roles(run: &Run<DatabaseUser>, bound: &Bound, shared: impl FnOnce(&Account) -> Vec<Granted>) -> Vec<String> {
+/// What others make the user a member of, as `shared` tells.
+fn shared_roles(run: &Run<DatabaseUser>, bound: &Bound, shared: impl FnOnce(&Account) -> Vec<String>) -> Vec<String> {
     let Some(live) = run.ctx.servers.get(&bound.id) else { return Vec::new() };
     let name = run.object.spec.username.clone();
     let account = Account { identity: live.facts.identity.clone(), kind: ObjectKind::User, name };
-    rights::roles_among(&shared(&account))
+    shared(&account)
 }
 
 fn seen(info: contract::UserInfo) -> Seen<Info> {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crds::{HeldRight, Ownership};
+use crds::{DatabaseGrantStatus, HeldRight, Ownership};
 use sandbox::contract::{Granted, ObjectKind};
 
 use super::cascade::is_forced;
@@ -112,10 +112,28 @@ pub(crate) fn shared(stores: &Stores, account: &Account, uid: &str) -> Vec<Grant
     shared
 }
 
-/// Of these rights the memberships: the roles, without repetitions. See `wit/grant.wit` for the level's name.
-pub(crate) fn roles_among(granted: &[Granted]) -> Vec<String> {
-    let memberships = granted.iter().filter(|right| right.level == "membership");
-    memberships.filter_map(|right| right.object.first().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
+/// The roles that grants made the account a member of, and go on to: of a grant whose spec changed since, nobody knows
+/// what it still states, and two resources that drop a role together would each leave it to the other.
+pub(crate) fn roles_by_grants(stores: &Stores, account: &Account) -> Vec<String> {
+    let mut roles = BTreeSet::new();
+    let mut add = |generation: Option<i64>, status: Option<&DatabaseGrantStatus>| {
+        let Some(status) = status.filter(|status| status.observed_generation == generation) else { return };
+        if status.ownership.as_ref().is_some_and(|ownership| account.is_recorded_by(ownership)) {
+            roles.extend(roles_among(&status.held));
+        }
+    };
+    for grant in stores.access_grants.state().iter().filter(|grant| !is_going(grant.as_ref())) {
+        add(grant.metadata.generation, grant.status.as_ref());
+    }
+    for grant in stores.cluster_access_grants.state().iter().filter(|grant| !is_going(grant.as_ref())) {
+        add(grant.metadata.generation, grant.status.as_ref());
+    }
+    roles.into_iter().collect()
+}
+
+/// Of these rights the memberships; see `wit/grant.wit` for the level's name.
+fn roles_among(held: &[HeldRight]) -> impl Iterator<Item = String> {
+    held.iter().filter(|right| right.level == "membership").filter_map(|right| right.object.first().cloned())
 }
 
 /// One resource's share of what an account, or everyone, was given.
@@ -154,10 +172,20 @@ impl Shares {
         let all = self.accounts.get(&account.name).into_iter().flatten().chain(&self.everyone);
         all.filter(|(other, _)| other.as_deref() != Some(uid)).flat_map(|(_, held)| of_status(held)).collect()
     }
+
+    /// The roles that resources made the account a member of.
+    pub(crate) fn roles_of(&self, account: &Account) -> Vec<String> {
+        let all = self.accounts.get(&account.name).into_iter().flatten();
+        all.flat_map(|(_, held)| roles_among(held)).collect::<BTreeSet<_>>().into_iter().collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use crds::DatabaseGrant;
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
     use super::*;
 
     fn granted(object: &str, privilege: &str, grantor: Option<&str>) -> Granted {
@@ -171,17 +199,35 @@ mod tests {
     }
 
     #[test]
-    fn roles_are_told_apart_from_rights_on_objects() {
-        let member = |role: &str, privilege: &str| Granted {
-            level: "membership".to_owned(),
-            object: vec![role.to_owned()],
-            privilege: privilege.to_owned(),
-            grantable: false,
-            grantor: None,
+    fn a_grant_speaks_for_its_memberships_only_while_its_spec_is_the_one_that_was_applied() {
+        let grant = |name: &str, generation: i64, role: &str| -> DatabaseGrant {
+            serde_json::from_value(json!({
+                "apiVersion": crds::names::API_VERSION,
+                "kind": "DatabaseGrant",
+                "metadata": { "namespace": "a", "name": name, "uid": name, "generation": generation },
+                "spec": { "userRef": { "name": "app" } },
+                "status": {
+                    "observedGeneration": 2,
+                    "ownership": {
+                        "name": "app", "serverIdentity": "server", "nonce": "n", "engine": "postgres",
+                        "instance": { "kind": "DatabaseInstance", "namespace": "a", "name": "main" },
+                    },
+                    "held": [
+                        { "level": "membership", "object": [role], "privileges": ["MEMBER"], "grantable": false },
+                        { "level": "table", "object": ["db", "t"], "privileges": ["SELECT"], "grantable": false },
+                    ],
+                },
+            }))
+            .unwrap()
         };
-        let all =
-            [member("team", "MEMBER"), granted("a", "SELECT", None), member("team", "SET"), member("b", "MEMBER")];
-        assert_eq!(roles_among(&all), ["b", "team"]);
+        let (stores, mut writers) = Stores::new();
+        for grant in [grant("settled", 2, "team"), grant("changed", 3, "other")] {
+            writers.access_grants.apply_watcher_event(&Event::Apply(grant));
+        }
+        let account =
+            |name: &str| Account { identity: "server".to_owned(), kind: ObjectKind::User, name: name.to_owned() };
+        assert_eq!(roles_by_grants(&stores, &account("app")), ["team"]);
+        assert_eq!(roles_by_grants(&stores, &account("somebody")), [""; 0]);
     }
 
     #[test]

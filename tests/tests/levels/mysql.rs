@@ -128,7 +128,7 @@ async fn on(version: Version, purpose: &str, engine: &str) -> Result<()> {
     let login = |account: &str| Login { server: (*server).clone(), account: account.to_owned() };
     play(&stage, &operator, "mysql", stories(), login).await?;
     // It is active when the user logs in, and stays so.
-    hand_over(&stage, &operator, "mysql", "r1", login, "SELECT a FROM shop_a.r1").await
+    hand_over(&stage, &operator, "mysql", ["r1", "r2"], login, "SELECT a FROM shop_a.r1").await
 }
 
 #[tokio::test(flavor = "multi_thread")]

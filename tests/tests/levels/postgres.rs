@@ -168,7 +168,7 @@ async fn postgres_gives_exactly_what_is_stated_on_every_level() -> Result<()> {
     }
     let login = |account: &str| Login { server: server.clone(), account: account.to_owned(), database: word.clone() };
     play(&stage, &operator, "postgres", stories(&word), login).await?;
-    hand_over(&stage, &operator, "postgres", &unmanaged[0], login, "SELECT a FROM app.r1").await?;
+    hand_over(&stage, &operator, "postgres", [&unmanaged[0], &unmanaged[1]], login, "SELECT a FROM app.r1").await?;
 
     // Who may enter a database at all; asked last, because everyone may by itself.
     server.query("postgres", &format!("REVOKE ALL ON DATABASE {word} FROM PUBLIC")).await?;

@@ -15,6 +15,7 @@ use crate::cluster::patches::Patches;
 use crate::cluster::secrets::Secrets;
 use crate::cluster::stores::Stores;
 use crate::config::Config;
+use crate::controllers::ledger::Ledger;
 use crate::controllers::memory::Memory;
 use crate::controllers::turns::Turns;
 use crate::engines::Registry;
@@ -60,6 +61,8 @@ pub struct Context {
     pub backoff: Arc<Backoff>,
     /// What was seen of each object.
     pub memory: Arc<Memory>,
+    /// Whose turn it is at each account, and what resources gave there.
+    pub ledger: Ledger,
     /// Whose turn it is at each instance.
     pub turns: Turns,
     /// The time of day.

@@ -13,6 +13,7 @@ pub mod database_role;
 pub mod database_user;
 mod failure;
 mod instance;
+pub mod ledger;
 pub(crate) mod managed;
 pub mod memory;
 mod output;

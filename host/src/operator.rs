@@ -40,6 +40,7 @@ use crate::cluster::secrets::Secrets;
 use crate::cluster::stores::{Stores, Writers};
 use crate::config::Config;
 use crate::context::Context;
+use crate::controllers::ledger::Ledger;
 use crate::controllers::memory::Memory;
 use crate::controllers::turns::Turns;
 use crate::engines::Registry;
@@ -173,6 +174,7 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
         metrics,
         backoff,
         memory,
+        ledger: Ledger::default(),
         turns: Turns::new(config.max_concurrent_reconciles),
         clock: Arc::new(SystemClock),
         term: election.term(),

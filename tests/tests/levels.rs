@@ -189,6 +189,25 @@ async fn hand_over<C: Client>(
         ensure!(client.run(&password, stays).await.is_err(), "round {round}: both gave it up, and it is allowed");
     }
 
+    let second = Subject::access_grant("second");
+    let second_of = |roles: Value| with(grant_of(roles), json!({ "metadata": { "name": "second" } }));
+    for round in 0..TOGETHER {
+        let both = || json!([role, other]);
+        tokio::try_join!(stage.put(grant_of(both())), stage.put(second_of(both())))?;
+        stage.until(operator, &grant, ready()).await?;
+        stage.until(operator, &second, ready()).await?;
+        client.run(&password, stays).await.context("what both grants state is refused")?;
+        tokio::try_join!(stage.put(grant_of(json!([other]))), stage.put(second_of(json!([other]))))?;
+        stage.until(operator, &grant, ready()).await?;
+        stage.until(operator, &second, ready()).await?;
+        ensure!(
+            client.run(&password, stays).await.is_err(),
+            "round {round}: both grants gave it up, and it is allowed"
+        );
+    }
+    stage.delete(&second).await?;
+    stage.until_gone(operator, &second).await?;
+
     stage.put(grant_of(json!([role, other]))).await?;
     stage.until(operator, &grant, ready()).await?;
     client.run(&password, stays).await.context("what the grant states is refused")?;

@@ -19,6 +19,7 @@ use sandbox::contract::{
 use sandbox::{Adapter, CallError, Session};
 
 use super::failure::Failure;
+use super::ledger::Turn;
 use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
 use super::report;
 use super::rights::{self, Account, Shares};
@@ -133,18 +134,11 @@ impl<R: RoleResource> Provisioned for R {
     }
 
     async fn gather(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>) -> Result<RoleInputs, Stop> {
-        let stores = &run.ctx.stores;
-        Ok(inputs(run, bound, wanted, |account| Others {
-            roles: rights::roles_by_grants(stores, account),
-            rights: rights::shared(stores, account, &run.uid),
-        }))
+        Ok(inputs(run, bound, wanted, |account| rights::shared(&run.ctx, account, &run.uid)))
     }
 
     fn as_before(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>, shares: &Shares) -> RoleInputs {
-        inputs(run, bound, wanted, |account| Others {
-            roles: shares.roles_of(account),
-            rights: shares.of(account, &run.uid),
-        })
+        inputs(run, bound, wanted, |account| shares.of(account, &run.uid))
     }
 
     fn fingerprint(inputs: &RoleInputs) -> String {
@@ -190,6 +184,7 @@ impl<R: RoleResource> Provisioned for R {
             draft.held = union;
             lease.rest();
             report::write(run, draft).await?;
+            run.ctx.ledger.note(&run.uid, &draft.held);
         }
         rights.recorded = rights::of_status(&draft.held);
         Ok(())
@@ -202,6 +197,15 @@ impl<R: RoleResource> Provisioned for R {
         mark: Mark,
     ) -> Result<Seen<Info>, CallError> {
         session.create_role(&spec.role, &mark).await.map(seen)
+    }
+
+    async fn settle(run: &Run<Self>, bound: &Bound, lease: &mut Lease<'_>, inputs: &mut RoleInputs) -> Option<Turn> {
+        let account = account(run, bound)?;
+        let recorded = inputs.rights.iter().flat_map(|rights| &rights.recorded);
+        let concerns_everyone = rights::concern_everyone(recorded.map(|right| &right.level));
+        let turn = rights::turn_at(&run.ctx, &account, concerns_everyone, lease).await;
+        share(inputs, rights::shared(&run.ctx, &account, &run.uid));
+        Some(turn)
     }
 
     async fn update(
@@ -253,6 +257,9 @@ impl<R: RoleResource> Provisioned for R {
             }
             None => Vec::new(),
         };
+        if inputs.rights.is_some() {
+            run.ctx.ledger.note(&run.uid, &draft.held);
+        }
         let created_at = draft.ownership.as_ref().and_then(|ownership| ownership.created_at.clone());
         draft.role = Some(RoleInfo { name: Some(run.object.external_name().to_owned()), created_at });
         if let Some(details) = info.details {
@@ -318,36 +325,40 @@ impl<R: RoleResource> Provisioned for R {
     }
 }
 
-/// What other resources gave a role.
-#[derive(Default)]
-struct Others {
-    /// What grants make it a member of.
-    roles: Vec<String>,
-    rights: Vec<Granted>,
-}
-
-/// What is known of the role's rights without asking anybody; `others` tells what they gave.
+/// What is known of the role's rights without asking anybody; `shared` tells what others gave.
 fn inputs<R: RoleResource>(
     run: &Run<R>,
     bound: &Bound,
     wanted: &Wanted<R>,
-    others: impl FnOnce(&Account) -> Others,
+    shared: impl FnOnce(&Account) -> Vec<Granted>,
 ) -> RoleInputs {
     let recorded = run.object.role_status().map(|status| status.held.as_slice()).unwrap_or_default();
     let mut rights = stated_rights(&wanted.spec);
     if rights.is_none() && !recorded.is_empty() {
         rights = Some(rights_of(&wanted.spec, None));
     }
-    let others = run.ctx.servers.get(&bound.id).map(|live| {
-        let name = run.object.external_name().to_owned();
-        others(&Account { identity: live.facts.identity.clone(), kind: ObjectKind::Role, name })
-    });
-    let Others { roles: shared_roles, rights: shared } = others.unwrap_or_default();
     if let Some(rights) = &mut rights {
         rights.recorded = rights::of_status(recorded);
+    }
+    let mut inputs = RoleInputs { rights, shared_roles: Vec::new() };
+    if let Some(account) = account(run, bound) {
+        share(&mut inputs, shared(&account));
+    }
+    inputs
+}
+
+/// The role on its server, where that is known.
+fn account<R: RoleResource>(run: &Run<R>, bound: &Bound) -> Option<Account> {
+    let identity = run.ctx.servers.get(&bound.id)?.facts.identity.clone();
+    Some(Account { identity, kind: ObjectKind::Role, name: run.object.external_name().to_owned() })
+}
+
+/// Notes what others gave.
+fn share(inputs: &mut RoleInputs, shared: Vec<Granted>) {
+    inputs.shared_roles = rights::roles_among(&shared);
+    if let Some(rights) = &mut inputs.rights {
         rights.shared = shared;
     }
-    RoleInputs { rights, shared_roles }
 }
 
 fn seen(info: contract::RoleInfo) -> Seen<Info> {

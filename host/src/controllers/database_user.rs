@@ -16,11 +16,13 @@ use planning::Blocked;
 use planning::output_secret::OutputSecret;
 use planning::password::Policy;
 use sandbox::contract::{
-    self, BlockOwner, Change, Examination, LoginOutcome, Mark, ObjectKind, Proof, Selection, UpdateReport, UserSpec,
+    self, BlockOwner, Change, Examination, Granted, LoginOutcome, Mark, ObjectKind, Proof, Selection, UpdateReport,
+    UserSpec,
 };
 use sandbox::{Adapter, CallError, SecretValue, Session};
 
 use super::failure::Failure;
+use super::ledger::Turn;
 use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
 use super::output::{self, Found};
 use super::rights::{self, Account, Shares};
@@ -133,7 +135,7 @@ impl Provisioned for DatabaseUser {
             // Under its new name the Secret has the password that is in use.
             password = output::found_of_ours(run, former).await?.as_ref().and_then(output::password);
         }
-        let shared_roles = shared_roles(run, bound, |account| rights::roles_by_grants(&run.ctx.stores, account));
+        let shared_roles = shared_roles(run, bound, |account| rights::shared(&run.ctx, account, &run.uid));
         let fingerprint = String::new();
         let mut inputs = UserInputs { password, is_new: false, fingerprint, output, former, shared_roles };
         password::compare(run, &mut inputs).await?;
@@ -141,7 +143,7 @@ impl Provisioned for DatabaseUser {
     }
 
     fn as_before(run: &Run<Self>, bound: &Bound, _: &Wanted<Self>, shares: &Shares) -> UserInputs {
-        let shared_roles = shared_roles(run, bound, |account| shares.roles_of(account));
+        let shared_roles = shared_roles(run, bound, |account| shares.of(account, &run.uid));
         UserInputs { shared_roles, ..UserInputs::default() }
     }
 
@@ -204,6 +206,13 @@ impl Provisioned for DatabaseUser {
 
     fn created(inputs: &UserInputs, draft: &mut DatabaseUserStatus) {
         draft.password_fingerprint = inputs.password.as_ref().map(|_| inputs.fingerprint.clone());
+    }
+
+    async fn settle(run: &Run<Self>, bound: &Bound, lease: &mut Lease<'_>, inputs: &mut UserInputs) -> Option<Turn> {
+        let account = account(run, bound)?;
+        let turn = rights::turn_at(&run.ctx, &account, false, lease).await;
+        inputs.shared_roles = rights::roles_among(&rights::shared(&run.ctx, &account, &run.uid));
+        Some(turn)
     }
 
     async fn update(
@@ -351,12 +360,15 @@ impl Provisioned for DatabaseUser {
     }
 }
 
+/// The user on its server, where that is known.
+fn account(run: &Run<DatabaseUser>, bound: &Bound) -> Option<Account> {
+    let identity = run.ctx.servers.get(&bound.id)?.facts.identity.clone();
+    Some(Account { identity, kind: ObjectKind::User, name: run.object.spec.username.clone() })
+}
+
 /// What others make the user a member of, as `shared` tells.
-fn shared_roles(run: &Run<DatabaseUser>, bound: &Bound, shared: impl FnOnce(&Account) -> Vec<String>) -> Vec<String> {
-    let Some(live) = run.ctx.servers.get(&bound.id) else { return Vec::new() };
-    let name = run.object.spec.username.clone();
-    let account = Account { identity: live.facts.identity.clone(), kind: ObjectKind::User, name };
-    shared(&account)
+fn shared_roles(run: &Run<DatabaseUser>, bound: &Bound, shared: impl FnOnce(&Account) -> Vec<Granted>) -> Vec<String> {
+    account(run, bound).map(|account| rights::roles_among(&shared(&account))).unwrap_or_default()
 }
 
 fn seen(info: contract::UserInfo) -> Seen<Info> {

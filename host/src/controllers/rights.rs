@@ -2,14 +2,17 @@
 //!
 //! Decided here: rights on one object stand together, so that a status stays small; and whose rights count as shared.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crds::{DatabaseGrantStatus, HeldRight, Ownership};
+use crds::{HeldRight, Ownership};
 use sandbox::contract::{Granted, ObjectKind};
 
 use super::cascade::is_forced;
 use super::database_grant::GrantResource;
+use super::ledger::{Ledger, Turn};
+use super::managed::Lease;
 use crate::cluster::stores::Stores;
+use crate::context::Context;
 
 /// One entry for each privilege, as the contract has it.
 pub(crate) fn of_status(held: &[HeldRight]) -> Vec<Granted> {
@@ -70,10 +73,16 @@ fn is_going<G: GrantResource>(grant: &G) -> bool {
 const EVERYONE: &str = "public ";
 
 /// Calls with everything that a role or grant gave: its uid, its record, its share.
-fn each_share(stores: &Stores, mut share: impl FnMut(Option<&String>, &Ownership, &[HeldRight])) {
+fn each_share(stores: &Stores, ledger: &Ledger, mut share: impl FnMut(Option<&String>, &Ownership, &[HeldRight])) {
+    let mut notes = ledger.read();
+    let mut seen = HashSet::new();
     let mut add = |uid: Option<&String>, ownership: Option<&Ownership>, held: &[HeldRight]| {
+        if !notes.is_empty() {
+            seen.extend(uid.cloned());
+        }
+        let held = notes.held(uid, held);
         if let Some(ownership) = ownership.filter(|_| !held.is_empty()) {
-            share(uid, ownership, held);
+            share(uid, ownership, &held);
         }
     };
     for role in stores.roles.state() {
@@ -96,12 +105,13 @@ fn each_share(stores: &Stores, mut share: impl FnMut(Option<&String>, &Ownership
             add(grant.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
         }
     }
+    notes.keep(|uid| seen.contains(uid));
 }
 
 /// What other resources than the one with this uid gave the account, or everyone on its server.
-pub(crate) fn shared(stores: &Stores, account: &Account, uid: &str) -> Vec<Granted> {
+pub(crate) fn shared(ctx: &Context, account: &Account, uid: &str) -> Vec<Granted> {
     let mut shared = Vec::new();
-    each_share(stores, |other, ownership, held| {
+    each_share(&ctx.stores, &ctx.ledger, |other, ownership, held| {
         if other.is_some_and(|other| other == uid) || ownership.server_identity != account.identity {
             return;
         }
@@ -112,28 +122,24 @@ pub(crate) fn shared(stores: &Stores, account: &Account, uid: &str) -> Vec<Grant
     shared
 }
 
-/// The roles that grants made the account a member of, and go on to: of a grant whose spec changed since, nobody knows
-/// what it still states, and two resources that drop a role together would each leave it to the other.
-pub(crate) fn roles_by_grants(stores: &Stores, account: &Account) -> Vec<String> {
-    let mut roles = BTreeSet::new();
-    let mut add = |generation: Option<i64>, status: Option<&DatabaseGrantStatus>| {
-        let Some(status) = status.filter(|status| status.observed_generation == generation) else { return };
-        if status.ownership.as_ref().is_some_and(|ownership| account.is_recorded_by(ownership)) {
-            roles.extend(roles_among(&status.held));
-        }
-    };
-    for grant in stores.access_grants.state().iter().filter(|grant| !is_going(grant.as_ref())) {
-        add(grant.metadata.generation, grant.status.as_ref());
+/// A turn at the account. The session is given back only where one has to wait.
+pub(crate) async fn turn_at(ctx: &Context, account: &Account, concerns_everyone: bool, lease: &mut Lease<'_>) -> Turn {
+    if let Some(turn) = ctx.ledger.try_enter(account, concerns_everyone) {
+        return turn;
     }
-    for grant in stores.cluster_access_grants.state().iter().filter(|grant| !is_going(grant.as_ref())) {
-        add(grant.metadata.generation, grant.status.as_ref());
-    }
-    roles.into_iter().collect()
+    lease.rest();
+    ctx.ledger.enter(account, concerns_everyone).await
 }
 
-/// Of these rights the memberships; see `wit/grant.wit` for the level's name.
-fn roles_among(held: &[HeldRight]) -> impl Iterator<Item = String> {
-    held.iter().filter(|right| right.level == "membership").filter_map(|right| right.object.first().cloned())
+/// Of these rights the memberships: the roles, without repetitions. See `wit/grant.wit` for the level's name.
+pub(crate) fn roles_among(granted: &[Granted]) -> Vec<String> {
+    let memberships = granted.iter().filter(|right| right.level == "membership");
+    memberships.filter_map(|right| right.object.first().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Whether some of these are about everyone on the server.
+pub(crate) fn concern_everyone<'right>(levels: impl IntoIterator<Item = &'right String>) -> bool {
+    levels.into_iter().any(|level| level.starts_with(EVERYONE))
 }
 
 /// One resource's share of what an account, or everyone, was given.
@@ -148,9 +154,9 @@ pub(crate) struct Shares {
 
 impl Shares {
     /// On the server with this identity.
-    pub(crate) fn on(stores: &Stores, identity: &str) -> Self {
+    pub(crate) fn on(ctx: &Context, identity: &str) -> Self {
         let mut shares = Self::default();
-        each_share(stores, |uid, ownership, held| {
+        each_share(&ctx.stores, &ctx.ledger, |uid, ownership, held| {
             if ownership.server_identity != identity {
                 return;
             }
@@ -171,12 +177,6 @@ impl Shares {
     pub(crate) fn of(&self, account: &Account, uid: &str) -> Vec<Granted> {
         let all = self.accounts.get(&account.name).into_iter().flatten().chain(&self.everyone);
         all.filter(|(other, _)| other.as_deref() != Some(uid)).flat_map(|(_, held)| of_status(held)).collect()
-    }
-
-    /// The roles that resources made the account a member of.
-    pub(crate) fn roles_of(&self, account: &Account) -> Vec<String> {
-        let all = self.accounts.get(&account.name).into_iter().flatten();
-        all.flat_map(|(_, held)| roles_among(held)).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
@@ -199,35 +199,58 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_speaks_for_its_memberships_only_while_its_spec_is_the_one_that_was_applied() {
-        let grant = |name: &str, generation: i64, role: &str| -> DatabaseGrant {
-            serde_json::from_value(json!({
-                "apiVersion": crds::names::API_VERSION,
-                "kind": "DatabaseGrant",
-                "metadata": { "namespace": "a", "name": name, "uid": name, "generation": generation },
-                "spec": { "userRef": { "name": "app" } },
-                "status": {
-                    "observedGeneration": 2,
-                    "ownership": {
-                        "name": "app", "serverIdentity": "server", "nonce": "n", "engine": "postgres",
-                        "instance": { "kind": "DatabaseInstance", "namespace": "a", "name": "main" },
-                    },
-                    "held": [
-                        { "level": "membership", "object": [role], "privileges": ["MEMBER"], "grantable": false },
-                        { "level": "table", "object": ["db", "t"], "privileges": ["SELECT"], "grantable": false },
-                    ],
-                },
-            }))
-            .unwrap()
+    fn roles_are_told_apart_from_rights_on_objects() {
+        let member = |role: &str, privilege: &str| Granted {
+            level: "membership".to_owned(),
+            object: vec![role.to_owned()],
+            privilege: privilege.to_owned(),
+            grantable: false,
+            grantor: None,
         };
+        let all =
+            [member("team", "MEMBER"), granted("a", "SELECT", None), member("team", "SET"), member("b", "MEMBER")];
+        assert_eq!(roles_among(&all), ["b", "team"]);
+    }
+
+    #[test]
+    fn what_was_just_given_up_is_nobodys_share_before_the_cache_knows() {
+        let held = |role: &str| {
+            for_status([Granted {
+                level: "membership".to_owned(),
+                object: vec![role.to_owned()],
+                ..granted("", "MEMBER", None)
+            }])
+        };
+        let grant: DatabaseGrant = serde_json::from_value(json!({
+            "apiVersion": crds::names::API_VERSION,
+            "kind": "DatabaseGrant",
+            "metadata": { "namespace": "a", "name": "g", "uid": "g" },
+            "spec": { "userRef": { "name": "app" } },
+            "status": {
+                "ownership": {
+                    "name": "app", "serverIdentity": "server", "nonce": "n", "engine": "postgres",
+                    "instance": { "kind": "DatabaseInstance", "namespace": "a", "name": "main" },
+                },
+                "held": held("team"),
+            },
+        }))
+        .unwrap();
         let (stores, mut writers) = Stores::new();
-        for grant in [grant("settled", 2, "team"), grant("changed", 3, "other")] {
-            writers.access_grants.apply_watcher_event(&Event::Apply(grant));
-        }
-        let account =
-            |name: &str| Account { identity: "server".to_owned(), kind: ObjectKind::User, name: name.to_owned() };
-        assert_eq!(roles_by_grants(&stores, &account("app")), ["team"]);
-        assert_eq!(roles_by_grants(&stores, &account("somebody")), [""; 0]);
+        writers.access_grants.apply_watcher_event(&Event::Apply(grant));
+        let ledger = Ledger::default();
+        let shares = || {
+            let mut all = Vec::new();
+            each_share(&stores, &ledger, |_, _, held| all.extend(roles_among(&of_status(held))));
+            all
+        };
+        assert_eq!(shares(), ["team"]);
+        ledger.note("g", &held("other"));
+        assert_eq!(shares(), ["other"]);
+        ledger.note("g", &[]);
+        assert_eq!(shares(), [""; 0]);
+        // Its status is the same again: the note has done its work.
+        ledger.note("g", &held("team"));
+        assert_eq!(shares(), ["team"]);
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub(crate) async fn sweep(ctx: Arc<Context>, id: InstanceId, mut items: Vec<Item
             return;
         }
     };
-    let shares = Shares::on(&ctx.stores, &live.facts.identity);
+    let shares = Shares::on(&ctx, &live.facts.identity);
     items.sort_by(|one, other| one.object.place().cmp(&other.object.place()));
     let (mut looked, mut different, mut in_vain) = (0_usize, 0_usize, 0_usize);
     for item in &items {

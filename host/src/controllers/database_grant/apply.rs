@@ -93,7 +93,7 @@ pub(super) async fn run<G>(run: &Run<G>, draft: &mut DatabaseGrantStatus) -> Res
 where
     G: GrantResource + Reported<Status = DatabaseGrantStatus>,
 {
-    let shared = |account: &Account| rights::shared(&run.ctx.stores, account, &run.uid);
+    let shared = |account: &Account| rights::shared(&run.ctx, account, &run.uid);
     let Prepared { named, target, bound, live, mut spec, examination, owned } = prepare(run, draft, shared).await?;
     let policy = managed::drift_policy(run, &bound, run.object.drift_policy());
     let fingerprint = format!("{} {:?} {:?}", owned.nonce, owned.object_id, draft.held);
@@ -114,13 +114,25 @@ where
     let found = session.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
     lease.rest();
     intend(run, draft, &bound, &named, &target, &owned, &found).await?;
+    run.ctx.ledger.note(&run.uid, &draft.held);
     spec.recorded = rights::of_status(&draft.held);
     let selection = if applied_before { chosen(run, policy.0, &bound, &found) } else { (Selection::All, Vec::new()) };
     let (selection, remain) = selection;
-    let report = give(run, &bound, lease.session().await?, &spec, &selection, found).await?;
+    // What the others hold is looked at when it is this one's turn: nobody else gives it up meanwhile.
+    let account =
+        Account { identity: live.facts.identity.clone(), kind: target.kind, name: target.external_name.clone() };
+    let concerns_everyone = rights::concern_everyone(draft.held.iter().map(|right| &right.level));
+    let turn = run.ctx.ledger.enter(&account, concerns_everyone).await;
+    spec.shared = rights::shared(&run.ctx, &account, &run.uid);
+    // What seemed to be another's before its turn may be nobody's by now: what is given up is decided now.
+    let gives_nothing_up = rights::for_status(found.held.iter().cloned()) == draft.held;
+    let is_done = found.update.changes.is_empty() && gives_nothing_up;
+    let report = give(run, &bound, lease.session().await?, &spec, &selection, found, is_done).await?;
     lease.rest();
-
     draft.held = rights::for_status(report.held);
+    run.ctx.ledger.note(&run.uid, &draft.held);
+    drop(turn);
+
     let numbers = numbers(&draft.held, remain.len());
     if draft.applied_grants.clone().map(without_times).as_ref() != Some(&numbers) {
         draft.applied_grants = Some(at_time(numbers, &Time::from(run.now)));
@@ -274,6 +286,7 @@ async fn give<G>(
     spec: &GrantSpec,
     selection: &Selection,
     found: GrantReport,
+    is_done: bool,
 ) -> Result<GrantReport, Stop>
 where
     G: GrantResource + Reported<Status = DatabaseGrantStatus>,
@@ -281,7 +294,7 @@ where
     let corrects = match selection {
         Selection::Only(ids) if ids.is_empty() => return Ok(found),
         Selection::Only(_) => true,
-        Selection::All if found.update.changes.is_empty() => return Ok(found),
+        Selection::All if is_done => return Ok(found),
         Selection::All | Selection::Detect => false,
     };
     run.may_write()?;

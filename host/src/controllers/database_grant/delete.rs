@@ -81,6 +81,8 @@ where
         return Err(Blocked::failed(reason::SERVER_CHANGED, message, Class::Refused).into());
     }
     let account = account(draft, recorded);
+    let concerns_everyone = rights::concern_everyone(draft.held.iter().map(|right| &right.level));
+    let _turn = run.ctx.ledger.enter(&account, concerns_everyone).await;
     let spec = taking_back(run, draft, &account);
     let paths = Paths { block: "options", name: "userRef" };
     let mut session = live.server.lane(Lane::Reserved, PATIENCE).await.map_err(stop(paths))?;
@@ -89,6 +91,7 @@ where
     let ending = Ending::of(&outcome);
     run.ctx.metrics.grant_operation(&recorded.instance, &recorded.engine, Operation::Delete, ending);
     outcome.map_err(stop(paths))?;
+    run.ctx.ledger.note(&run.uid, &[]);
     mark_changed();
     let text = format!("took back what {:?} was given", account.name);
     run.ctx.events.normal(run.object.as_ref(), "Revoked", &text);
@@ -127,6 +130,6 @@ pub(super) fn taking_back<G: GrantResource>(run: &Run<G>, draft: &DatabaseGrantS
         options: None,
         mode: GrantMode::Additive,
         recorded: rights::of_status(&draft.held),
-        shared: rights::shared(&run.ctx.stores, account, &run.uid),
+        shared: rights::shared(&run.ctx, account, &run.uid),
     }
 }

@@ -47,15 +47,18 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     let applied_before = owned.applied_generation.is_some() && owned.applied_generation == run.generation();
     let mark = translate::mark(&run.identity(), &owned.nonce);
     K::secure(run, &bound, &mut lease, &wanted, &mut inputs, draft).await?;
+    let is_as_before = applied_before && !owned.fresh;
+    let turn = if is_as_before { None } else { K::settle(run, &bound, &mut lease, &mut inputs).await };
     let session = lease.session().await?;
     run.may_write()?;
-    let updated = drift::update(run, &bound, session, &wanted, &inputs, &mark, applied_before && !owned.fresh).await?;
+    let updated = drift::update(run, &bound, session, &wanted, &inputs, &mark, is_as_before).await?;
     let seen = K::observe(session, run.object.external_name()).await.map_err(stop(bound.paths()))?;
     let seen = seen.ok_or_else(|| {
         Blocked::failed(reason::RECONCILING, "the object vanished while it was being applied", Class::Transient)
     })?;
     K::finish(run, &bound, session, &wanted, &inputs, seen.info, draft).await?;
     lease.rest();
+    drop(turn);
     // As it is now: what this reconcile wrote itself is no news, and its absence later is.
     K::applied(&mut inputs);
     let after = look(run, &bound, &live, &K::fingerprint(&inputs));

@@ -10,6 +10,7 @@ use planning::claim::Observed;
 use sandbox::contract::{BlockOwner, Change, Error, Examination, Mark, ObjectKind, Proof, Selection, UpdateReport};
 use sandbox::{Adapter, CallError, Session};
 
+use super::super::ledger::Turn;
 use super::super::rights::Shares;
 use super::super::run::Run;
 use super::super::status::StatusFields;
@@ -118,6 +119,17 @@ pub(crate) trait Provisioned: Managed + Reported {
         inputs: &Self::Inputs,
         mark: Mark,
     ) -> impl Future<Output = Result<Seen<Self::Info>, CallError>> + Send;
+
+    /// Whose turn it is, where what others gave decides what is taken back: it is looked at anew then. Held until
+    /// after `finish`.
+    fn settle(
+        _run: &Run<Self>,
+        _bound: &Bound,
+        _lease: &mut Lease<'_>,
+        _inputs: &mut Self::Inputs,
+    ) -> impl Future<Output = Option<Turn>> + Send {
+        std::future::ready(None)
+    }
 
     /// Brings the rest about.
     fn update(

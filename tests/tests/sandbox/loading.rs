@@ -160,10 +160,8 @@ pub(crate) async fn a_missing_export_is_named(trial: &Trial) {
 }
 
 pub(crate) async fn an_export_of_another_type_is_refused(trial: &Trial) {
-    // Types are compared when the first guest starts, so it is the description that cannot be had.
     let refusal = trial.refusal().await;
-    let LoadError::Describe { source, digest: _ } = &refusal else { panic!("{refusal}") };
-    let reason = source.to_string();
+    let LoadError::Mismatch { reason, digest: _ } = &refusal else { panic!("{refusal}") };
     assert!(reason.contains("type mismatch"), "{reason}");
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod database;
 pub(crate) mod inside;
 pub(crate) mod membership;
+pub(crate) mod moment;
 pub(crate) mod objects;
 pub(crate) mod owned;
 pub(crate) mod reader;

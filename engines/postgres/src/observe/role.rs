@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use dbprovision_sdk::{Error, Mark, Page, Result, Standing};
 
-use super::Comment;
 use super::reader::{Question, Reader};
+use super::{Comment, moment};
 use crate::connect::Session;
 use crate::server::Facts;
 use crate::{names, note};
@@ -177,39 +177,12 @@ SELECT g.rolname::pg_catalog.text, u.rolname::pg_catalog.text
 
 /// Whether the role's time of validity is the stated one, and the stated one as the server reads it.
 pub(crate) fn compare_validity(reader: &mut dyn Reader, role: &Role, stated: &str) -> Result<(bool, String)> {
-    // The form of RFC 3339 that is in UTC is the session's own but for two characters. Any other is the server's to read.
-    if let Some(actual) = role.valid_until.as_ref().filter(|actual| in_utc(stated).as_ref() == Some(*actual)) {
-        return Ok((true, actual.clone()));
-    }
-    let row = reader.row(
-        "SELECT COALESCE(r.rolvaliduntil, 'infinity') = $2::pg_catalog.timestamptz, ($2::pg_catalog.timestamptz)::pg_catalog.text
-           FROM pg_catalog.pg_roles r WHERE r.oid = $1::pg_catalog.oid",
-        &[&role.id, stated],
-    )?;
-    let row = row.ok_or_else(|| Error::conflict("the role is gone"))?;
-    Ok((row.get(0)?, row.get(1)?))
-}
-
-/// `2030-12-31T23:59:59Z` as a session in UTC shows it; none for any other form.
-fn in_utc(stated: &str) -> Option<String> {
-    let (date, time) = stated.strip_suffix('Z')?.split_once('T')?;
-    let is_form = |text: &str, form: &str| {
-        text.len() == form.len()
-            && text.chars().zip(form.chars()).all(|(one, of)| if of == '0' { one.is_ascii_digit() } else { one == of })
+    let expected = if let Some(expected) = moment::as_shown(stated) {
+        expected
+    } else {
+        // Not about the role: in a sweep one answer is for all who state the same.
+        let row = reader.row("SELECT ($1::pg_catalog.timestamptz)::pg_catalog.text", &[stated])?;
+        row.ok_or_else(|| Error::conflict("the server did not read the time"))?.get(0)?
     };
-    (is_form(date, "0000-00-00") && is_form(time, "00:00:00")).then(|| format!("{date} {time}+00"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_time_in_utc_is_read_without_the_server() {
-        assert_eq!(in_utc("2030-12-31T23:59:59Z").as_deref(), Some("2030-12-31 23:59:59+00"));
-        for other in ["2030-12-31T23:59:59+02:00", "infinity", "2030-12-31", "2030-12-31T23:59:59.5Z", "now", "Z", "TZ"]
-        {
-            assert_eq!(in_utc(other), None, "{other}");
-        }
-    }
+    Ok((role.valid_until.as_deref().unwrap_or("infinity") == expected, expected))
 }

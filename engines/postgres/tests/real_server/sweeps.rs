@@ -10,8 +10,11 @@ use crate::databases;
 use crate::grants::grantee;
 use crate::support::{Server, everywhere, mark, password, sweeping};
 
+/// Each has a time of its own.
 fn user(name: &str, group: &str) -> UserSpec {
-    let options = json!({ "validUntil": "2030-12-31T23:59:59Z", "connectionLimit": 5 }).to_string();
+    let number: u32 = name.rsplit(' ').next().unwrap().parse().unwrap();
+    let until = format!("2030-12-31T23:{:02}:59+02:00", number % 60);
+    let options = json!({ "validUntil": until, "connectionLimit": 5 }).to_string();
     UserSpec {
         name: name.to_owned(),
         roles: vec![group.to_owned()],

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AdoptionPolicy, ClusterInstanceReference, Condition, DeletionConfirmation, DriftPolicy, DriftStatus,
-    ExistingPasswordSecret, InstanceReference, Ownership, OwnershipBlockStatus, Parameters, PasswordConfig,
-    PasswordRotationConfig, ResourcePhase, RotationStatus, SecretInfo, Time, UserInfo, schema,
+    ExistingPasswordSecret, InstanceReference, OwnedSecret, Ownership, OwnershipBlockStatus, Parameters,
+    PasswordConfig, PasswordRotationConfig, ResourcePhase, RotationStatus, SecretInfo, Time, UserInfo, schema,
 };
 
 /// Spec of a `DatabaseUser`.
@@ -115,6 +115,10 @@ pub struct DatabaseUserStatus {
     /// The Secret with the credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretInfo>,
+    /// The Secrets that are made for this user, each recorded before it is: what is deleted with the user.
+    /// More than one only while the Secret moves to another name or namespace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owned_secrets: Vec<OwnedSecret>,
     /// How far the rotation of the password is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Box<RotationStatus>>,

@@ -71,7 +71,8 @@ pub use schema::all_crds;
 pub use tls::{TlsConfig, TlsKeys, TlsMode, TlsSecretRef};
 pub use tracking::ResourceTrackingConfig;
 pub use user_status::{
-    OwnedObject, OwnershipBlockStatus, PendingDeletionInfo, PendingDeletionState, RotationStatus, SecretInfo, UserInfo,
+    OwnedObject, OwnedSecret, OwnershipBlockStatus, PendingDeletionInfo, PendingDeletionState, RotationStatus,
+    SecretInfo, UserInfo,
 };
 
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};

@@ -32,6 +32,16 @@ pub struct SecretInfo {
     pub last_rotated_at: Option<Time>,
 }
 
+/// Where a Secret is that was made for a user, or is about to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnedSecret {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+}
+
 /// How far the rotation of a password is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -259,7 +259,12 @@ impl Stage {
 
     /// The names of the objects of a kind in this namespace.
     pub async fn names(&self, kind: &str) -> Result<Vec<String>> {
-        let list = self.api(&Subject::new(kind, "all")?)?.list(&ListParams::default()).await;
+        self.names_in(self.name(), kind).await
+    }
+
+    /// The same in another namespace.
+    pub async fn names_in(&self, namespace: &str, kind: &str) -> Result<Vec<String>> {
+        let list = self.api(&Subject::new(kind, "all")?.inside(namespace))?.list(&ListParams::default()).await;
         Ok(list.map_err(in_words)?.items.iter().map(ResourceExt::name_any).collect())
     }
 

@@ -134,3 +134,23 @@ async fn a_change_of_rights_ends_where_an_undisturbed_one_ends() -> Result<()> {
 async fn rights_that_are_taken_leave_nothing() -> Result<()> {
     visit(Scenario::Take, false, 30).await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_in_another_namespace_end_where_an_undisturbed_run_ends() -> Result<()> {
+    visit(Scenario::Elsewhere, false, 70).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_in_another_namespace_that_are_deleted_after_the_kill_leave_nothing() -> Result<()> {
+    visit(Scenario::Elsewhere, true, 70).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_that_move_end_where_an_undisturbed_run_ends() -> Result<()> {
+    visit(Scenario::Move, false, 45).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_that_move_and_are_deleted_after_the_kill_leave_nothing() -> Result<()> {
+    visit(Scenario::Move, true, 45).await
+}

@@ -2,6 +2,7 @@
 
 mod owned;
 mod password;
+mod places;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,6 +26,7 @@ use super::failure::Failure;
 use super::ledger::Turn;
 use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
 use super::output::{self, Found};
+use super::report;
 use super::rights::{self, Account, Shares};
 use super::run::Run;
 use super::translate;
@@ -53,8 +55,8 @@ pub(crate) struct UserInputs {
     fingerprint: String,
     /// The Secret to write.
     output: Option<(OutputSecret, Found, Policy)>,
-    /// The Secret that was written before, where it is another.
-    former: Option<OutputSecret>,
+    /// The Secrets that were written before, where they are others, the latest first.
+    former: Vec<OutputSecret>,
     /// Roles that others make it a member of.
     shared_roles: Vec<String>,
 }
@@ -130,10 +132,12 @@ impl Provisioned for DatabaseUser {
             None => None,
         };
         let mut password = given.or_else(|| output.as_ref().and_then(|(_, found, _)| output::password(found)));
-        let former = password::former_of(run, output.as_ref().map(|(wanted, ..)| wanted));
-        if let (None, Some(former)) = (&password, &former) {
+        let former = places::former(run, output.as_ref().map(|(wanted, ..)| wanted));
+        for former in &former {
             // Under its new name the Secret has the password that is in use.
-            password = output::found_of_ours(run, former).await?.as_ref().and_then(output::password);
+            if password.is_none() {
+                password = output::found_of_ours(run, former).await?.as_ref().and_then(output::password);
+            }
         }
         let shared_roles = shared_roles(run, bound, |account| rights::shared(&run.ctx, account, &run.uid));
         let fingerprint = String::new();
@@ -177,14 +181,18 @@ impl Provisioned for DatabaseUser {
     ) -> Result<(), Stop> {
         let Some((wanted, found, policy)) = &inputs.output else { return Ok(()) };
         lease.rest();
+        if places::note(wanted, draft) {
+            report::write(run, draft).await?;
+        }
         let password = match &inputs.password {
             Some(password) => password.clone(),
             None => output::generate(policy)?,
         };
         let found = output::ensure(run, bound, wanted, found, &run.object.spec.username, &password).await?;
-        if let Some(former) = &inputs.former {
-            output::discard(run, former).await?;
+        for former in std::mem::take(&mut inputs.former) {
+            output::discard(run, &former).await?;
         }
+        draft.owned_secrets = vec![places::of(wanted)];
         let (namespace, name) = (wanted.namespace.clone(), wanted.name.clone());
         draft.secret = Some(SecretInfo { namespace: Some(namespace), name: Some(name), last_rotated_at: None });
         let wanted = wanted.clone();
@@ -193,6 +201,12 @@ impl Provisioned for DatabaseUser {
         inputs.output = Some((wanted, found, policy));
         let nonce = draft.ownership.as_ref().map(|ownership| ownership.nonce.clone()).unwrap_or_default();
         password::fingerprinted(run, inputs, &nonce, draft.password_fingerprint.as_deref()).await
+    }
+
+    fn intends(inputs: &UserInputs, draft: &mut DatabaseUserStatus) {
+        if let Some((wanted, ..)) = &inputs.output {
+            places::note(wanted, draft);
+        }
     }
 
     async fn create(
@@ -278,9 +292,10 @@ impl Provisioned for DatabaseUser {
         draft.password_fingerprint = inputs.password.as_ref().map(|_| inputs.fingerprint.clone());
         draft.ownership_block = None;
         if inputs.output.is_none() {
-            if let Some(former) = &inputs.former {
+            for former in &inputs.former {
                 output::discard(run, former).await?;
             }
+            draft.owned_secrets.clear();
             draft.secret = run.object.spec.existing_password_secret.as_ref().map(|secret| SecretInfo {
                 name: Some(secret.name.clone()),
                 namespace: Some(secret.namespace.clone().unwrap_or_else(|| run.key.namespace.clone())),
@@ -337,15 +352,11 @@ impl Provisioned for DatabaseUser {
     }
 
     async fn let_go(run: &Run<Self>, draft: &DatabaseUserStatus) -> Result<(), Stop> {
-        let Some(SecretInfo { name: Some(name), namespace: Some(namespace), last_rotated_at: _ }) = &draft.secret
-        else {
-            return Ok(());
-        };
-        if *namespace == run.key.namespace {
-            // The garbage collector takes it along.
-            return Ok(());
+        // The garbage collector takes along what is in its own namespace.
+        for place in draft.owned_secrets.iter().filter(|place| place.namespace != run.key.namespace) {
+            output::discard(run, &places::secret_at(place)).await?;
         }
-        output::discard(run, &password::secret_at(namespace, name)).await
+        Ok(())
     }
 
     fn count(

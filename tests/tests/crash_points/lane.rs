@@ -21,6 +21,8 @@ use crate::scenario::{COMPANION_SECRET, Scenario, WORD};
 pub(crate) struct Lane {
     scenario: Scenario,
     stage: Stage,
+    /// Another namespace, for Secrets that are not beside their users.
+    vault: String,
     server: PostgresServer,
     /// The server, as the operator reaches it.
     through: PostgresEndpoint,
@@ -35,7 +37,8 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) async fn open(scenario: Scenario) -> Result<Self> {
-        let stage = Stage::open("crash").await?;
+        let mut stage = Stage::open("crash").await?;
+        let vault = stage.neighbour("crash-vault").await?;
         let server = PostgresServer::start(Options::default()).await?;
         let api = ApiProxy::start(stage.namespace().cluster()).await?;
         let database = TcpProxy::start(SocketAddr::from(([127, 0, 0, 1], server.port)), Protocol::Postgres).await?;
@@ -46,13 +49,13 @@ impl Lane {
         let operator = Operator::start(options).await?;
         let base = Catalogue::default();
         let mut lane =
-            Self { scenario, stage, server, through, api, database, operator, round: 0, populated: false, base };
+            Self { scenario, stage, vault, server, through, api, database, operator, round: 0, populated: false, base };
         lane.found().await?;
         Ok(lane)
     }
 
     async fn found(&mut self) -> Result<()> {
-        self.scenario.found(&self.stage, &self.through).await?;
+        self.scenario.found(&self.stage, &self.through, &self.vault).await?;
         for subject in self.scenario.base() {
             self.stage.until(&self.operator, &subject, ready()).await?;
         }
@@ -73,12 +76,12 @@ impl Lane {
             // As in a visit, which begins with an operator that was started a moment ago.
             self.operator.restart().await?;
             if self.populated {
-                self.until_populated().await?;
+                self.until_populated(self.round + 1).await?;
             }
             self.begin().await?;
             self.api.reset();
             self.database.reset();
-            self.scenario.act(&self.stage, &self.through, self.round).await?;
+            self.scenario.act(&self.stage, &self.through, &self.vault, self.round).await?;
             self.until_at_goal(false).await?;
             let writes = self.api.writes();
             let writes = writes.iter().map(|write| format!("{:?} {} {:?}", write.verb, write.resource, write.name));
@@ -95,14 +98,17 @@ impl Lane {
     /// Goes to where the scenario begins.
     async fn begin(&mut self) -> Result<()> {
         match (self.scenario.begins_populated(), self.populated) {
-            (true, false) => {
-                self.scenario.populate(&self.stage, &self.through, self.round).await?;
-                self.populated = true;
-                self.until_populated().await
-            }
-            (false, true) => self.empty().await,
-            (true, true) | (false, false) => Ok(()),
+            (true, true) => return Ok(()),
+            (false, true) => self.empty().await?,
+            (true | false, false) => {}
         }
+        self.scenario.prepare(&self.server).await?;
+        if self.scenario.begins_populated() {
+            self.scenario.populate(&self.stage, &self.through, &self.vault, self.round).await?;
+            self.populated = true;
+            self.until_populated(self.round + 1).await?;
+        }
+        Ok(())
     }
 
     /// Deletes everything and checks that nothing is left.
@@ -149,7 +155,7 @@ impl Lane {
             Side::Api => self.api.at_write(point.k, point.moment, fault),
             Side::Database => self.database.at_statement(point.k, point.moment, fault),
         }
-        self.scenario.act(&self.stage, &self.through, self.round).await?;
+        self.scenario.act(&self.stage, &self.through, &self.vault, self.round).await?;
         // A point beyond the end of this run is never met: then the scenario is at its goal with the operator alive.
         self.stage
             .eventually("the operator dies or is done", PATIENCE, &self.operator, async || {
@@ -171,21 +177,28 @@ impl Lane {
             self.populated = false;
             return Ok(());
         }
-        self.until_populated().await?;
+        self.until_populated(self.round).await?;
         self.populated = true;
         Ok(())
     }
 
     async fn is_at_goal(&self, deleting: bool) -> Result<()> {
-        if deleting || !self.scenario.ends_populated() { self.is_gone().await } else { self.is_populated().await }
+        if deleting || !self.scenario.ends_populated() {
+            self.is_gone().await
+        } else {
+            self.is_populated(self.round).await
+        }
     }
 
-    async fn until_populated(&self) -> Result<()> {
-        self.stage.eventually("everything is there", PATIENCE, &self.operator, async || self.is_populated().await).await
+    /// Everything is there as it is in a round; before one begins it is as it will be in the next.
+    async fn until_populated(&self, round: u32) -> Result<()> {
+        let attempt = async || self.is_populated(round).await;
+        self.stage.eventually("everything is there", PATIENCE, &self.operator, attempt).await
     }
 
     async fn until_gone(&self) -> Result<()> {
         self.stage.eventually("everything is gone", PATIENCE, &self.operator, async || self.is_gone().await).await?;
+        self.scenario.tidy(&self.server).await?;
         let left = self.catalogue().await?;
         ensure!(left == self.base, "left behind on the server: {left:#?}");
         // Owned by what is gone, so Kubernetes' garbage collector, which is absent here, would take them.
@@ -199,12 +212,15 @@ impl Lane {
                 self.stage.delete(&secret).await?;
             }
         }
+        // No owner crosses a namespace, so nobody would ever take these.
+        let elsewhere = self.stage.names_in(&self.vault, "Secret").await?;
+        ensure!(elsewhere.is_empty(), "left behind in the other namespace: {elsewhere:?}");
         Ok(())
     }
 
     /// Ready, about the newest spec, and everybody logs in with the Secret; and the operator that runs now looked at
     /// everything, for what its predecessor wrote may be what it would undo.
-    async fn is_populated(&self) -> Result<()> {
+    async fn is_populated(&self, round: u32) -> Result<()> {
         let metrics = self.operator.metrics().await?;
         let mut least: BTreeMap<String, u32> = BTreeMap::new();
         for subject in self.scenario.acting() {
@@ -228,8 +244,8 @@ impl Lane {
             ensure!(login.is_accepted(), "{user}: {login:?}");
             Ok(())
         };
-        for (user, secret, key) in self.scenario.logins() {
-            login(user, &self.stage.secret_value(&Subject::secret(secret), key).await?).await?;
+        for (user, secret, key) in self.scenario.logins(&self.vault, round) {
+            login(user, &self.stage.secret_value(&secret, key).await?).await?;
         }
         Ok(())
     }
@@ -251,6 +267,9 @@ impl Lane {
             }
         }
         let mut secrets = self.stage.names("Secret").await?;
+        for elsewhere in self.stage.names_in(&self.vault, "Secret").await? {
+            secrets.push(format!("elsewhere {}", self.scenario.steady(&elsewhere)));
+        }
         secrets.sort();
         let catalogue = self.catalogue().await?;
         Ok(End { objects, secrets, catalogue })

@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 use dbprovision_tests::catalogue::Catalogue;
-use dbprovision_tests::manifests::{access_grant, credentials, database, instance, role, secret, user, with};
+use dbprovision_tests::manifests::{
+    access_grant, credentials, database, grant, inside, instance, role, secret, user, with,
+};
 use dbprovision_tests::stage::{Stage, Subject};
 use serde_json::{Value, json};
-use testkit::postgres::PostgresEndpoint;
+use testkit::postgres::{PostgresEndpoint, PostgresServer};
 
 /// A scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,10 @@ pub(crate) enum Scenario {
     Narrow,
     /// Role and grant are deleted.
     Take,
+    /// A user that is created and one that is adopted, with their Secrets in another namespace.
+    Elsewhere,
+    /// Their Secrets get other names there.
+    Move,
 }
 
 /// What a scenario is about. The rest is there before it begins and stays.
@@ -36,6 +42,7 @@ enum Cast {
     Accounts,
     Owned,
     Rights,
+    Elsewhere,
 }
 
 /// The databases and users on the server; nobody else is on it.
@@ -43,6 +50,9 @@ pub(crate) const WORD: &str = "crash";
 
 /// The Secret of the account that is made together with a database.
 pub(crate) const COMPANION_SECRET: &str = "owned-crash-served-2c277f7d";
+
+/// The role that is there already and is adopted.
+const ADOPTED: &str = "crash_taken";
 
 /// The password that the scenario's user is given in a round.
 fn password(round: u32) -> String {
@@ -55,6 +65,7 @@ impl Scenario {
             Self::Create | Self::Password | Self::Update | Self::Delete => Cast::Accounts,
             Self::CreateOwned | Self::DeleteOwned => Cast::Owned,
             Self::Give | Self::Narrow | Self::Take => Cast::Rights,
+            Self::Elsewhere | Self::Move => Cast::Elsewhere,
         }
     }
 
@@ -62,7 +73,7 @@ impl Scenario {
     pub(crate) fn base(self) -> Vec<Subject> {
         match self.cast() {
             Cast::Accounts => Vec::new(),
-            Cast::Owned => vec![Subject::instance("main")],
+            Cast::Owned | Cast::Elsewhere => vec![Subject::instance("main")],
             Cast::Rights => vec![Subject::instance("main"), Subject::user("app"), Subject::database("orders")],
         }
     }
@@ -75,23 +86,34 @@ impl Scenario {
             }
             Cast::Owned => vec![Subject::database("owned")],
             Cast::Rights => vec![Subject::role("readers"), Subject::access_grant("gives")],
+            Cast::Elsewhere => vec![Subject::user("far"), Subject::user("taken")],
         }
     }
 
     /// Users that log in with what stands in which Secret, and under which key, once everything is there.
-    pub(crate) fn logins(self) -> Vec<(&'static str, &'static str, &'static str)> {
-        let app = ("crash_app", "app", "password");
+    pub(crate) fn logins(self, vault: &str, round: u32) -> Vec<(&'static str, Subject, &'static str)> {
+        let app = ("crash_app", Subject::secret("app"), "password");
         match self.cast() {
             // The given password as it is in its Secret now, which is the newest.
-            Cast::Accounts => vec![app, ("crash_own", "given", "word")],
-            Cast::Owned => vec![("crash_served", COMPANION_SECRET, "password")],
+            Cast::Accounts => vec![app, ("crash_own", Subject::secret("given"), "word")],
+            Cast::Owned => vec![("crash_served", Subject::secret(COMPANION_SECRET), "password")],
             Cast::Rights => vec![app],
+            Cast::Elsewhere => {
+                let there = |user| Subject::secret(&self.place(user, round)).inside(vault);
+                vec![("crash_far", there("far"), "password"), (ADOPTED, there("taken"), "password")]
+            }
         }
+    }
+
+    /// The name of a user's Secret in the other namespace: by turns one or the other, where it moves.
+    fn place(self, user: &str, round: u32) -> String {
+        let turn = if self == Self::Move { round % 2 } else { 0 };
+        format!("{user}-{turn}")
     }
 
     /// Whether it begins with everything there.
     pub(crate) fn begins_populated(self) -> bool {
-        !matches!(self, Self::Create | Self::CreateOwned | Self::Give)
+        !matches!(self, Self::Create | Self::CreateOwned | Self::Give | Self::Elsewhere)
     }
 
     /// Whether it ends with everything there.
@@ -126,8 +148,30 @@ impl Scenario {
         catalogue
     }
 
+    /// The names of Secrets as they are in every round.
+    pub(crate) fn steady(self, secret: &str) -> String {
+        if self == Self::Move { secret.replace("-1", "-0") } else { secret.to_owned() }
+    }
+
+    /// Puts on the server what people have put there before the resources are applied.
+    pub(crate) async fn prepare(self, server: &PostgresServer) -> Result<()> {
+        if self.cast() == Cast::Elsewhere {
+            let session = server.login(&server.administrator.name, &server.administrator.password, "postgres").await?;
+            session.rows(&format!("CREATE ROLE {ADOPTED} LOGIN PASSWORD 'before'")).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes it away again: what was not adopted when it was deleted stayed.
+    pub(crate) async fn tidy(self, server: &PostgresServer) -> Result<()> {
+        if self.cast() == Cast::Elsewhere {
+            server.query("postgres", &format!("DROP ROLE IF EXISTS {ADOPTED}")).await?;
+        }
+        Ok(())
+    }
+
     /// Applies what is there before it begins.
-    pub(crate) async fn found(self, stage: &Stage, through: &PostgresEndpoint) -> Result<()> {
+    pub(crate) async fn found(self, stage: &Stage, through: &PostgresEndpoint, vault: &str) -> Result<()> {
         if self.cast() == Cast::Accounts {
             return Ok(());
         }
@@ -137,13 +181,19 @@ impl Scenario {
             let orders = with(database("orders", "crash_orders"), schemas);
             stage.put_all([user("app", "crash_app"), orders]).await?;
         }
+        if self.cast() == Cast::Elsewhere {
+            let from = json!({ "kind": "DatabaseUser", "namespace": stage.name() });
+            stage.put(inside(vault, grant("consent", from, json!({ "kind": "Secret" })))).await?;
+        }
         Ok(())
     }
 
     /// Does it, in its `round`.
-    pub(crate) async fn act(self, stage: &Stage, through: &PostgresEndpoint, round: u32) -> Result<()> {
+    pub(crate) async fn act(self, stage: &Stage, through: &PostgresEndpoint, vault: &str, round: u32) -> Result<()> {
         match self {
-            Self::Create | Self::CreateOwned | Self::Give => self.populate(stage, through, round).await,
+            Self::Create | Self::CreateOwned | Self::Give | Self::Elsewhere => {
+                self.populate(stage, through, vault, round).await
+            }
             Self::Password => {
                 stage.put(secret("given", json!({ "word": password(round) }))).await?;
                 // A Secret that somebody else maintains is read at the health interval; an annotation hurries it.
@@ -151,12 +201,19 @@ impl Scenario {
             }
             Self::Update => stage.put_all(accounts(round)).await,
             Self::Narrow => stage.put_all(rights(round)).await,
+            Self::Move => stage.put_all(self.elsewhere(vault, round)).await,
             Self::Delete | Self::DeleteOwned | Self::Take => self.delete(stage).await,
         }
     }
 
-    /// Applies everything.
-    pub(crate) async fn populate(self, stage: &Stage, through: &PostgresEndpoint, round: u32) -> Result<()> {
+    /// Applies everything, as it is before its `round`.
+    pub(crate) async fn populate(
+        self,
+        stage: &Stage,
+        through: &PostgresEndpoint,
+        vault: &str,
+        round: u32,
+    ) -> Result<()> {
         match self.cast() {
             Cast::Accounts => {
                 stage.put_all(server(through)).await?;
@@ -165,7 +222,16 @@ impl Scenario {
             }
             Cast::Owned => stage.put(owned()).await.map(drop),
             Cast::Rights => stage.put_all(rights(0)).await,
+            Cast::Elsewhere => stage.put_all(self.elsewhere(vault, round + 1)).await,
         }
+    }
+
+    fn elsewhere(self, vault: &str, round: u32) -> [Value; 2] {
+        let there = |user: &str| {
+            let secret = json!({ "secretName": self.place(user, round), "secretNamespace": vault });
+            json!({ "spec": { "passwordSecret": secret, "adoptionPolicy": "Adopt" } })
+        };
+        [with(user("far", "crash_far"), there("far")), with(user("taken", ADOPTED), there("taken"))]
     }
 
     /// Deletes everything, the instance first, as a careless person does.

@@ -1,9 +1,7 @@
 //! Where a user's password comes from: generated into its output Secret, or kept by the user in one of theirs.
 
-use std::collections::BTreeMap;
-
 use crds::names::{label, reason};
-use crds::{DatabaseUser, Managed as _, SecretInfo};
+use crds::{DatabaseUser, Managed as _};
 use planning::consent::{Referrer, Target};
 use planning::output_secret::OutputSecret;
 use planning::{Blocked, consent, names, output_secret};
@@ -31,25 +29,6 @@ pub(super) fn output_of(run: &Run<DatabaseUser>) -> Result<Option<OutputSecret>,
     }
     let writes = stated.map_or(spec.existing_password_secret.is_none(), |secret| secret.generate);
     Ok(writes.then_some(wanted))
-}
-
-/// The Secret that was written before and is not the one to write now.
-pub(super) fn former_of(run: &Run<DatabaseUser>, wanted: Option<&OutputSecret>) -> Option<OutputSecret> {
-    let SecretInfo { name, namespace, last_rotated_at: _ } = run.object.status.as_ref()?.secret.as_ref()?;
-    let (namespace, name) = (namespace.as_deref()?, name.as_deref()?);
-    let is_the_same = wanted.is_some_and(|wanted| wanted.namespace == namespace && wanted.name == name);
-    (!is_the_same).then(|| secret_at(namespace, name))
-}
-
-/// A Secret by its place alone.
-pub(super) fn secret_at(namespace: &str, name: &str) -> OutputSecret {
-    OutputSecret {
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        type_: String::new(),
-        labels: BTreeMap::default(),
-        annotations: BTreeMap::default(),
-    }
 }
 
 /// A password that the user keeps: in `existingPasswordSecret`, or in the Secret named by `passwordSecret` where

@@ -194,6 +194,7 @@ async fn own<K: Provisioned>(
         (Claim::Adopt, seen) => {
             if draft.ownership().is_none() {
                 *draft.ownership() = Some(Ownership { adopted: true, ..intent(run, bound, live, Run::<K>::nonce()) });
+                K::intends(inputs, draft);
                 lease.rest();
                 report::creating(run, draft);
                 report::write(run, draft).await?;
@@ -215,6 +216,7 @@ async fn own<K: Provisioned>(
             let created_at = recorded.as_ref().and_then(|recorded| recorded.created_at.clone());
             *draft.ownership() = Some(Ownership { companions, created_at, ..intent(run, bound, live, nonce.clone()) });
             if recorded.is_none() {
+                K::intends(inputs, draft);
                 lease.rest();
                 report::creating(run, draft);
                 report::write(run, draft).await?;

@@ -97,8 +97,8 @@ pub(crate) trait Provisioned: Managed + Reported {
         name: &str,
     ) -> impl Future<Output = Result<Option<Seen<Self::Info>>, CallError>> + Send;
 
-    /// Writes what must be in the cluster before the server is changed: the Secret before the password, the record
-    /// of rights before they are given. Before the object is created, and again before it is updated. The session
+    /// Writes what must be in the cluster before the server is changed: the Secret before the password, and before
+    /// the Secret where it is; the record of rights before they are given. Before the object is created, and again before it is updated. The session
     /// rests while the cluster is written.
     fn secure(
         run: &Run<Self>,
@@ -108,6 +108,9 @@ pub(crate) trait Provisioned: Managed + Reported {
         inputs: &mut Self::Inputs,
         draft: &mut Self::Status,
     ) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// Notes in the draft what `secure` is about to make: it is recorded with the intent, in the same write.
+    fn intends(_inputs: &Self::Inputs, _draft: &mut Self::Status) {}
 
     /// The object was created with what `inputs` hold: notes what that was.
     fn created(_inputs: &Self::Inputs, _draft: &mut Self::Status) {}

@@ -4,6 +4,8 @@
 mod ceiling;
 #[path = "consent/credentials.rs"]
 mod credentials_taken_back;
+#[path = "consent/elsewhere.rs"]
+mod elsewhere;
 #[path = "consent/names.rs"]
 mod names;
 #[path = "consent/secrets.rs"]

@@ -107,7 +107,22 @@ async fn a_deletion_leaves_nothing() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_with_its_companions_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::CreateOwned, false, 45).await
+    visit(Scenario::CreateOwned, false, 110).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_with_its_companions_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
+    visit(Scenario::CreateOwned, true, 110).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_companions_change_of_password_ends_where_an_undisturbed_one_ends() -> Result<()> {
+    visit(Scenario::PasswordOwned, false, 40).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_companions_change_of_password_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
+    visit(Scenario::PasswordOwned, true, 40).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,7 +142,12 @@ async fn rights_that_are_given_and_deleted_after_the_kill_leave_nothing() -> Res
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_rights_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::Narrow, false, 22).await
+    visit(Scenario::Narrow, false, 190).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_rights_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
+    visit(Scenario::Narrow, true, 190).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,8 @@ pub(crate) enum Scenario {
     Delete,
     /// A database with the role that owns it and the account that uses it.
     CreateOwned,
+    /// The password of that account changes in its Secret.
+    PasswordOwned,
     /// It is deleted, and they with it.
     DeleteOwned,
     /// A role with rights, and a grant of rights and a membership to a user.
@@ -63,7 +65,7 @@ impl Scenario {
     fn cast(self) -> Cast {
         match self {
             Self::Create | Self::Password | Self::Update | Self::Delete => Cast::Accounts,
-            Self::CreateOwned | Self::DeleteOwned => Cast::Owned,
+            Self::CreateOwned | Self::PasswordOwned | Self::DeleteOwned => Cast::Owned,
             Self::Give | Self::Narrow | Self::Take => Cast::Rights,
             Self::Elsewhere | Self::Move => Cast::Elsewhere,
         }
@@ -199,6 +201,10 @@ impl Scenario {
                 // A Secret that somebody else maintains is read at the health interval; an annotation hurries it.
                 stage.annotate(&Subject::user("own"), json!({ "round": round.to_string() })).await
             }
+            Self::PasswordOwned => {
+                let chosen = json!({ "stringData": { "password": password(round) } });
+                stage.change(&Subject::secret(COMPANION_SECRET), chosen).await
+            }
             Self::Update => stage.put_all(accounts(round)).await,
             Self::Narrow => stage.put_all(rights(round)).await,
             Self::Move => stage.put_all(self.elsewhere(vault, round)).await,
@@ -221,7 +227,7 @@ impl Scenario {
                 stage.put_all(accounts(0)).await
             }
             Cast::Owned => stage.put(owned()).await.map(drop),
-            Cast::Rights => stage.put_all(rights(0)).await,
+            Cast::Rights => stage.put_all(rights(if self == Self::Narrow { round + 1 } else { 0 })).await,
             Cast::Elsewhere => stage.put_all(self.elsewhere(vault, round + 1)).await,
         }
     }

@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod installation;
 pub mod manifests;
 pub mod relay;
+pub mod scrape;
 pub mod signpost;
 pub mod stage;
 pub mod theatre;

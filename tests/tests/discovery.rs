@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use crds::names::reason;
 use dbprovision_tests::manifests::{credentials, database, instance, instance_at, secret, user, with};
+use dbprovision_tests::scrape::total;
 use dbprovision_tests::stage::{Seen, Stage, Subject, becomes, ready};
 use serde_json::{Value, json};
 use testkit::mysql::{MysqlServer, Options as MysqlOptions, Version};
@@ -48,6 +49,16 @@ async fn what_no_resource_manages_is_listed_and_adopted_only_by_name() -> Result
         ensure!(listed(&seen, list, name).is_none(), "{name}: {}", seen.0);
     }
 
+    let own = format!("namespace=\"{}\"", stage.name());
+    let counted =
+        async |name: &str, label: &str| Ok::<_, anyhow::Error>(total(&operator.metrics().await?, name, &[label]));
+    ensure!(counted("dbops_discovery_scans_total", &own).await? >= 1.0, "the search is not counted");
+    let orphans = "dbops_discovered_orphans";
+    for object in ["database", "user", "role"] {
+        let found = counted(orphans, &format!("object=\"{object}\"")).await?;
+        ensure!((found - 1.0).abs() < f64::EPSILON, "{found} of kind {object}");
+    }
+
     // Being listed is not being adopted; being named is.
     stage.put(database("legacy", "legacy")).await?;
     let legacy = Subject::database("legacy");
@@ -67,6 +78,8 @@ async fn what_no_resource_manages_is_listed_and_adopted_only_by_name() -> Result
         )
         .await?;
     ensure!(listed(&told, "roles", "old_team") == Some(false), "{}", told.0);
+    ensure!(counted(orphans, "object=\"database\"").await? == 0.0, "what was adopted is counted as an orphan");
+    ensure!(counted("dbops_adoptions_total", "kind=\"Database\"").await? >= 1.0, "the adoption is not counted");
 
     // What its resource left behind belongs to nobody again.
     stage.change(&Subject::database("orders"), json!({ "spec": { "deletionPolicy": "Retain" } })).await?;
@@ -76,6 +89,7 @@ async fn what_no_resource_manages_is_listed_and_adopted_only_by_name() -> Result
         .eventually("orders is listed", dbprovision_tests::stage::PATIENCE, &operator, async || {
             let seen = stage.get(&main).await?;
             ensure!(listed(&seen, "databases", "orders") == Some(false), "{}", seen.summary());
+            ensure!(counted(orphans, "object=\"database\"").await? > 0.0, "it is not counted");
             Ok(())
         })
         .await?;

@@ -13,6 +13,7 @@ use dbprovision_tests::catalogue::Catalogue;
 use dbprovision_tests::manifests::{
     access_grant, credentials, database, forced, grant, inside, instance, role, user, with,
 };
+use dbprovision_tests::scrape::total;
 use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
 use serde_json::{Value, json};
 use testkit::postgres::PostgresEndpoint;
@@ -117,6 +118,12 @@ async fn rights_are_given_changed_shared_and_taken_back() -> Result<()> {
         stage.until_gone(&operator, subject).await?;
     }
     ensure!(privileges(server, &word, &app, "bill").await?.is_empty());
+    let metrics = operator.metrics().await?;
+    for operation in ["update", "delete"] {
+        let label = format!("operation=\"{operation}\"");
+        let counted = total(&metrics, "dbops_grant_operations_total", &[&label, "status=\"success\""]);
+        ensure!(counted >= 2.0, "{counted} counted for {operation}:\n{metrics}");
+    }
     for subject in [&Subject::user("app"), &Subject::database("orders")] {
         stage.delete(subject).await?;
         stage.until_gone(&operator, subject).await?;

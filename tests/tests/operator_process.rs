@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use crds::names::{label, reason};
 use dbprovision_tests::manifests::{credentials, database, instance, user, with};
+use dbprovision_tests::scrape::total;
 use dbprovision_tests::stage::{PATIENCE, Stage, Subject, becomes, ready};
 use serde_json::{Value, json};
 use testkit::proxy::http::Verb;
@@ -108,15 +109,6 @@ async fn its_log_is_json_and_every_line_of_a_reconcile_has_its_id_and_object() -
     Ok(())
 }
 
-/// The sum of a metric's values over its lines that contain all of `parts`.
-fn total(metrics: &str, name: &str, parts: &[&str]) -> f64 {
-    metrics
-        .lines()
-        .filter(|line| line.split(['{', ' ']).next() == Some(name) && parts.iter().all(|part| line.contains(part)))
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
-}
-
 #[tokio::test]
 async fn its_metrics_have_their_names_and_move_with_what_happens() -> Result<()> {
     let stage = Stage::open("process-metrics").await?;
@@ -196,6 +188,35 @@ async fn its_metrics_have_their_names_and_move_with_what_happens() -> Result<()>
             }
         })
         .await
+}
+
+#[tokio::test]
+async fn an_object_that_states_no_interval_is_looked_at_in_that_of_the_operator() -> Result<()> {
+    let stage = Stage::open("process-interval").await?;
+    let server = stage.postgres().await?;
+    let mut options = stage.options();
+    options.arguments.push("--default-drift-interval=2s".to_owned());
+    let operator = Operator::start(options).await?;
+    let word = stage.word("looked");
+    let seldom = json!({ "spec": { "driftPolicy": { "mode": "detect", "interval": "1h" } } });
+    stage.put_all([credentials("main-admin", server), instance("main", server)]).await?;
+    let (often_name, seldom_name) = (format!("{word}_often"), format!("{word}_seldom"));
+    stage.put_all([user("often", &often_name), with(user("seldom", &seldom_name), seldom)]).await?;
+    let (often, seldom) = (Subject::user("often"), Subject::user("seldom"));
+    for subject in [&often, &seldom] {
+        stage.until(&operator, subject, ready()).await?;
+    }
+    for name in [&seldom_name, &often_name] {
+        server.query("postgres", &format!("ALTER ROLE {name} CONNECTION LIMIT 3")).await?;
+    }
+    stage.until(&operator, &often, becomes("Synced", "False", reason::DRIFT_DETECTED)).await?;
+    let other = stage.get(&seldom).await?;
+    ensure!(other.at("/status/drift/detected") == Some(&json!(false)), "it was looked at too: {}", other.summary());
+    for subject in [&often, &seldom] {
+        stage.delete(subject).await?;
+        stage.until_gone(&operator, subject).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

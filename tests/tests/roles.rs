@@ -10,6 +10,7 @@ use dbprovision_tests::catalogue::Catalogue;
 use dbprovision_tests::manifests::{
     cluster_role, credentials, database, forced, grant, inside, instance, role, user, with,
 };
+use dbprovision_tests::scrape::total;
 use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
 use serde_json::{Value, json};
 use testkit::postgres::PostgresEndpoint;
@@ -109,6 +110,14 @@ async fn a_role_has_its_attributes_and_rights_and_its_members_have_them_too() ->
     for subject in [&Subject::user("app"), &subject, &Subject::database("orders")] {
         stage.delete(subject).await?;
         stage.until_gone(&operator, subject).await?;
+    }
+    let metrics = operator.metrics().await?;
+    for operation in ["create", "update", "delete"] {
+        let label = format!("operation=\"{operation}\"");
+        let counted = total(&metrics, "dbops_role_operations_total", &[&label, "status=\"success\""]);
+        ensure!(counted >= 1.0, "no role was counted for {operation}:\n{metrics}");
+        let timed = total(&metrics, "dbops_role_operation_duration_seconds_count", &[&label]);
+        ensure!(timed >= 1.0, "no time was measured for {operation}:\n{metrics}");
     }
     Catalogue::expect_nothing(server, &word).await
 }

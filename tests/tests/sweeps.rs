@@ -4,21 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use dbprovision_tests::manifests::{access_grant, credentials, database, instance, instance_at, user, with};
+use dbprovision_tests::scrape::total;
 use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
 use serde_json::{Value, json};
 use testkit::proxy::tcp::{Protocol, TcpProxy, Weather};
 
 const USERS: usize = 48;
-
-/// The sum of a metric over the instances of the namespace.
-fn total(metrics: &str, name: &str, namespace: &str) -> f64 {
-    let own = format!("namespace=\"{namespace}\"");
-    metrics
-        .lines()
-        .filter(|line| line.split('{').next() == Some(name) && line.contains(&own))
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
-}
 
 fn subject(number: usize) -> Subject {
     Subject::user(&format!("user-{number}"))
@@ -60,8 +51,8 @@ async fn the_drift_of_many_objects_is_found_together_and_corrected_one_by_one() 
     let swept = async |least: f64| {
         let metrics = operator.metrics().await?;
         let (sweeps, objects) = (
-            total(&metrics, "dbops_drift_sweeps_total", stage.name()),
-            total(&metrics, "dbops_drift_swept_objects_total", stage.name()),
+            total(&metrics, "dbops_drift_sweeps_total", &[stage.name()]),
+            total(&metrics, "dbops_drift_swept_objects_total", &[stage.name()]),
         );
         ensure!(sweeps >= least && objects >= 8.0 * least, "{sweeps} sweeps over {objects} objects");
         Ok(sweeps)
@@ -114,7 +105,7 @@ async fn the_drift_of_many_objects_is_found_together_and_corrected_one_by_one() 
         .await?;
     stage.until(&operator, &subject(30), ready()).await?;
     let metrics = operator.metrics().await?;
-    ensure!(total(&metrics, "dbops_drift_corrections_total", stage.name()) >= 32.0, "{metrics}");
+    ensure!(total(&metrics, "dbops_drift_corrections_total", &[stage.name()]) >= 32.0, "{metrics}");
     let mut all = grants;
     all.push(Subject::database("orders"));
     all.extend((0..USERS).map(subject));

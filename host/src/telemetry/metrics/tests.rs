@@ -78,6 +78,12 @@ fn recorded() -> Metrics {
         8192,
     );
     metrics.user_operation(&instance, "postgres", Operation::SetPassword, Ending::Failure, second);
+    metrics.role_operation(&instance, "postgres", Operation::Update, Ending::Success, second);
+    metrics.grant_operation(&instance, "postgres", Operation::Delete, Ending::Failure);
+    metrics.adopted("Database");
+    metrics.searched(&instance, "postgres", Ending::Success);
+    metrics.orphans(&instance, "postgres", "role", 4);
+    metrics.swept(&instance, "postgres", 12, second);
     let database = ObjectKey::new("Database", "team-a", "orders");
     metrics.drift_looked(&database, true);
     metrics.drift_corrected(&database, Ending::Success);
@@ -85,40 +91,77 @@ fn recorded() -> Metrics {
     metrics
 }
 
+/// A line of each metric.
+const LINES: &[&str] = &[
+    r#"dbops_connection_attempts_total{instance="main",namespace="team-a",engine="postgres",status="success"} 1"#,
+    r#"dbops_connection_attempts_total{instance="main",namespace="team-a",engine="postgres",status="failure"} 1"#,
+    r#"dbops_connection_latency_seconds_count{instance="main",namespace="team-a",engine="postgres"} 1"#,
+    r#"dbops_instance_healthy{instance="main",namespace="team-a",engine="postgres"} 1"#,
+    r#"dbops_instance_last_health_check_timestamp_seconds{instance="main",namespace="team-a",engine="postgres"} 1700000000.0"#,
+    r#"dbops_instance_info{instance="main",namespace="team-a",engine="postgres",version="15.18","#,
+    r#"dbops_database_operations_total{operation="create","#,
+    r#"dbops_database_operation_duration_seconds_count{operation="create",engine="postgres"} 1"#,
+    r#"dbops_database_size_bytes{name="orders",database="orders_db","#,
+    r#"dbops_database_info{name="orders","#,
+    r#"dbops_user_operations_total{operation="set_password","#,
+    "dbops_user_operation_duration_seconds_count{",
+    r#"dbops_user_info{name="app","#,
+    r#"dbops_resource_count{kind="Database"} 3"#,
+    r#"dbops_drift_detected{kind="Database",namespace="team-a",name="orders"} 1"#,
+    r#"dbops_drift_detections_total{kind="Database",namespace="team-a",name="orders"} 1"#,
+    r#"dbops_drift_corrections_total{kind="Database",namespace="team-a",name="orders",status="success"} 1"#,
+    r#"dbops_reconcile_total{kind="Database",outcome="changed"} 1"#,
+    r#"dbops_reconcile_duration_seconds_count{kind="Database"} 1"#,
+    "dbops_sessions_open 2",
+    "dbops_sessions_opened_total 7",
+    "dbops_secret_reveals_total 5",
+    "dbops_guest_traps_total 1",
+    "dbops_guests_instantiated_total 0",
+    "dbops_engines_available 1",
+    "dbops_engines_unavailable 2",
+    r#"dbops_role_operations_total{operation="update","#,
+    r#"dbops_role_operation_duration_seconds_count{operation="update",engine="postgres"} 1"#,
+    r#"dbops_adoptions_total{kind="Database"} 1"#,
+    r#"dbops_discovery_scans_total{instance="main",namespace="team-a",engine="postgres",status="success"} 1"#,
+    r#"dbops_discovered_orphans{instance="main",namespace="team-a",engine="postgres",object="role"} 4"#,
+    r#"dbops_drift_sweeps_total{instance="main",namespace="team-a",engine="postgres"} 1"#,
+    r#"dbops_drift_swept_objects_total{instance="main",namespace="team-a",engine="postgres"} 12"#,
+    r#"dbops_drift_sweep_duration_seconds_count{engine="postgres"} 1"#,
+    "dbops_guest_deadlines_total 0",
+    r#"dbops_grant_operations_total{operation="delete",instance="main",namespace="team-a",engine="postgres",status="failure"} 1"#,
+];
+
+/// The names that are registered, whether anything was recorded under them or not: what has no value yet is in no
+/// scrape.
+fn registered(metrics: &Metrics) -> Vec<String> {
+    let all = format!("{:?}", metrics.registry);
+    let names = all.split("Descriptor { name: \"").skip(1).filter_map(|rest| rest.split('"').next());
+    names.map(|name| format!("dbops_{name}")).collect()
+}
+
 #[test]
 fn every_metric_appears_under_its_name() {
-    let text = recorded().text().unwrap();
-    for line in [
-        r#"dbops_connection_attempts_total{instance="main",namespace="team-a",engine="postgres",status="success"} 1"#,
-        r#"dbops_connection_attempts_total{instance="main",namespace="team-a",engine="postgres",status="failure"} 1"#,
-        r#"dbops_connection_latency_seconds_count{instance="main",namespace="team-a",engine="postgres"} 1"#,
-        r#"dbops_instance_healthy{instance="main",namespace="team-a",engine="postgres"} 1"#,
-        r#"dbops_instance_last_health_check_timestamp_seconds{instance="main",namespace="team-a",engine="postgres"} 1700000000.0"#,
-        r#"dbops_instance_info{instance="main",namespace="team-a",engine="postgres",version="15.18","#,
-        r#"dbops_database_operations_total{operation="create","#,
-        r#"dbops_database_operation_duration_seconds_count{operation="create",engine="postgres"} 1"#,
-        r#"dbops_database_size_bytes{name="orders",database="orders_db","#,
-        r#"dbops_database_info{name="orders","#,
-        r#"dbops_user_operations_total{operation="set_password","#,
-        "dbops_user_operation_duration_seconds_count{",
-        r#"dbops_user_info{name="app","#,
-        r#"dbops_resource_count{kind="Database"} 3"#,
-        r#"dbops_drift_detected{kind="Database",namespace="team-a",name="orders"} 1"#,
-        r#"dbops_drift_detections_total{kind="Database",namespace="team-a",name="orders"} 1"#,
-        r#"dbops_drift_corrections_total{kind="Database",namespace="team-a",name="orders",status="success"} 1"#,
-        r#"dbops_reconcile_total{kind="Database",outcome="changed"} 1"#,
-        r#"dbops_reconcile_duration_seconds_count{kind="Database"} 1"#,
-        "dbops_sessions_open 2",
-        "dbops_sessions_opened_total 7",
-        "dbops_secret_reveals_total 5",
-        "dbops_guest_traps_total 1",
-        "dbops_guests_instantiated_total 0",
-        "dbops_engines_available 1",
-        "dbops_engines_unavailable 2",
-    ] {
+    let metrics = recorded();
+    let text = metrics.text().unwrap();
+    for line in LINES {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }
     assert!(text.ends_with("# EOF\n"));
+
+    let shown: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let registered = registered(&metrics);
+    assert!(registered.len() > 20, "the registry tells its names in another way: {registered:?}");
+    for name in &registered {
+        assert!(shown.contains(&name.as_str()), "nothing is recorded under {name} here");
+    }
+    for name in shown {
+        let is_of = |line: &&&str| {
+            let rest =
+                line.strip_prefix(name).map(|rest| rest.trim_start_matches("_total").trim_start_matches("_count"));
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+        };
+        assert!(LINES.iter().any(|line| is_of(&line)), "no line of {name} is looked for");
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 #[path = "rbac/installed.rs"]
 mod installed;
+#[path = "rbac/used.rs"]
+mod used;
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,12 +15,11 @@ use dbprovision_tests::manifests::{credentials, database, instance, secret, user
 use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
 use serde_json::{Value, json};
 use testkit::control_plane::{ControlPlane, StartOptions};
-use testkit::proxy::ApiProxy;
 use testkit::proxy::http::Verb;
 use testkit::scratch::Scratch;
 use testkit::world::{Operator, OperatorOptions};
 
-use installed::Installed;
+use installed::{Installed, installed};
 
 /// A whole life under the rights of an installation: what is made, followed, repaired and deleted.
 async fn lives(stage: &Stage, operator: &Operator) -> Result<()> {
@@ -74,18 +75,6 @@ async fn lives(stage: &Stage, operator: &Operator) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// An operator with an installation's rights, seen by a proxy.
-async fn installed(stage: &Stage, watches: bool) -> Result<(ApiProxy, Operator)> {
-    let kubeconfig = Installed::new(stage.name(), watches)?.apply(stage.namespace().cluster()).await?;
-    let proxy = ApiProxy::start(stage.namespace().cluster()).await?;
-    let mut options = stage.options();
-    options.kubeconfig = proxy.kubeconfig_of(&kubeconfig)?;
-    options.leader_elect = true;
-    options.environment.push(("POD_NAMESPACE".to_owned(), stage.name().to_owned()));
-    options.arguments.push(format!("--watch-output-secrets={watches}"));
-    Ok((proxy, Operator::start(options).await?))
 }
 
 #[tokio::test]

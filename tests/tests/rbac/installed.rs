@@ -7,11 +7,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use dbprovision_tests::installation;
+use dbprovision_tests::stage::Stage;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use testkit::cluster::{Cluster, kind_of, read_yaml_dir};
+use testkit::proxy::ApiProxy;
 use testkit::workspace;
+use testkit::world::Operator;
 
 /// Where the manifests of an installation say that it is.
 const NAMESPACE: &str = "db-provision-operator-system";
@@ -56,6 +59,23 @@ impl Installed {
             }
         }
         self
+    }
+
+    /// What it may do: verbs and resources.
+    pub(crate) fn rights(&self) -> Vec<(String, String)> {
+        let words = |rule: &Value, list: &str| -> Vec<String> {
+            let words = rule[list].as_array().into_iter().flatten();
+            words.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let rules = self.objects.iter().flat_map(|object| object["rules"].as_array().into_iter().flatten());
+        rules
+            .flat_map(|rule| {
+                let resources = words(rule, "resources");
+                words(rule, "verbs")
+                    .into_iter()
+                    .flat_map(move |verb| resources.clone().into_iter().map(move |resource| (verb.clone(), resource)))
+            })
+            .collect()
     }
 
     /// Applies them, and returns a kubeconfig of the account that has them.
@@ -103,4 +123,16 @@ fn moved(object: &DynamicObject, namespace: &str) -> Result<Value> {
         subject["namespace"] = json!(namespace);
     }
     Ok(object)
+}
+
+/// An operator with an installation's rights, seen by a proxy.
+pub(crate) async fn installed(stage: &Stage, watches: bool) -> Result<(ApiProxy, Operator)> {
+    let kubeconfig = Installed::new(stage.name(), watches)?.apply(stage.namespace().cluster()).await?;
+    let proxy = ApiProxy::start(stage.namespace().cluster()).await?;
+    let mut options = stage.options();
+    options.kubeconfig = proxy.kubeconfig_of(&kubeconfig)?;
+    options.leader_elect = true;
+    options.environment.push(("POD_NAMESPACE".to_owned(), stage.name().to_owned()));
+    options.arguments.push(format!("--watch-output-secrets={watches}"));
+    Ok((proxy, Operator::start(options).await?))
 }

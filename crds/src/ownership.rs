@@ -38,6 +38,9 @@ pub struct Ownership {
     /// Generation of the spec that was last applied as a whole: what differs at this generation is drift.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_generation: Option<i64>,
+    /// The text for people that was last written beside the object, where it is not the default one; empty for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// Whether the object existed before and was adopted.
     #[serde(default)]
     pub adopted: bool,

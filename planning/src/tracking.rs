@@ -36,6 +36,13 @@ pub fn comment(config: Option<&ResourceTrackingConfig>, ours: &Identity) -> Resu
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
+/// What is recorded of the text that was written: nothing of the default one, which most objects have.
+pub fn noted(written: Option<&str>, ours: &Identity) -> Option<String> {
+    let written = written.unwrap_or_default();
+    let default = comment(None, ours).ok().flatten();
+    (default.as_deref() != Some(written)).then(|| written.to_owned())
+}
+
 fn malformed(problem: &str) -> Blocked {
     Blocked::invalid(reason::INVALID_SPEC, format!("spec.resourceTracking.commentFormat: {problem}"))
 }
@@ -68,6 +75,14 @@ mod tests {
     fn switched_off_there_is_no_text() {
         let off = ResourceTrackingConfig { enabled: false, ..ResourceTrackingConfig::default() };
         assert_eq!(comment(Some(&off), &ours()).unwrap(), None);
+    }
+
+    #[test]
+    fn the_default_text_needs_no_record_and_none_has_one() {
+        let default = comment(None, &ours()).unwrap();
+        assert_eq!(noted(default.as_deref(), &ours()), None);
+        assert_eq!(noted(Some("ours"), &ours()).as_deref(), Some("ours"));
+        assert_eq!(noted(None, &ours()).as_deref(), Some(""));
     }
 
     #[test]

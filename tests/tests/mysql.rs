@@ -6,7 +6,7 @@ mod accounts;
 use anyhow::{Context, Result, ensure};
 use crds::names::reason;
 use dbprovision_tests::manifests::{access_grant, database, mysql_credentials, mysql_instance, role, user, with};
-use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
+use dbprovision_tests::stage::{PATIENCE, Stage, Subject, becomes, ready};
 use serde_json::json;
 use testkit::mysql::{MysqlServer, Options, Version};
 
@@ -53,6 +53,20 @@ async fn served(purpose: &str, version: Version, engine: &str) -> Result<()> {
     ensure!(as_app("SET ROLE readers; SELECT a FROM order_s.bill")?.trim() == "7", "the role does not let it read");
     ensure!(as_app("SET ROLE readers; SELECT a FROM orderXs.bill").is_err(), "a right on order_s opens orderXs");
     ensure!(as_app("DELETE FROM order_s.bill").is_err());
+
+    // Another text beside the objects is no drift of theirs, and the marks stay.
+    let quiet = json!({ "spec": { "resourceTracking": { "enabled": false } } });
+    stage.change(&Subject::instance("main"), quiet).await?;
+    for subject in [&orders, &app, &readers] {
+        stage
+            .eventually("the text is taken away", PATIENCE, &operator, async || {
+                let seen = stage.get(subject).await?;
+                ensure!(seen.at("/status/ownership/comment") == Some(&json!("")), "{subject}: {}", seen.summary());
+                ensure!(seen.at("/status/drift/detected") == Some(&json!(false)), "{subject}: {}", seen.0);
+                seen.check(&ready())
+            })
+            .await?;
+    }
 
     // What leaves the spec goes; the password is followed by the Secret of the user alone.
     stage.change(&writes, json!({ "spec": { "mysql": { "grants": [] } } })).await?;

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 mod adoption;
 #[path = "ownership/belongings.rs"]
 mod belongings;
+#[path = "ownership/tracking.rs"]
+mod tracking;
 
 /// Everything of a database and a role that an operator could have changed.
 async fn portrait(site: &Site, name: &str) -> Result<Vec<Vec<Option<String>>>> {

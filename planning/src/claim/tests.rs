@@ -23,6 +23,7 @@ fn recorded(nonce: &str, object_id: Option<&str>) -> Ownership {
         instance: InstanceId::namespaced("a", "pg"),
         engine: "postgres".into(),
         object_id: object_id.map(Into::into),
+        comment: None,
         applied_generation: None,
         adopted: false,
         created_at: None,

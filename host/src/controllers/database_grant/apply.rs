@@ -253,6 +253,7 @@ where
         engine: bound.spec().engine.clone(),
         object_id: None,
         applied_generation: None,
+        comment: None,
         adopted: false,
         created_at: Some(Time::from(run.now)),
         companions: Vec::new(),

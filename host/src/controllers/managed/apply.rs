@@ -6,7 +6,7 @@ use crds::names::reason;
 use crds::{Ownership, Time};
 use kube::ResourceExt as _;
 use planning::claim::{self, Claim, Observed};
-use planning::{Blocked, Class, adoption, conditions};
+use planning::{Blocked, Class, adoption, conditions, tracking};
 use rand::RngExt as _;
 use sandbox::contract::{Mark, Proof};
 use sandbox::{CallError, Session};
@@ -51,7 +51,11 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     let turn = if is_as_before { None } else { K::settle(run, &bound, &mut lease, &mut inputs).await };
     let session = lease.session().await?;
     run.may_write()?;
+    if is_as_before {
+        reword(run, &bound, session, &wanted, &mark, draft).await?;
+    }
     let updated = drift::update(run, &bound, session, &wanted, &inputs, &mark, is_as_before).await?;
+    note_words(run, &wanted, draft);
     let seen = K::observe(session, run.object.external_name()).await.map_err(stop(bound.paths()))?;
     let seen = seen.ok_or_else(|| {
         Blocked::failed(reason::RECONCILING, "the object vanished while it was being applied", Class::Transient)
@@ -266,6 +270,31 @@ async fn write_mark<K: Provisioned>(
     K::claim(session, name, proof, wanted.comment.clone(), mark).await.map_err(stop(bound.paths()))
 }
 
+/// Where the instance asks for another text than the one that was written, that is a wish and no drift.
+async fn reword<K: Provisioned>(
+    run: &Run<K>,
+    bound: &Bound,
+    session: &mut Session,
+    wanted: &Wanted<K>,
+    mark: &Mark,
+    draft: &mut K::Status,
+) -> Result<(), Stop> {
+    let words = tracking::noted(wanted.comment.as_deref(), &run.identity());
+    if let Some(ownership) = draft.ownership().as_ref().filter(|ownership| ownership.comment != words) {
+        let proof = Proof { mark: Some(mark.clone()), object_id: ownership.object_id.clone() };
+        write_mark(session, bound, run.object.external_name(), proof, wanted, mark.clone()).await?;
+        mark_changed();
+    }
+    Ok(())
+}
+
+/// Notes in the draft which text is beside the object now.
+fn note_words<K: Provisioned>(run: &Run<K>, wanted: &Wanted<K>, draft: &mut K::Status) {
+    if let Some(ownership) = draft.ownership() {
+        ownership.comment = tracking::noted(wanted.comment.as_deref(), &run.identity());
+    }
+}
+
 /// What is recorded before the first side effect.
 fn intent<K: Provisioned>(run: &Run<K>, bound: &Bound, live: &Live, nonce: String) -> Ownership {
     Ownership {
@@ -276,6 +305,7 @@ fn intent<K: Provisioned>(run: &Run<K>, bound: &Bound, live: &Live, nonce: Strin
         engine: bound.spec().engine.clone(),
         object_id: None,
         applied_generation: None,
+        comment: None,
         adopted: false,
         created_at: None,
         companions: Vec::new(),

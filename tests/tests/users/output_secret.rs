@@ -165,6 +165,31 @@ async fn a_secret_under_another_name_works_too() {
 }
 
 #[tokio::test]
+async fn a_secret_that_moves_on_before_it_arrived_keeps_its_password_and_leaves_nothing() {
+    perform("user-secret-twice", async |site| {
+        let (user, _) = site.ready_user("twice", json!({})).await?;
+        let [first, second, third] = [site.login_secret("twice"), site.name("second-"), site.name("third-")];
+        let password = site.password(&first).await?;
+        let refused = json!({ "labels": { "team": "a b" } });
+        user.change(json!({ "passwordSecret": { "secretName": second, "secretTemplate": refused } })).await?;
+        user.refused(reason::INVALID_SPEC).await?;
+        let namespace = site.shared.namespace.name();
+        let places = |names: &[&String]| {
+            let all = names.iter().map(|name| json!({ "name": name, "namespace": namespace }));
+            all.collect::<serde_json::Value>()
+        };
+        user.status_has("/ownedSecrets", &places(&[&first, &second])).await?;
+        user.change(json!({ "passwordSecret": { "secretName": third, "secretTemplate": null } })).await?;
+        user.ready().await?;
+        user.status_has("/ownedSecrets", &places(&[&third])).await?;
+        ensure!(site.password(&third).await? == password, "it has another password");
+        ensure!(!site.has_secret(&first).await? && !site.has_secret(&second).await?, "a former Secret is still there");
+        site.login(&third, "postgres").await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_the_api_server_does_not_take_is_told_and_heals() {
     perform("user-secret-refused", async |site| {
         let (user, name) = (site.user("refused"), site.name("refused"));

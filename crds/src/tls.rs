@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::names;
 
-/// TLS between the operator and the server. Once this block is set, it alone decides.
+/// TLS between the operator and the server. Once this block is set, it decides; only where it states neither `enabled`
+/// nor a mode, the engine's options may still demand TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TlsConfig {

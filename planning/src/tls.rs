@@ -22,15 +22,15 @@ pub enum Mode {
 
 /// Decides.
 ///
-/// `enabled: true` beside the mode `disable`, which is the default of that field, means that the connection must be
-/// encrypted: a manifest that says so gets `require`.
+/// The mode `disable` is that field's default, so it weakens nothing that is stated elsewhere: beside `enabled: true` it
+/// means `require`, and where `enabled` is not stated, what the engine's options demand holds.
 pub fn mode(block: Option<&TlsConfig>, by_engine: Option<Mode>) -> Mode {
     match block {
         None => by_engine.unwrap_or(Mode::Prefer),
         Some(TlsConfig { enabled: Some(false), mode: _, secret_ref: _ }) => Mode::Disable,
         Some(TlsConfig { enabled, mode, secret_ref: _ }) => match mode {
             TlsMode::Disable if *enabled == Some(true) => Mode::Require,
-            TlsMode::Disable => Mode::Disable,
+            TlsMode::Disable => by_engine.filter(|stated| *stated >= Mode::Require).unwrap_or(Mode::Disable),
             TlsMode::Require => Mode::Require,
             TlsMode::VerifyCa => Mode::VerifyCa,
             TlsMode::VerifyFull => Mode::VerifyFull,
@@ -50,7 +50,9 @@ mod tests {
     fn a_set_block_decides_then_the_engine_then_prefer() {
         assert_eq!(mode(None, None), Mode::Prefer);
         assert_eq!(mode(None, Some(Mode::VerifyFull)), Mode::VerifyFull);
-        assert_eq!(mode(Some(&block(None, TlsMode::Disable)), Some(Mode::VerifyFull)), Mode::Disable);
+        assert_eq!(mode(Some(&block(None, TlsMode::Disable)), Some(Mode::Prefer)), Mode::Disable);
+        assert_eq!(mode(Some(&block(None, TlsMode::Disable)), Some(Mode::VerifyFull)), Mode::VerifyFull);
+        assert_eq!(mode(Some(&block(Some(false), TlsMode::Disable)), Some(Mode::VerifyFull)), Mode::Disable);
         assert_eq!(mode(Some(&block(Some(true), TlsMode::VerifyCa)), None), Mode::VerifyCa);
         assert_eq!(mode(Some(&block(Some(false), TlsMode::VerifyCa)), None), Mode::Disable);
         assert_eq!(mode(Some(&block(Some(true), TlsMode::Disable)), None), Mode::Require);

@@ -18,13 +18,14 @@ use crate::contract::{self, ProgressStatus, ServerFacts};
 use crate::counters::Tally;
 use crate::digest::Digest;
 use crate::engine::Inner;
-use crate::error::CallError;
+use crate::error::{CallError, NetFailure};
 use crate::imports::net::Connection;
 use crate::limits::{Limits, Violation};
 use crate::processor::at_tick;
 use crate::quarantine::Quarantine;
 use crate::scrub::{Scrub, Scrubber};
 use crate::state::{GuestState, Reach};
+use crate::tls::TlsFailure;
 
 /// A guest that was given more secrets than this is replaced once it is idle: every answer is searched for all of them.
 const MOST_SECRETS: usize = 64;
@@ -250,9 +251,20 @@ impl Guest {
             Err(error) => {
                 // A half-open session may be left: the next try has a fresh guest.
                 self.spoiled = true;
-                Err(match (error, self.state().net_failure.take()) {
+                let state = self.state();
+                let failure = state.net_failure.take();
+                let lacked_tls = state.lacked_tls();
+                Err(match (error, failure) {
                     (CallError::Adapter(answer), Some(failure)) => {
                         CallError::Unreachable { failure, answer: Box::new(answer) }
+                    }
+                    (CallError::Adapter(answer), None)
+                        if lacked_tls && matches!(answer.kind, contract::ErrorKind::PermissionDenied) =>
+                    {
+                        CallError::Unreachable {
+                            failure: NetFailure::Tls(TlsFailure::NotOffered),
+                            answer: Box::new(answer),
+                        }
                     }
                     (error, _) => error,
                 })

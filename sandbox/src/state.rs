@@ -54,6 +54,8 @@ pub(crate) struct CallScope {
     pub(crate) deadline: Instant,
     pub(crate) log_lines: usize,
     pub(crate) dials: usize,
+    /// Whether a stream was encrypted in this call.
+    pub(crate) encrypted: bool,
     pub(crate) reported: Option<Instant>,
 }
 
@@ -99,7 +101,7 @@ impl GuestState {
             started,
             reach,
             scrubber,
-            call: CallScope { deadline: Instant::now(), log_lines: 0, dials: 0, reported: None },
+            call: CallScope { deadline: Instant::now(), log_lines: 0, dials: 0, encrypted: false, reported: None },
             progress: None,
             main_session: Weak::new(),
             inner_session: Weak::new(),
@@ -110,8 +112,17 @@ impl GuestState {
 
     /// A new call begins.
     pub(crate) fn begin_call(&mut self, wall: Duration) {
-        self.call = CallScope { deadline: Instant::now() + wall, log_lines: LOG_LINES, dials: DIALS, reported: None };
+        let deadline = Instant::now() + wall;
+        self.call = CallScope { deadline, log_lines: LOG_LINES, dials: DIALS, encrypted: false, reported: None };
         self.clock.restart();
+    }
+
+    /// Whether this call got as far as the server and could not have gone on, for the server offered no TLS.
+    pub(crate) fn lacked_tls(&self) -> bool {
+        match &self.reach {
+            Reach::Server(context) => context.tls_required && self.call.dials < DIALS && !self.call.encrypted,
+            Reach::Nothing | Reach::Examination => false,
+        }
     }
 
     /// Ends the guest that calls an import where it may call none.

@@ -209,6 +209,7 @@ impl HostConnection for GuestState {
         clock.pause();
         let outcome = connection.start_tls(config, name, limit).await;
         clock.resume();
+        self.call.encrypted |= outcome.is_ok();
         Ok(self.told(outcome))
     }
 

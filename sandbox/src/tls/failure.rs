@@ -40,6 +40,9 @@ pub enum TlsFailure {
     /// The server wants a certificate of ours, or another one.
     #[error("the server refused the client certificate: {0}")]
     ClientCertificate(String),
+    /// The server has no TLS, and the instance demands it.
+    #[error("the server does not offer TLS, and the instance asks for it")]
+    NotOffered,
     /// The handshake failed otherwise.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),

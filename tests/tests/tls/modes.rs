@@ -234,7 +234,7 @@ async fn a_server_that_loses_its_tls_is_refused_and_no_password_is_sent_to_it() 
     stage.until(&operator, &main, ready()).await?;
 
     signpost.turn(at(&stripped));
-    let wanted = becomes("Connected", "False", reason::PERMISSION_DENIED).saying("does not offer TLS");
+    let wanted = becomes("Connected", "False", reason::TLS_FAILED).saying("does not offer TLS");
     stage.until(&operator, &main, wanted).await?;
     let log = stripped.log_text();
     let login = format!("user={} ", stripped.administrator.name);
@@ -242,6 +242,37 @@ async fn a_server_that_loses_its_tls_is_refused_and_no_password_is_sent_to_it() 
 
     signpost.turn(at(&honest));
     stage.until(&operator, &main, ready()).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_authority_that_is_named_is_never_left_unused() -> Result<()> {
+    let stage = Stage::open("tls-unused").await?;
+    let ours = authority("ours")?;
+    let server = server(ours.sign(&Leaf::loopback())?, &ours, Access::Password).await?;
+    let operator = stage.operator().await?;
+    stage.put_all([authority_secret("ours", &ours), authority_secret("others", &authority("others")?)]).await?;
+    stage.put(credentials("shared", &server)).await?;
+    let shared = json!({ "spec": { "connection": { "secretRef": { "name": "shared" } } } });
+    let verify = json!({ "spec": { "postgres": { "sslMode": "verify-full" } } });
+    let manifest = |name: &str, tls: Value, change: &Value| {
+        with(with_tls(with(instance(name, &server), shared.clone()), &tls), change.clone())
+    };
+    let named = |authority: &str| json!({ "secretRef": { "name": authority } });
+    stage
+        .put_all([
+            manifest("by-option", named("ours"), &verify),
+            manifest("by-option-others", named("others"), &verify),
+            manifest("by-nothing", named("ours"), &json!({})),
+            manifest("off", with(named("ours"), json!({ "enabled": false })), &verify),
+        ])
+        .await?;
+    stage.until(&operator, &Subject::instance("by-option"), ready()).await?;
+    let refused = becomes("Connected", "False", reason::TLS_FAILED);
+    stage.until(&operator, &Subject::instance("by-option-others"), refused).await?;
+    let refused = becomes("Accepted", "False", reason::INVALID_SPEC).saying("spec.tls.mode");
+    stage.until(&operator, &Subject::instance("by-nothing"), refused).await?;
+    stage.until(&operator, &Subject::instance("off"), ready()).await?;
     Ok(())
 }
 

@@ -117,7 +117,11 @@ async fn certificates<I: Connected>(run: &Run<I>, mode: tls::Mode) -> Result<(Tl
     const PATH: &str = "spec.tls.secretRef";
     let mut settings = TlsSettings::of(translate::tls_mode_of_contract(mode));
     let reference = run.object.instance_spec().tls.as_ref().and_then(|block| block.secret_ref.as_ref());
-    let Some(reference) = reference.filter(|_| mode != tls::Mode::Disable) else { return Ok((settings, Vec::new())) };
+    let Some(reference) = reference else { return Ok((settings, Vec::new())) };
+    if mode == tls::Mode::Disable {
+        let off = run.object.instance_spec().tls.as_ref().is_some_and(|block| block.enabled == Some(false));
+        return if off { Ok((settings, Vec::new())) } else { Err(unused_certificates().into()) };
+    }
     let secret = secret(run, PATH, tls_namespace(run, reference).as_deref(), &reference.name).await?;
     let keys = reference.key_names();
     settings.client = match (&keys.cert, &keys.key) {
@@ -155,6 +159,15 @@ async fn certificates<I: Connected>(run: &Run<I>, mode: tls::Mode) -> Result<(Tl
             .map(Option::unwrap_or_default)
             .collect();
     Ok((settings, certificates))
+}
+
+/// Whoever names a CA believes that it is used.
+fn unused_certificates() -> Blocked {
+    Blocked::invalid(
+        reason::INVALID_SPEC,
+        "spec.tls.secretRef is of no use without TLS: state spec.tls.mode (require, verify-ca or verify-full), or \
+         spec.tls.enabled: false",
+    )
 }
 
 fn verifies(mode: tls::Mode) -> bool {

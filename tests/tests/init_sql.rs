@@ -98,6 +98,17 @@ async fn statements_come_from_a_config_map_or_a_secret_and_are_waited_for() {
         let operator = site.shared.operator.read().await.log_text();
         ensure!(!operator.contains("a secret word"), "the operator's log has the script");
 
+        let (private, hidden) = (format!("private{}", site.label), "hunter2hunter2");
+        let failing = format!("SELECT 1; SELECT '{hidden}'::pg_catalog.int4");
+        site.create_secret(&private, json!({ "sql": failing })).await?;
+        let from_secret = json!({ "secretRef": { "name": private, "key": "sql" } });
+        let (database, _, _) = scripted(site, "private", from_secret).await?;
+        let (status, message) = database.shows(condition::READY, "False", reason::INIT_SQLFAILED).await?;
+        ensure!(message.contains("statement 1") && message.contains("withheld"), "{message}");
+        ensure!(!status.to_string().contains(hidden), "the status repeats the Secret: {status}");
+        let operator = site.shared.operator.read().await.log_text();
+        ensure!(!operator.contains(hidden), "the operator's log repeats the Secret");
+
         let both = site.database("both");
         let sources = json!({ "initSQL": { "inline": ["SELECT 1"], "configMapRef": { "name": map, "key": "sql" } } });
         let refusal = both.try_create(site.database_spec(&site.name("both"), sources), json!({})).await?;
@@ -215,8 +226,10 @@ async fn a_leftover_of_a_killed_script_is_dropped() {
         site.sees(&name, "SELECT tableowner FROM pg_tables WHERE tablename = 'left_behind'", &owner).await?;
 
         session.rows(&format!("CREATE ROLE {fence} LOGIN; COMMENT ON ROLE {fence} IS '{mark}'")).await?;
+        database.change(json!({ "deletionPolicy": "Retain" })).await?;
         database.remove().await?;
-        ensure!(!site.has_role(&fence).await?, "the temporary role outlived its database");
+        ensure!(site.has_database(&name).await?, "it was to be retained");
+        ensure!(!site.has_role(&fence).await?, "the temporary role outlived the resource that retains its database");
         Ok(())
     })
     .await;

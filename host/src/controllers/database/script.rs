@@ -9,7 +9,7 @@ use planning::consent::{Referrer, Target};
 use planning::references::{Privilege, within_ceiling};
 use planning::{Blocked, Class, consent, init_sql};
 use sandbox::Session;
-use sandbox::contract::{BlockOwner, Script, ScriptReport};
+use sandbox::contract::{BlockOwner, ErrorKind, Script, ScriptFailure, ScriptReport};
 
 use super::super::managed::{Bound, Provisioned as _, Reported as _, Wanted};
 use super::super::run::Run;
@@ -22,6 +22,8 @@ use crate::telemetry::reconcile::mark_changed;
 pub(crate) struct Prepared {
     statements: Vec<String>,
     policy: InitSqlFailurePolicy,
+    /// The text is a Secret's, and a server quotes what it refuses.
+    is_secret: bool,
     /// Guards it from running twice.
     pub(crate) hash: String,
 }
@@ -48,7 +50,8 @@ pub(super) async fn prepare(run: &Run<Database>) -> Result<Option<Prepared>, Sto
         }
     };
     let hash = init_sql::hash(&statements);
-    Ok(Some(Prepared { statements, policy: config.failure_policy, hash }))
+    let is_secret = config.secret_ref.is_some();
+    Ok(Some(Prepared { statements, policy: config.failure_policy, is_secret, hash }))
 }
 
 fn namespace<'a>(run: &'a Run<Database>, stated: Option<&'a String>) -> &'a str {
@@ -126,7 +129,7 @@ pub(super) async fn run(
     owner: Option<&str>,
     draft: &mut DatabaseStatus,
 ) -> Result<(), Stop> {
-    let Prepared { statements, policy, hash } = prepared;
+    let Prepared { statements, policy, is_secret, hash } = prepared;
     if !init_sql::due(draft.init_sql.as_deref(), hash, *policy) {
         return Ok(());
     }
@@ -148,10 +151,13 @@ pub(super) async fn run(
     Database::count(&run.ctx.metrics, &bound.id, &bound.spec().engine, Operation::InitSql, ending, started);
     let ScriptReport { executed, failure } = outcome.map_err(stop(bound.paths()))?;
     mark_changed();
-    let error = failure.map(|failure| {
-        let number = failure.statement.saturating_add(1);
-        let said = trouble::blocked(&sandbox::CallError::Adapter(failure.error), bound.paths());
-        format!("statement {number} of spec.initSQL failed: {}", said.message)
+    let error = failure.map(|ScriptFailure { statement, error }| {
+        let said = if *is_secret {
+            format!("{}; what the server said is withheld, because it may repeat the Secret", kind_of(&error.kind))
+        } else {
+            trouble::blocked(&sandbox::CallError::Adapter(error), bound.paths()).message
+        };
+        format!("statement {} of spec.initSQL failed: {said}", statement.saturating_add(1))
     });
     draft.init_sql = Some(Box::new(InitSqlStatus {
         applied: error.is_none(),
@@ -169,5 +175,20 @@ pub(super) async fn run(
             Ok(())
         }
         (None, InitSqlFailurePolicy::Block | InitSqlFailurePolicy::Continue) => Ok(()),
+    }
+}
+
+/// What may be told of a failure whose words may not.
+fn kind_of(kind: &ErrorKind) -> String {
+    match kind {
+        ErrorKind::Engine(code) => format!("error {code}"),
+        ErrorKind::InvalidOptions(_) => "a value is not valid".to_owned(),
+        ErrorKind::PermissionDenied | ErrorKind::Authentication => "permission denied".to_owned(),
+        ErrorKind::NotFound | ErrorKind::DependencyMissing => "something that it names does not exist".to_owned(),
+        ErrorKind::AlreadyExists => "what it creates exists already".to_owned(),
+        ErrorKind::Unsupported => "the server does not support it".to_owned(),
+        ErrorKind::TimedOut => "it took too long".to_owned(),
+        ErrorKind::Conflict | ErrorKind::Transient(_) => "another session was in its way".to_owned(),
+        ErrorKind::Protocol => "the session broke off".to_owned(),
     }
 }

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use planning::claim::{self, Claim};
 use planning::deletion::{self, Deletion, Request};
 use planning::{Blocked, Class};
-use sandbox::contract::Proof;
+use sandbox::contract::{ObjectKind, Proof};
 use sandbox::{Lane, Session};
 
 use super::super::run::Run;
@@ -61,7 +61,18 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
             )
             .into())
         }
-        (Deletion::Release, _) | (Deletion::Drop, None) => released(run, draft).await,
+        (Deletion::Release | Deletion::Drop, None) => released(run, draft).await,
+        (Deletion::Release, Some(recorded)) => {
+            match sweep_up(run, &recorded).await {
+                Ok(()) => {}
+                Err(Stop::Blocked(blocked)) if is_hopeless(run, &blocked, false) => {
+                    let text = format!("what a broken-off attempt left may still be there: {}", blocked.message);
+                    run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text);
+                }
+                Err(stopped) => return Err(stopped),
+            }
+            released(run, draft).await
+        }
         (Deletion::Drop, Some(recorded)) => match remove(run, draft, &recorded, force).await {
             Ok(()) => released(run, draft).await,
             Err(Stop::Blocked(blocked)) if is_hopeless(run, &blocked, K::waits_its_turn(run, &recorded)) && force => {
@@ -114,6 +125,20 @@ pub(crate) fn owns_what_goes<K: Provisioned>(run: &Run<K>, recorded: &Ownership)
 async fn released<K: Provisioned>(run: &Run<K>, draft: &K::Status) -> Result<Done, Stop> {
     K::let_go(run, draft).await?;
     Ok(Done::Released)
+}
+
+/// What is retained stays; what an attempt that was broken off left under a name of its own goes. Without a way to the
+/// server nobody waits for that.
+async fn sweep_up<K: Provisioned>(run: &Run<K>, recorded: &Ownership) -> Result<(), Stop> {
+    if K::OBJECT != ObjectKind::Database {
+        return Ok(());
+    }
+    let live = run.ctx.servers.get(&recorded.instance);
+    let Some(live) = live.filter(|live| live.facts.identity == recorded.server_identity) else { return Ok(()) };
+    let call = stop(paths_of_recorded::<K>());
+    let mut session = live.server.lane(Lane::Reserved, PATIENCE).await.map_err(&call)?;
+    run.may_write()?;
+    K::clean_up(&mut session, translate::mark(&run.identity(), &recorded.nonce)).await.map_err(&call)
 }
 
 /// Drops what is recorded, where the records agree.

@@ -92,7 +92,7 @@ impl Provisioned for DatabaseUser {
     const NAME_FIELD: &'static str = "username";
 
     fn check(&self) -> Result<(), Blocked> {
-        if self.spec.password_rotation.as_ref().is_some_and(|rotation| rotation.enabled != Some(false)) {
+        if self.spec.password_rotation.as_ref().is_some_and(|rotation| rotation.enabled == Some(true)) {
             return Err(Blocked::invalid(
                 reason::NOT_YET_SERVED,
                 "spec.passwordRotation is not yet served: remove it, or set enabled to false",

@@ -146,6 +146,8 @@ async fn what_is_not_yet_served_says_so_and_nothing_is_applied() {
             user.change(json!({ "passwordSecret": null, "passwordRotation": null })).await?;
             user.ready().await?;
         }
+        let resting = json!({ "passwordRotation": { "schedule": "0 0 * * *" } });
+        site.ready_user("resting", resting).await?;
         Ok(())
     })
     .await;

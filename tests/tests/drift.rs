@@ -11,7 +11,7 @@ fn policy(mode: &str) -> Value {
 
 #[tokio::test]
 async fn after_a_spec_with_every_field_was_applied_nothing_differs() {
-    let ceiling = json!({ "privilegeCeiling": { "replication": true, "bypassRLS": true, "createRole": true } });
+    let ceiling = json!({ "privilegeCeiling": { "superuser": true, "replication": true, "bypassRLS": true, "createRole": true } });
     perform_in("drift-none", Setting::superuser(ceiling), async |site| {
         let (role, reader) = (site.name("role"), site.name("reader"));
         site.rows("postgres", &format!("CREATE ROLE {role}; CREATE ROLE {reader}")).await?;

@@ -138,9 +138,15 @@ async fn what_the_instances_ceiling_does_not_allow_is_refused_by_its_field() {
             ("borrower", "inRoles", json!([site.server.superuser.name])),
             ("admin", "inRoles", json!([site.server.administrator.name])),
             ("default", "defaultRole", json!(site.server.administrator.name)),
+            ("loader", "configParameters.session_preload_libraries", json!("auto_explain")),
+            ("unseen", "configParameters.log_statement", json!("none")),
         ] {
             let (user, name) = (site.user(stem), site.name(stem));
-            user.create(site.user_spec(&name, json!({ "postgres": { field: value } }))).await?;
+            let stated = match field.split_once('.') {
+                Some((block, name)) => json!({ block: { name: value } }),
+                None => json!({ field: value }),
+            };
+            user.create(site.user_spec(&name, json!({ "postgres": stated }))).await?;
             let message = user.refused(reason::PRIVILEGE_DENIED).await?;
             ensure!(message.contains(&format!("spec.postgres.{field}")), "{stem}: {message}");
             ensure!(!site.has_role(&name).await?, "{stem} was created all the same");

@@ -89,8 +89,9 @@ pub(crate) fn check_role(name: &str, path: &str, problems: &mut Problems) {
     if name.starts_with(SCRIPT_ROLE) {
         problems.add(path, "names that begin with `dbops_script_` are kept for the temporary roles of scripts");
     }
-    // The words that a role specification gives a meaning of their own; the server refuses the first two itself.
-    if ["public", "none"].contains(&name) {
+    // The words that a role specification gives a meaning of their own. The server would allow `Public`, but as a
+    // grantee it is taken for everybody.
+    if name == "none" || name.eq_ignore_ascii_case("public") {
         problems.add(path, "the server reserves this name");
     }
 }
@@ -160,7 +161,7 @@ mod tests {
             check_database(name, "name", &mut problems);
             assert!(problems.finish().is_err(), "{name}");
         }
-        for name in ["pg_app", "postgres", "rds_superuser", "public", "none"] {
+        for name in ["pg_app", "postgres", "rds_superuser", "public", "Public", "PUBLIC", "none"] {
             let mut problems = Problems::default();
             check_role(name, "name", &mut problems);
             assert!(problems.finish().is_err(), "{name}");

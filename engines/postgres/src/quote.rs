@@ -26,7 +26,7 @@ pub(crate) fn array(elements: &[&str]) -> String {
     format!("{{{}}}", elements.iter().map(quoted).collect::<Vec<_>>().join(","))
 }
 
-/// A role as a grantee: `PUBLIC` is a word of the language, and no role can have that name.
+/// A role as a grantee: `PUBLIC` is a word of the language, and no role that is managed has that name.
 pub(crate) fn grantee(name: &str) -> String {
     if name.eq_ignore_ascii_case("public") { "PUBLIC".to_owned() } else { identifier(name) }
 }

@@ -6,6 +6,7 @@
 pub(crate) mod differences;
 pub(crate) mod gone;
 mod login;
+mod superuser_settings;
 pub(crate) mod wanted;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use dbprovision_sdk::types::{PrivilegeRequest, Reference};
 use dbprovision_sdk::{Examination, ObjectKind, Privilege, Result, options};
 use postgres_options::{PostgresRoleConfig, PostgresUserConfig};
 
+use super::superuser_settings;
 use crate::names;
 use crate::observe::role::Role;
 
@@ -183,6 +184,11 @@ impl Wanted {
             .filter_map(|flag| Some((flag.field, flag.privilege?)))
             .map(|(field, privilege)| PrivilegeRequest { path: format!("options.{field}"), privilege })
             .collect();
+        let settings = self.block.config_parameters.iter().flatten().map(|(name, _)| name);
+        privileges.extend(settings.filter(|name| superuser_settings::contains(name)).map(|name| PrivilegeRequest {
+            path: format!("options.configParameters.{name}"),
+            privilege: Privilege::Superuser,
+        }));
         let mut references: Vec<Reference> =
             self.memberships.iter().map(|(role, path)| reference(role, path.clone())).collect();
         if let Some(role) = self.block.default_role.as_deref().filter(|role| *role != self.name && *role != "none") {

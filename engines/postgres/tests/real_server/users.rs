@@ -123,6 +123,21 @@ fn a_password_is_a_change_whenever_it_is_passed_and_the_server_gets_a_verifier()
 }
 
 #[test]
+fn a_setting_of_superusers_asks_for_their_privilege_and_a_users_does_not() {
+    everywhere(|server, _, _| {
+        for (context, expected) in [("superuser", 1), ("user", 0)] {
+            let names = server.sql(&format!("SELECT name FROM pg_settings WHERE context = '{context}'"));
+            assert!(names.lines().count() > 30, "{names}");
+            for name in names.lines() {
+                let stated = spec("reader", &json!({ "configParameters": { name: "1" } }));
+                let asked = Postgres::examine(&stated).unwrap().privileges;
+                assert_eq!(asked.len(), expected, "{name}: {asked:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn hostile_names_and_values_are_taken_literally() {
     everywhere(|server, adapter, tag| {
         for name in hostile_names(tag) {

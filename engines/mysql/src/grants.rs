@@ -2,7 +2,7 @@
 //!
 //! What is recorded is this resource's share, what is shared is the others': of a right that several resources state,
 //! nothing is taken before the last of them lets go. Where the mode is authoritative, what nobody states goes too.
-//! Deliberately absent: patterns. A name in a spec is a name, whatever characters it has.
+//! A name in a spec is a name, whatever characters it has; a pattern has a field of its own.
 
 pub(crate) mod differences;
 pub(crate) mod rights;
@@ -83,7 +83,7 @@ impl Grants for MySql {
         names::usable_user(&spec.grantee.name)?;
         self.connected()?.locked(&users::lock(&spec.grantee.name), |session, facts, tracking| {
             // What is gone holds nothing.
-            let Some((grantees, own)) = absent_is_none(grantees(session, facts, tracking, &spec.grantee))? else {
+            let Some((grantees, own)) = absent_is_none(holders(session, facts, tracking, &spec.grantee))? else {
                 return Ok(());
             };
             let spec = sharing(spec, &own);
@@ -200,6 +200,26 @@ fn grantees(
         }
         ObjectKind::Database => Err(Error::new(ErrorKind::Unsupported, "a database holds no rights", "")),
     }
+}
+
+/// Every account that may hold what was given: those that are stated as far as they are there, and those of the name
+/// that are ours. A host may have come or gone since, or its owner's options may be gone.
+fn holders(
+    reader: &mut dyn Reader,
+    facts: &Facts,
+    tracking: &Tracking,
+    named: &Named,
+) -> Result<(Vec<Grantee>, BTreeSet<String>)> {
+    if named.kind != ObjectKind::User {
+        return grantees(reader, facts, tracking, named);
+    }
+    names::untouchable(account::standing(facts, &named.name))?;
+    let block: MySqlUserConfig = options::parse(named.options.as_deref())?;
+    let stated = block.allowed_hosts.unwrap_or_else(|| vec![ANYWHERE.to_owned()]);
+    let mut accounts = account::find(reader, facts, tracking, &named.name)?;
+    accounts.retain(|one| one.kept.mark.is_some() || stated.contains(&one.host));
+    let own = accounts.iter().flat_map(|one| one.kept.roles.clone()).collect();
+    Ok((accounts.into_iter().map(|one| Grantee { user: named.name.clone(), host: one.host }).collect(), own))
 }
 
 fn absent_is_none<T>(outcome: Result<T>) -> Result<Option<T>> {

@@ -293,9 +293,18 @@ impl<R: RoleResource> Provisioned for R {
             session.reassign_role_owned(&ownership.name, &proof, None).await.map_err(&call)?;
         }
         if !draft.held.is_empty() {
-            // What was given to everyone in the role's name would outlive the role.
+            // What was given to everyone in the role's name would outlive the role; what others give everyone stays.
             let spec = run.object.spec(None, None);
-            let rights = GrantSpec { recorded: rights::of_status(&draft.held), ..rights_of(&spec, None) };
+            let account = Account {
+                identity: ownership.server_identity.clone(),
+                kind: ObjectKind::Role,
+                name: ownership.name.clone(),
+            };
+            let rights = GrantSpec {
+                recorded: rights::of_status(&draft.held),
+                shared: rights::shared(&run.ctx, &account, &run.uid),
+                ..rights_of(&spec, None)
+            };
             session.revoke(&rights).await.map_err(&call)?;
         }
         Ok(())

@@ -77,6 +77,11 @@ impl Stated {
                 let path = format!("options.grants[{at}].privileges[{index}]");
                 privileges.extend(asked(privilege).map(|privilege| PrivilegeRequest { path, privilege }));
             }
+            if one.with_grant_option == Some(true) {
+                // It is not this entry's privileges alone that it lets its holder give on.
+                let path = format!("options.grants[{at}].withGrantOption");
+                privileges.push(PrivilegeRequest { path, privilege: Privilege::Superuser });
+            }
         }
         Examination { privileges, references, companions: Vec::new() }
     }
@@ -201,6 +206,8 @@ fn asked(privilege: &str) -> Option<Privilege> {
     match privilege {
         "CREATE USER" | "CREATE ROLE" | "DROP ROLE" | "ROLE_ADMIN" => Some(Privilege::CreateRole),
         "SHOW DATABASES" => None,
+        // Whoever chooses what a server replays writes everywhere in it.
+        "REPLICATION_SLAVE_ADMIN" | "REPLICATION SLAVE ADMIN" | "BINLOG REPLAY" => Some(Privilege::Superuser),
         other if other.contains("REPLICATION") || other.contains("BINLOG") || other.contains("SLAVE") => {
             Some(Privilege::Replication)
         }

@@ -20,4 +20,6 @@ mod support;
 #[cfg(test)]
 mod sweeps;
 #[cfg(test)]
+mod taken_back;
+#[cfg(test)]
 mod users;

@@ -101,7 +101,9 @@ pub(crate) fn look<K: Reported>(run: &Run<K>, bound: &Bound, live: &Live, finger
 /// The grants that name this resource's kind and namespace: one that is withdrawn is noticed.
 fn consents<K: Reported>(run: &Run<K>) -> String {
     let names_us = |grant: &crds::DatabaseReferenceGrant| {
-        grant.spec.from.iter().any(|from| from.kind == K::KIND && from.namespace.as_ref() == Some(&run.key.namespace))
+        // A cluster-scoped kind has no namespace, and is named without one.
+        let is_us = |namespace: Option<&String>| namespace.map_or("", String::as_str) == run.key.namespace;
+        grant.spec.from.iter().any(|from| from.kind == K::KIND && is_us(from.namespace.as_ref()))
     };
     let mut versions: Vec<_> =
         run.ctx.stores.grants.state_filter(names_us).iter().filter_map(|grant| grant.resource_version()).collect();

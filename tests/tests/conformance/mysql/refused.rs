@@ -130,6 +130,16 @@ pub(super) fn asked() -> Vec<Asked> {
         global(&["SELECT"], "options.grants[0].privileges[0]", Privilege::Superuser),
         global(&["CREATE USER"], "options.grants[0].privileges[0]", Privilege::CreateRole),
         global(&["REPLICATION SLAVE"], "options.grants[0].privileges[0]", Privilege::Replication),
+        global(&["BINLOG REPLAY"], "options.grants[0].privileges[0]", Privilege::Superuser),
+        Asked {
+            of: Block::Grant,
+            roles: Vec::new(),
+            options: json!({"grants": [
+                {"level": "global", "privileges": ["SHOW DATABASES"], "withGrantOption": true},
+            ]}),
+            path: "options.grants[0].withGrantOption",
+            privilege: Privilege::Superuser,
+        },
         Asked { of: Block::Grant, roles: vec!["harmless", dangerous], options: json!({}), path: "roles[1]", privilege },
         Asked {
             of: Block::Object(ObjectKind::User),

@@ -54,6 +54,18 @@ async fn served(purpose: &str, version: Version, engine: &str) -> Result<()> {
     ensure!(as_app("SET ROLE readers; SELECT a FROM orderXs.bill").is_err(), "a right on order_s opens orderXs");
     ensure!(as_app("DELETE FROM order_s.bill").is_err());
 
+    // An account that is made again has its rights again, although nobody's spec changed.
+    let often = json!({ "spec": { "driftPolicy": { "mode": "detect", "interval": "1s" } } });
+    stage.change(&app, often).await?;
+    stage.until(&operator, &app, ready()).await?;
+    server.query("DROP USER 'app'@'%'")?;
+    stage
+        .eventually("its rights are back", PATIENCE, &operator, async || {
+            as_app("INSERT INTO order_s.bill VALUES (9)")?;
+            as_app("SET ROLE readers; SELECT a FROM order_s.bill").map(drop)
+        })
+        .await?;
+
     // Another text beside the objects is no drift of theirs, and the marks stay.
     let quiet = json!({ "spec": { "resourceTracking": { "enabled": false } } });
     stage.change(&Subject::instance("main"), quiet).await?;

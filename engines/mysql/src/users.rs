@@ -26,7 +26,7 @@ use crate::connect::{Session, Tracking};
 use crate::observe::account::{self, Account};
 use crate::observe::marks::Kept;
 use crate::observe::reader::Reader;
-use crate::observe::{owned, prove, sessions};
+use crate::observe::{owned, prove, rights, sessions};
 use crate::server::{Connected, Facts};
 use crate::statements::account::{Authentication, Hash, attribute};
 use crate::statements::metadata::{self, Kind};
@@ -282,5 +282,11 @@ fn observe(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, wanted: 
     named.retain(|role| accounts.iter().any(|one| !one.roles.contains(role)));
     let there = account::existing_roles(reader, facts, &named)?;
     let missing_roles = named.difference(&there).cloned().collect();
-    Ok(Observed { accounts, missing_roles })
+    let is_ours = |one: &&Account| one.kept.mark.is_some();
+    let grows = wanted.hosts.iter().any(|host| !accounts.iter().any(|one| one.host == **host));
+    let rights = match accounts.iter().find(is_ours).filter(|_| grows) {
+        Some(sibling) => rights::of(reader, facts, &wanted.name, &sibling.host)?,
+        None => BTreeSet::new(),
+    };
+    Ok(Observed { accounts, missing_roles, rights })
 }

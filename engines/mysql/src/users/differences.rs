@@ -13,6 +13,7 @@ use crate::connect::Tracking;
 use crate::difference::Difference;
 use crate::observe::account::{Account, Encryption};
 use crate::observe::marks::Kept;
+use crate::observe::rights::Right;
 use crate::server::Facts;
 use crate::statements::Statement;
 use crate::statements::account::{self, Authentication};
@@ -26,6 +27,8 @@ pub(crate) struct Observed {
     pub(crate) accounts: Vec<Account>,
     /// Roles to be a member of that are not there.
     pub(crate) missing_roles: BTreeSet<String>,
+    /// What the user holds at its other hosts: a further host gets it too.
+    pub(crate) rights: BTreeSet<Right>,
 }
 
 /// What the comparison needs beside the spec and the catalogue.
@@ -55,7 +58,7 @@ pub(crate) fn differences(wanted: &Wanted, observed: &Observed, context: &Contex
     let accounts: Vec<&Account> = observed.accounts.iter().filter(ours).collect();
     let mut found = Vec::new();
     for host in wanted.hosts.iter().filter(|host| !accounts.iter().any(|one| one.host == **host)) {
-        found.push(new_host(wanted, host, &mark, context));
+        found.push(new_host(wanted, host, &mark, accounts.first().copied(), &observed.rights, context));
     }
     let kept: Vec<&&Account> = accounts.iter().filter(|one| wanted.hosts.contains(&one.host)).collect();
     for one in &kept {
@@ -91,8 +94,16 @@ pub(crate) fn keep(name: &str, host: &str, kept: &Kept, facts: &Facts, tracking:
     metadata::put(tracking, &row)
 }
 
-/// One more account of the user, with the password of the others.
-fn new_host(wanted: &Wanted, host: &str, mark: &Mark, context: &Context<'_>) -> Difference {
+/// One more account of the user, with the password of the others and all that was given to them: for a client from
+/// that host it takes their place, and some of them may go.
+fn new_host(
+    wanted: &Wanted,
+    host: &str,
+    mark: &Mark,
+    sibling: Option<&Account>,
+    rights: &BTreeSet<Right>,
+    context: &Context<'_>,
+) -> Difference {
     let facts = context.facts;
     let kept =
         Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: wanted.roles.clone(), finished: true };
@@ -106,10 +117,18 @@ fn new_host(wanted: &Wanted, host: &str, mark: &Mark, context: &Context<'_>) -> 
     let first = (!facts.uses_attributes).then(|| keep(&wanted.name, host, &kept, facts, context.tracking));
     let created = account::create(&wanted.name, &[host], authentication, &clauses, facts.dialect);
     let member = Grantee { user: wanted.name.clone(), host: host.to_owned() };
-    let roles = wanted.roles.iter().map(|role| grant::join(role, &member, facts.dialect));
-    let defaults =
-        (!wanted.roles.is_empty()).then(|| grant::default_roles(&wanted.roles, &wanted.name, host, facts.dialect));
-    roles.chain(defaults).fold(difference.by_all(first.into_iter().chain(created)), Difference::by)
+    // What the user's own resource gave is the spec's to say; what others gave stays as it is.
+    let others = sibling.map(|one| (&one.roles, &one.default_roles, &one.kept.roles));
+    let given = |of: &BTreeSet<String>, own: &[String]| -> Vec<String> {
+        of.iter().filter(|role| !own.contains(role) && !wanted.roles.contains(role)).cloned().collect()
+    };
+    let (joined, active) =
+        others.map_or_else(Default::default, |(all, active, own)| (given(all, own), given(active, own)));
+    let roles = wanted.roles.iter().chain(&joined).map(|role| grant::join(role, &member, facts.dialect));
+    let defaults: Vec<String> = wanted.roles.iter().chain(&active).cloned().collect();
+    let defaults = (!defaults.is_empty()).then(|| grant::default_roles(&defaults, &wanted.name, host, facts.dialect));
+    let made = difference.by_all(first.into_iter().chain(created));
+    grant::give(rights, &member).into_iter().chain(roles).chain(defaults).fold(made, Difference::by)
 }
 
 fn attributes(wanted: &Wanted, now: &Account, context: &Context<'_>) -> Vec<Difference> {

@@ -10,6 +10,8 @@ mod grants;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod moved_hosts;
+#[cfg(test)]
 mod patterns;
 #[cfg(test)]
 mod roles;
@@ -19,7 +21,5 @@ mod scripts;
 mod support;
 #[cfg(test)]
 mod sweeps;
-#[cfg(test)]
-mod taken_back;
 #[cfg(test)]
 mod users;

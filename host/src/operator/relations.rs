@@ -223,7 +223,8 @@ impl Relations {
     {
         let (now, is_gone) = match change {
             Change::Present { before, now } => {
-                if before.as_ref().is_some_and(|before| phase(before) == phase(now)) {
+                let made = |one: &K| one.ownership().map(|it| (it.nonce.clone(), it.created_at.clone()));
+                if before.as_ref().is_some_and(|before| phase(before) == phase(now) && made(before) == made(now)) {
                     return;
                 }
                 (now, false)

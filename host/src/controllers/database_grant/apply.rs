@@ -96,7 +96,7 @@ where
     let shared = |account: &Account| rights::shared(&run.ctx, account, &run.uid);
     let Prepared { named, target, bound, live, mut spec, examination, owned } = prepare(run, draft, shared).await?;
     let policy = managed::drift_policy(run, &bound, run.object.drift_policy());
-    let fingerprint = format!("{} {:?} {:?}", owned.nonce, owned.object_id, draft.held);
+    let fingerprint = format!("{} {:?}", identity(&owned), draft.held);
     let before = managed::look(run, &bound, &live, &fingerprint);
     if let Some(next) = managed::seen_lately(run, &bound, &before, policy.1) {
         return Ok(Done::InOrder { next });
@@ -110,7 +110,7 @@ where
     let applied_before = draft
         .ownership
         .as_ref()
-        .is_some_and(|record| record.applied_generation == run.generation() && record.object_id == owned.object_id);
+        .is_some_and(|record| record.applied_generation == run.generation() && is_of(record, &owned));
     let found = session.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
     lease.rest();
     intend(run, draft, &bound, &named, &target, &owned, &found).await?;
@@ -140,9 +140,20 @@ where
     if let Some(record) = &mut draft.ownership {
         record.applied_generation = run.generation();
     }
-    let fingerprint = format!("{} {:?} {:?}", owned.nonce, owned.object_id, draft.held);
+    let fingerprint = format!("{} {:?}", identity(&owned), draft.held);
     let after = managed::look(run, &bound, &live, &fingerprint);
     Ok(managed::conclude_in_order(run, &bound, draft, after, &remain, policy))
+}
+
+/// Tells the target from one of its name that was made later, also where the engine itself does not.
+fn identity(owned: &Ownership) -> String {
+    let made = || format!("{}@{}", owned.nonce, owned.created_at.as_ref().map(|at| at.0).unwrap_or_default());
+    owned.object_id.clone().unwrap_or_else(made)
+}
+
+/// Whether the rights that a record is about were given to this very target.
+pub(super) fn is_of(record: &Ownership, owned: &Ownership) -> bool {
+    record.object_id.as_ref() == Some(&identity(owned))
 }
 
 /// Another namespace's user or role is given something only where that namespace allows it; without telling whether
@@ -234,7 +245,7 @@ where
     G: GrantResource + Reported<Status = DatabaseGrantStatus>,
 {
     let union = rights::union(&draft.held, found.held.iter().chain(&found.stated).cloned());
-    let is_recorded = draft.ownership.as_ref().is_some_and(|record| record.object_id == owned.object_id);
+    let is_recorded = draft.ownership.as_ref().is_some_and(|record| is_of(record, owned));
     draft.target_info = Some(GrantTargetInfo {
         type_: Some(super::delete::type_of(target.kind).to_owned()),
         name: Some(named.name.clone()),
@@ -258,7 +269,7 @@ where
         created_at: Some(Time::from(run.now)),
         companions: Vec::new(),
     });
-    record.object_id.clone_from(&owned.object_id);
+    record.object_id = Some(identity(owned));
     if !is_recorded {
         report::creating(run, draft);
     }

@@ -21,9 +21,7 @@ where
     let others_share = |account: &rights::Account| shares.of(account, &run.uid);
     let Prepared { bound, spec, owned, .. } = apply::prepare(run, status, others_share).await?;
     let is_applied = status.ownership.as_ref().is_some_and(|record| {
-        record.applied_generation == run.generation()
-            && record.object_id == owned.object_id
-            && record.name == owned.name
+        record.applied_generation == run.generation() && apply::is_of(record, &owned) && record.name == owned.name
     });
     if !is_applied {
         return Ok(Glance::NotNow);

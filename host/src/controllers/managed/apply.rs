@@ -243,6 +243,10 @@ async fn own<K: Provisioned>(
             K::created(inputs, draft);
             run.ctx.events.normal(run.object.as_ref(), "Created", &format!("created {name:?}"));
             let owned = record(run, draft, Some(observed))?;
+            // Whoever gave rights to what vanished gives them to what is there now.
+            if let Some(recorded) = draft.ownership() {
+                recorded.created_at = Some(Time::from(run.now));
+            }
             Ok(Owned { fresh: true, ..owned })
         }
     }

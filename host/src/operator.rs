@@ -115,10 +115,12 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
             .map_err(RunError::Sandbox)?;
     let (registry, servers) = (Arc::new(Registry::default()), Servers::default());
     let (stores, writers) = Stores::new();
+    let (backoff, memory) = (Arc::new(Backoff::default()), Arc::new(Memory::default()));
     let metrics = Arc::new(Metrics::new(Arc::new(Sources {
         sandbox: sandbox.clone(),
         registry: Arc::clone(&registry),
         stores: stores.clone(),
+        memory: Arc::clone(&memory),
     })));
 
     // The probes answer until the very end, whatever else stops before.
@@ -131,7 +133,6 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
     listen("probes", config.health_probe_bind_address, http::probes(Arc::clone(&readiness))).await?;
     listen("metrics", config.metrics_bind_address, http::metrics(Arc::clone(&metrics))).await?;
 
-    let (backoff, memory) = (Arc::new(Backoff::default()), Arc::new(Memory::default()));
     let (triggers, queues) = Triggers::new(config.instance_id.clone());
     let forget = forgetting(Arc::clone(&metrics), Arc::clone(&backoff), Arc::clone(&memory));
     let relations = Relations { stores: stores.clone(), triggers: triggers.clone(), forget };
@@ -144,7 +145,11 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
 
     let folder =
         Folder::open(&config.engines, config.compilation_cache.as_deref(), sandbox.clone(), Arc::clone(&registry));
-    background.spawn(folder.await.map_err(RunError::LoadEngines)?.follow());
+    let folder = tokio::select! {
+        opened = folder => opened.map_err(RunError::LoadEngines)?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    background.spawn(folder.follow());
     readiness.engines_loaded();
     tokio::select! {
         ready = stores.ready() => ready.map_err(RunError::Cache)?,
@@ -327,10 +332,10 @@ async fn follow_engines(registry: Arc<Registry>, relations: Relations) {
 }
 
 fn forgetting(metrics: Arc<Metrics>, backoff: Arc<Backoff>, memory: Arc<Memory>) -> Forget {
-    Arc::new(move |key: &ObjectKey| {
+    Arc::new(move |key: &ObjectKey, uid: &str| {
         metrics.forget(key);
         backoff.forget(key);
-        memory.forget(key);
+        memory.forget(uid);
     })
 }
 

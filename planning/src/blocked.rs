@@ -2,6 +2,20 @@
 
 use std::fmt;
 
+use crds::names::reason;
+
+/// A status holds a message up to four times, and the cluster keeps no object of more than 1.5 MB.
+const LONGEST: usize = 8 << 10;
+
+fn within(bytes: usize, mut message: String) -> String {
+    if message.len() > bytes {
+        let end = (0..=bytes).rev().find(|&end| message.is_char_boundary(end)).unwrap_or_default();
+        message.truncate(end);
+        message.push_str(" ...");
+    }
+    message
+}
+
 /// What the controller does about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
@@ -59,7 +73,19 @@ pub struct Blocked {
 
 impl Blocked {
     fn new(gate: Gate, reason: &'static str, message: impl Into<String>, class: Class) -> Self {
-        Self { gate, reason, message: message.into(), class, about_the_instance: false }
+        Self { gate, reason, message: within(LONGEST, message.into()), class, about_the_instance: false }
+    }
+
+    /// Whether something failed, rather than is not there yet, whatever is done about it.
+    pub fn is_failure(&self) -> bool {
+        const FAILURES: [&str; 5] = [
+            reason::AUTHENTICATION_FAILED,
+            reason::INIT_SQLFAILED,
+            reason::PERMISSION_DENIED,
+            reason::RECONCILE_FAILED,
+            reason::TLS_FAILED,
+        ];
+        FAILURES.contains(&self.reason) || !matches!(self.class, Class::Waiting | Class::Transient)
     }
 
     /// The same, caused by the instance.
@@ -71,6 +97,11 @@ impl Blocked {
     /// The spec cannot be served.
     pub fn invalid(reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(Gate::Accepted, reason, message, Class::Invalid)
+    }
+
+    /// The spec cannot be served for now: what it asks for is not there, and is watched.
+    pub fn unserved(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Gate::Accepted, reason, message, Class::Waiting)
     }
 
     /// A policy or a missing consent forbids it.
@@ -101,3 +132,23 @@ impl fmt::Display for Blocked {
 }
 
 impl std::error::Error for Blocked {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_an_end_and_says_so() {
+        let blocked = Blocked::invalid(reason::INVALID_SPEC, "ä".repeat(LONGEST));
+        assert!(blocked.message.len() <= LONGEST + 4 && blocked.message.ends_with("ä ..."), "{}", blocked.message.len());
+        assert_eq!(Blocked::invalid(reason::INVALID_SPEC, "short").message, "short");
+    }
+
+    #[test]
+    fn what_the_server_refuses_is_a_failure_although_it_is_tried_again() {
+        assert!(Blocked::failed(reason::AUTHENTICATION_FAILED, "", Class::Waiting).is_failure());
+        assert!(Blocked::failed(reason::CONFLICT, "", Class::Refused).is_failure());
+        assert!(!Blocked::waiting(reason::INSTANCE_NOT_READY, "").is_failure());
+        assert!(!Blocked::failed(reason::RECONCILING, "", Class::Transient).is_failure());
+    }
+}

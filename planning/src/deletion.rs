@@ -88,7 +88,8 @@ pub fn plan(request: &Request) -> Deletion {
     match policy {
         DeletionPolicy::Delete if *owns => Deletion::Drop,
         DeletionPolicy::Delete | DeletionPolicy::Retain => Deletion::Release,
-        DeletionPolicy::Snapshot if !owns => Deletion::Release,
+        // Whoever forces it wants it gone more than anything else, and keeps what is on the server.
+        DeletionPolicy::Snapshot if !owns || *force => Deletion::Release,
         DeletionPolicy::Snapshot => wait(
             reason::NOT_YET_SERVED,
             "spec.deletionPolicy Snapshot is not yet served: set it to Retain or Delete".to_owned(),
@@ -174,6 +175,7 @@ mod tests {
         assert_eq!(plan(&Request { owns: false, ..request() }), Deletion::Release);
         assert_eq!(plan(&Request { policy: DeletionPolicy::Retain, ..request() }), Deletion::Release);
         let snapshot = Request { policy: DeletionPolicy::Snapshot, ..request() };
+        assert_eq!(plan(&Request { force: true, ..snapshot.clone() }), Deletion::Release, "forced, it keeps the data");
         assert_eq!(reason_of(&plan(&snapshot)), reason::NOT_YET_SERVED);
     }
 }

@@ -7,13 +7,37 @@ use crds::{DiscoveredResource, Time};
 /// Entries of each list; the status of an object has its limits.
 pub const MOST: usize = 200;
 
-/// What one search found of one kind of object.
+/// What one search found of one kind of object: no more of it than is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Belong to no resource.
-    pub unmanaged: BTreeSet<String>,
-    /// Belong to one.
-    pub managed: BTreeSet<String>,
+    /// Belong to no resource: the first [`MOST`] by name.
+    unmanaged: BTreeSet<String>,
+    /// As many belong to no resource.
+    count: usize,
+    /// Belong to one, and were listed before.
+    managed: BTreeSet<String>,
+}
+
+impl Found {
+    /// The server has an object that belongs to no resource.
+    pub fn unmanaged(&mut self, name: String) {
+        self.count += usize::from(self.unmanaged.insert(name));
+        if self.unmanaged.len() > MOST {
+            self.unmanaged.pop_last();
+        }
+    }
+
+    /// The server has an object that belongs to a resource.
+    pub fn managed(&mut self, name: String, before: &[DiscoveredResource]) {
+        if before.iter().any(|one| one.name == name) {
+            self.managed.insert(name);
+        }
+    }
+
+    /// How many belong to no resource.
+    pub fn count(&self) -> usize {
+        self.count
+    }
 }
 
 /// The list to show, and how many more belong to no resource.
@@ -26,8 +50,7 @@ pub fn list(before: &[DiscoveredResource], found: &Found, now: &Time) -> (Vec<Di
     let adopted = found.managed.iter().filter(|name| known.contains_key(name.as_str()));
     let unmanaged = found.unmanaged.iter().map(|name| (name, None));
     let all: BTreeMap<&String, Option<bool>> = unmanaged.chain(adopted.map(|name| (name, Some(true)))).collect();
-    let omitted =
-        found.unmanaged.len().saturating_sub(all.iter().take(MOST).filter(|(_, adopted)| adopted.is_none()).count());
+    let omitted = found.count.saturating_sub(all.iter().take(MOST).filter(|(_, adopted)| adopted.is_none()).count());
     let shown = all
         .into_iter()
         .take(MOST)
@@ -44,21 +67,23 @@ mod tests {
         Time::from(jiff::Timestamp::from_second(second).unwrap())
     }
 
-    fn found(unmanaged: &[&str], managed: &[&str]) -> Found {
-        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Found { unmanaged: set(unmanaged), managed: set(managed) }
+    fn found(unmanaged: &[&str], managed: &[&str], before: &[DiscoveredResource]) -> Found {
+        let mut found = Found::default();
+        unmanaged.iter().for_each(|name| found.unmanaged((*name).to_owned()));
+        managed.iter().for_each(|name| found.managed((*name).to_owned(), before));
+        found
     }
 
     #[test]
     fn what_was_listed_keeps_its_time_and_says_when_it_was_adopted() {
-        let (first, omitted) = list(&[], &found(&["legacy", "old"], &["ours"]), &at(10));
+        let (first, omitted) = list(&[], &found(&["legacy", "old"], &["ours"], &[]), &at(10));
         assert_eq!(first.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["legacy", "old"]);
         assert!(omitted == 0 && first.iter().all(|one| one.discovered == Some(at(10)) && one.adopted.is_none()));
-        let (second, _) = list(&first, &found(&["new"], &["legacy", "ours"]), &at(20));
+        let (second, _) = list(&first, &found(&["new"], &["legacy", "ours"], &first), &at(20));
         let told: Vec<_> = second.iter().map(|one| (one.name.as_str(), one.adopted)).collect();
         assert_eq!(told, [("legacy", Some(true)), ("new", None)]);
         assert_eq!((second[0].discovered.clone(), second[1].discovered.clone()), (Some(at(10)), Some(at(20))));
-        let (third, _) = list(&second, &found(&[], &["ours"]), &at(30));
+        let (third, _) = list(&second, &found(&[], &["ours"], &second), &at(30));
         assert!(third.is_empty(), "{third:?}");
     }
 
@@ -66,7 +91,9 @@ mod tests {
     fn the_list_has_an_end_and_says_so() {
         let names: Vec<String> = (0..MOST + 5).map(|index| format!("db{index:04}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let (shown, omitted) = list(&[], &found(&names, &[]), &at(1));
+        let all = found(&names, &[], &[]);
+        let (shown, omitted) = list(&[], &all, &at(1));
         assert_eq!((shown.len(), omitted), (MOST, 5));
+        assert_eq!((all.unmanaged.len(), all.count()), (MOST, MOST + 5), "what is not told is not kept");
     }
 }

@@ -43,6 +43,16 @@ pub fn parse(
             format!("spec.passwordSecret.secretName: {name:?} is not a name that a Secret can have"),
         ));
     }
+    let type_ = template.map_or_else(|| SecretTemplate::default().type_, |template| template.type_.clone());
+    if !is_for_logins(&type_) {
+        return Err(Blocked::invalid(
+            reason::INVALID_SPEC,
+            format!(
+                "spec.passwordSecret.secretTemplate.type: {type_:?} means something to the cluster itself; use \
+                 \"Opaque\", \"kubernetes.io/basic-auth\", or a type of a domain of your own"
+            ),
+        ));
+    }
     let mut labels = template.and_then(|template| template.labels.clone()).unwrap_or_default();
     labels.insert(label::MANAGED_BY.to_owned(), label::MANAGED_BY_VALUE.to_owned());
     // A label's value has at most 63 characters, a resource's name up to 253.
@@ -55,10 +65,18 @@ pub fn parse(
             .filter(|stated| !stated.is_empty())
             .unwrap_or_else(|| namespace.to_owned()),
         name,
-        type_: template.map_or_else(|| SecretTemplate::default().type_, |template| template.type_.clone()),
+        type_,
         labels,
         annotations: template.and_then(|template| template.annotations.clone()).unwrap_or_default(),
     })
+}
+
+/// Types of the cluster's own make it act: it writes a ServiceAccount's token into a Secret of such a type, and whoever
+/// may name a Secret would get it.
+fn is_for_logins(type_: &str) -> bool {
+    let domain = type_.split_once('/').map(|(domain, _)| domain);
+    let is_the_clusters = |domain: &str| domain == "kubernetes.io" || domain.ends_with(".kubernetes.io");
+    type_ == "kubernetes.io/basic-auth" || !domain.is_some_and(is_the_clusters)
 }
 
 fn refuse_what_is_not_served(config: &PasswordConfig) -> Result<(), Blocked> {
@@ -112,6 +130,21 @@ mod tests {
         let secret = parse(Some(&config), "team", String::new(), OWNER).unwrap();
         assert_eq!(secret.labels[label::MANAGED_BY], label::MANAGED_BY_VALUE);
         assert_eq!(secret.labels["x"], "y");
+    }
+
+    #[test]
+    fn a_type_that_makes_the_cluster_act_is_refused() {
+        let typed = |type_: &str| {
+            let mut config = PasswordConfig::named("s");
+            config.secret_template = Some(SecretTemplate { type_: type_.to_owned(), ..SecretTemplate::default() });
+            parse(Some(&config), "team", String::new(), OWNER).map(|secret| secret.type_)
+        };
+        for fine in ["Opaque", "kubernetes.io/basic-auth", "servicebinding.io/postgresql", "notkubernetes.io/x"] {
+            assert_eq!(typed(fine).unwrap(), fine);
+        }
+        for refused in ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token", "kubernetes.io/tls"] {
+            assert!(typed(refused).unwrap_err().message.contains("secretTemplate.type"), "{refused}");
+        }
     }
 
     #[test]

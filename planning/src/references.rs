@@ -53,6 +53,9 @@ pub struct Holder {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// It was recorded through the very instance that the naming resource uses. What another instance's server says
+    /// of its own identity is that server's word alone: it may ask for consent, and gives none.
+    pub through_this_instance: bool,
 }
 
 /// What is known about a name.
@@ -107,7 +110,9 @@ pub fn may_name<'a>(
         Standing::Ordinary | Standing::Protected => side.ceiling.unmanaged_names.contains(name),
     };
     let allowed = match known.holder {
-        Some(holder) if holder.namespace == side.ours.namespace => true,
+        Some(holder) if holder.namespace == side.ours.namespace => {
+            holder.through_this_instance || in_own_namespace || listed
+        }
         // No namespace could consent: the instance lists what of the whole cluster may be named.
         Some(holder) if holder.namespace.is_empty() => listed,
         Some(holder) => consents(holder, side.ours, grants),

@@ -68,6 +68,11 @@ impl Server {
         }))
     }
 
+    /// How long opening a session may take: dialling, and as long again for the handshakes and the login.
+    pub fn connect_limit(&self) -> Duration {
+        self.limits.dial.saturating_mul(2)
+    }
+
     /// Waits for a turn in the lane, at most this long. The session connects at its first call.
     pub async fn lane(self: &Arc<Self>, lane: Lane, wait: Duration) -> Result<Session, CallError> {
         self.origin.check_quarantine()?;

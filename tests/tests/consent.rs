@@ -88,6 +88,32 @@ async fn an_instance_serves_other_namespaces_by_name_or_label_only() -> Result<(
 }
 
 #[tokio::test]
+async fn a_name_is_not_kept_from_others_by_who_may_not_have_it() -> Result<()> {
+    let mut stage = Stage::open("consent-squat").await?;
+    let server = stage.postgres().await?;
+    let (own, other) = (stage.name().to_owned(), stage.neighbour("consent-squatter").await?);
+    let operator = stage.operator().await?;
+    let word = stage.word("squat");
+    stage.put_all([credentials("main-admin", server), with(instance("main", server), often())]).await?;
+    stage.until(&operator, &Subject::instance("main"), ready()).await?;
+    // First come, and not served.
+    stage.put(inside(&other, served_by(&own, database("orders", &word)))).await?;
+    let squatter = Subject::database("orders").inside(&other);
+    stage.until(&operator, &squatter, becomes("Accepted", "False", reason::NAMESPACE_NOT_ALLOWED)).await?;
+    stage.put(database("orders", &word)).await?;
+    stage.until(&operator, &Subject::database("orders"), ready()).await?;
+
+    // Nor is the instance kept from going.
+    stage.change(&Subject::database("orders"), json!({ "spec": { "deletionProtection": false } })).await?;
+    stage.delete(&Subject::database("orders")).await?;
+    stage.until_gone(&operator, &Subject::database("orders")).await?;
+    stage.delete(&Subject::instance("main")).await?;
+    stage.until_gone(&operator, &Subject::instance("main")).await?;
+    Catalogue::expect_nothing(server, &word).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_cluster_instance_serves_all_namespaces_until_it_names_some() -> Result<()> {
     let mut stage = Stage::open("consent-cluster").await?;
     let server = stage.postgres().await?;

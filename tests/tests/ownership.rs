@@ -60,6 +60,23 @@ async fn what_nobody_asked_to_adopt_is_never_altered_and_never_dropped() {
 }
 
 #[tokio::test]
+async fn an_object_is_let_go_of_through_the_instance_that_its_resource_names_now() {
+    perform("ownership-repointed", async |site| {
+        let (user, name) = site.ready_user("moved", json!({})).await?;
+        let second = site.again("second").await?;
+        user.change(json!({ "instanceRef": { "name": second.name } })).await?;
+        user.status_has("/ownership/instance/name", &json!(second.name)).await?;
+        user.ready().await?;
+        site.instance.delete().await?;
+        site.instance.gone().await?;
+        user.remove().await?;
+        ensure!(!site.has_role(&name).await?, "{name} was left behind");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_servers_own_objects_are_never_managed() {
     perform("ownership-system", async |site| {
         for name in ["postgres", "template0", "template1"] {

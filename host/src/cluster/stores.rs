@@ -199,39 +199,33 @@ impl Stores {
         self.users.get(&ObjectRef::new(name).within(namespace))
     }
 
-    /// All databases that name this instance, in whatever namespace.
+    /// All databases that name this instance or are recorded on it, in whatever namespace.
     pub fn databases_of(&self, id: &InstanceId) -> Vec<Arc<Database>> {
-        let is_of = |database: &Database| {
+        self.databases.state_filter(|database| {
             let DatabaseSpec { instance_ref, cluster_instance_ref, .. } = &database.spec;
-            may_name(instance_ref.as_ref(), cluster_instance_ref.as_ref(), id)
-                && database.instance_id().as_ref() == Some(id)
-        };
-        self.databases.state_filter(is_of)
+            is_of(database, instance_ref.as_ref(), cluster_instance_ref.as_ref(), id)
+        })
     }
 
-    /// All users that name this instance, in whatever namespace.
+    /// All users that name this instance or are recorded on it, in whatever namespace.
     pub fn users_of(&self, id: &InstanceId) -> Vec<Arc<DatabaseUser>> {
-        let is_of = |user: &DatabaseUser| {
+        self.users.state_filter(|user| {
             let DatabaseUserSpec { instance_ref, cluster_instance_ref, .. } = &user.spec;
-            may_name(instance_ref.as_ref(), cluster_instance_ref.as_ref(), id)
-                && user.instance_id().as_ref() == Some(id)
-        };
-        self.users.state_filter(is_of)
+            is_of(user, instance_ref.as_ref(), cluster_instance_ref.as_ref(), id)
+        })
     }
 
-    /// All roles of namespaces that name this instance.
+    /// All roles of namespaces that name this instance or are recorded on it.
     pub fn roles_of(&self, id: &InstanceId) -> Vec<Arc<DatabaseRole>> {
-        let is_of = |role: &DatabaseRole| {
+        self.roles.state_filter(|role| {
             let DatabaseRoleSpec { instance_ref, cluster_instance_ref, .. } = &role.spec;
-            may_name(instance_ref.as_ref(), cluster_instance_ref.as_ref(), id)
-                && role.instance_id().as_ref() == Some(id)
-        };
-        self.roles.state_filter(is_of)
+            is_of(role, instance_ref.as_ref(), cluster_instance_ref.as_ref(), id)
+        })
     }
 
-    /// All cluster-scoped roles that name this instance.
+    /// All cluster-scoped roles that name this instance or are recorded on it.
     pub fn cluster_roles_of(&self, id: &InstanceId) -> Vec<Arc<ClusterDatabaseRole>> {
-        self.cluster_roles.state_filter(|role| role.instance_id().as_ref() == Some(id))
+        self.cluster_roles.state_filter(|role| is_of(role, None, Some(&role.spec.cluster_instance_ref), id))
     }
 
     /// The consents that this namespace gives.
@@ -255,14 +249,17 @@ impl Stores {
     }
 }
 
-/// A look at the names, before an id is put together for each of a thousand resources.
-fn may_name(
+/// Whether the resource names the instance, or has something on its server that was reached through it. The names are
+/// looked at before an id is put together for each of a thousand resources.
+fn is_of(
+    resource: &impl Managed,
     instance: Option<&InstanceReference>,
     cluster_instance: Option<&ClusterInstanceReference>,
     id: &InstanceId,
 ) -> bool {
     let named = instance.map(|reference| &reference.name).or(cluster_instance.map(|reference| &reference.name));
-    named == Some(&id.name)
+    (named == Some(&id.name) && resource.instance_id().as_ref() == Some(id))
+        || resource.ownership().is_some_and(|ownership| ownership.instance == *id)
 }
 
 #[cfg(test)]

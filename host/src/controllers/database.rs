@@ -29,7 +29,7 @@ use super::run::Run;
 use super::translate;
 use super::trouble::Stop;
 use crate::context::Context;
-use crate::telemetry::labels::{DatabaseLabels, Ending, Operation};
+use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::metrics::Metrics;
 
 /// A size in status is renewed when it moved by more than one part in this many: it is no reason to write by itself.
@@ -38,6 +38,7 @@ const NOTABLE_PART: i64 = 10;
 /// One reconcile.
 pub async fn reconcile(database: Arc<Database>, ctx: Arc<Context>) -> Result<Action, Failure> {
     let _turn = ctx.turns.enter(database.instance_id()).await;
+    let Some(database) = managed::latest(&ctx.stores.databases, &database) else { return Ok(Action::await_change()) };
     Box::pin(managed::reconcile(database, ctx)).await
 }
 
@@ -208,7 +209,7 @@ impl Provisioned for Database {
             size_bytes: notable(known, size),
             created_at: draft.ownership.as_ref().and_then(|ownership| ownership.created_at.clone()),
         });
-        measure(run, bound, size);
+        measure(run, size);
         let Some(script) = &inputs.script else {
             draft.init_sql = None;
             return Ok(());
@@ -283,12 +284,9 @@ fn notable(known: Option<i64>, now: Option<i64>) -> Option<i64> {
     }
 }
 
-fn measure(run: &Run<Database>, bound: &Bound, size: Option<i64>) {
-    let (name, namespace) = (run.key.name.clone(), run.key.namespace.clone());
-    let (database, instance) = (run.object.spec.name.clone(), bound.id.name.clone());
+fn measure(run: &Run<Database>, size: Option<i64>) {
     if let Some(bytes) = size.and_then(|bytes| u64::try_from(bytes).ok()) {
-        let engine = bound.spec().engine.clone();
-        run.ctx.metrics.database_size(&DatabaseLabels { name, database, instance, engine, namespace }, bytes);
+        run.ctx.memory.note(&run.uid, |remembered| remembered.size = Some(bytes));
     }
 }
 

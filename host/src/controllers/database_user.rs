@@ -41,6 +41,7 @@ const NAMED_OBJECTS: u32 = 20;
 /// One reconcile.
 pub async fn reconcile(user: Arc<DatabaseUser>, ctx: Arc<Context>) -> Result<Action, Failure> {
     let _turn = ctx.turns.enter(user.instance_id()).await;
+    let Some(user) = managed::latest(&ctx.stores.users, &user) else { return Ok(Action::await_change()) };
     Box::pin(managed::reconcile(user, ctx)).await
 }
 
@@ -59,6 +60,11 @@ pub(crate) struct UserInputs {
     former: Vec<OutputSecret>,
     /// Roles that others make it a member of.
     shared_roles: Vec<String>,
+}
+
+/// When the user got another password last.
+fn rotated_at(draft: &DatabaseUserStatus) -> Option<Time> {
+    draft.secret.as_ref().and_then(|secret| secret.last_rotated_at.clone())
 }
 
 /// What the engine shows.
@@ -194,7 +200,8 @@ impl Provisioned for DatabaseUser {
         }
         draft.owned_secrets = vec![places::of(wanted)];
         let (namespace, name) = (wanted.namespace.clone(), wanted.name.clone());
-        draft.secret = Some(SecretInfo { namespace: Some(namespace), name: Some(name), last_rotated_at: None });
+        let last_rotated_at = rotated_at(draft);
+        draft.secret = Some(SecretInfo { namespace: Some(namespace), name: Some(name), last_rotated_at });
         let wanted = wanted.clone();
         let policy = policy.clone();
         inputs.password = Some(password);
@@ -289,7 +296,6 @@ impl Provisioned for DatabaseUser {
     ) -> Result<(), Stop> {
         let created_at = draft.ownership.as_ref().and_then(|ownership| ownership.created_at.clone());
         draft.user = Some(UserInfo { username: Some(run.object.spec.username.clone()), created_at });
-        draft.password_fingerprint = inputs.password.as_ref().map(|_| inputs.fingerprint.clone());
         draft.ownership_block = None;
         if inputs.output.is_none() {
             for former in &inputs.former {
@@ -299,8 +305,16 @@ impl Provisioned for DatabaseUser {
             draft.secret = run.object.spec.existing_password_secret.as_ref().map(|secret| SecretInfo {
                 name: Some(secret.name.clone()),
                 namespace: Some(secret.namespace.clone().unwrap_or_else(|| run.key.namespace.clone())),
-                last_rotated_at: None,
+                last_rotated_at: rotated_at(draft),
             });
+        }
+        let fingerprint = inputs.password.as_ref().map(|_| inputs.fingerprint.clone());
+        let former = std::mem::replace(&mut draft.password_fingerprint, fingerprint);
+        if former.is_some()
+            && former != draft.password_fingerprint
+            && let Some(secret) = &mut draft.secret
+        {
+            secret.last_rotated_at = Some(Time::from(run.now));
         }
         if let Some(details) = info.details {
             tracing::trace!(details, "the account as the server shows it");

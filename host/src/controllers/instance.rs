@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crds::names::{annotation, reason};
 use crds::{Instance, InstanceStatus};
 use kube::runtime::controller::Action;
-use planning::{Blocked, Class, drift, tracking};
+use planning::{Blocked, Class, Gate, drift, tracking};
 use tracing::Instrument as _;
 
 use self::discovery::Discovery;
@@ -209,8 +209,16 @@ async fn stopped<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, blocked
     tracing::info!(reason = blocked.reason, class = blocked.class.as_str(), "{}", blocked.message);
     report::stopped(run, draft, blocked);
     if report::write(run, draft).await? {
-        let reason = if run.deleting() { "DeletionBlocked" } else { "ConnectionFailed" };
-        run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message);
+        let reason = match (run.deleting(), blocked.gate) {
+            (true, _) if blocked.reason == reason::CASCADE_DELETING => None,
+            (true, _) if blocked.reason == reason::PENDING_DELETION_CONFIRMATION => Some("ForceDeletePending"),
+            (true, _) => Some("DeletionBlocked"),
+            (false, Gate::Accepted) => Some("ReconcileFailed"),
+            (false, Gate::Synced) => Some("ConnectionFailed"),
+        };
+        if let Some(reason) = reason {
+            run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message);
+        }
     }
     Ok(run.ctx.backoff.failed(&run.key, blocked.class).map_or_else(Action::await_change, Action::requeue))
 }

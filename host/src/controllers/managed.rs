@@ -17,7 +17,9 @@ mod validate;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crds::names::reason;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::{Lookup, ObjectRef, Store};
 use planning::{Blocked, Class};
 use tracing::Instrument as _;
 
@@ -71,6 +73,14 @@ impl<K: Provisioned> Reconciled for K {
     }
 }
 
+/// The object as it is now: it may have changed, or gone, while it waited for its turn.
+pub(crate) fn latest<K>(store: &Store<K>, object: &K) -> Option<Arc<K>>
+where
+    K: Lookup<DynamicType = ()> + Clone + 'static,
+{
+    store.get(&ObjectRef::from_obj(object))
+}
+
 /// One reconcile.
 pub(crate) async fn reconcile<K: Reconciled>(object: Arc<K>, ctx: Arc<Context>) -> Result<Action, Failure> {
     let run = Run::new(object, ctx);
@@ -78,7 +88,7 @@ pub(crate) async fn reconcile<K: Reconciled>(object: Arc<K>, ctx: Arc<Context>) 
         return Ok(Action::await_change());
     }
     // The watch has not brought our own last write yet: whatever is decided now would be about the past.
-    if run.ctx.memory.is_behind(&run.key, &run.uid, run.object.meta().resource_version.as_deref()) {
+    if run.ctx.memory.is_behind(&run.uid, run.object.meta().resource_version.as_deref()) {
         return Ok(Action::requeue(CACHE_CATCHES_UP));
     }
     let span = tracing::info_span!("reconcile", object = %run.key, reconcile_id = run.reconcile.id());
@@ -115,7 +125,7 @@ async fn in_order<K: Reported>(run: &Run<K>, draft: &mut K::Status, done: Done) 
         Done::Released => {
             let removed = run.ctx.patches.remove_finalizer(run.object.as_ref(), K::FINALIZER).await;
             removed.map_err(Failure::asking("removing the finalizer"))?;
-            run.ctx.memory.forget(&run.key);
+            run.ctx.memory.forget(&run.uid);
             run.ctx.metrics.forget(&run.key);
             Action::await_change()
         }
@@ -148,12 +158,14 @@ async fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked: &Blo
     if !report::is_told_by_the_instance(run, blocked) {
         report::stopped(run, draft, blocked);
         let waits_for_the_instance = blocked.about_the_instance && blocked.class == Class::Waiting;
-        if report::write(run, draft).await? && !waits_for_the_instance {
+        // A cascade that a person confirmed is on its way, and is told by the status alone.
+        let cascades = blocked.reason == reason::CASCADE_DELETING;
+        if report::write(run, draft).await? && !waits_for_the_instance && !cascades {
             let reason = event_reason(run.deleting(), blocked);
             run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message);
         }
     }
-    run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = None);
+    run.ctx.memory.note(&run.uid, |remembered| remembered.looked = None);
     let pause = run.ctx.backoff.failed(&run.key, blocked.class);
     // No watch tells that somebody corrected a Secret of their own.
     let pause = pause.or_else(|| (!run.deleting() && run.object.names_what_nobody_watches()).then_some(CAP));
@@ -163,6 +175,7 @@ async fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked: &Blo
 /// The predecessor's word for the event, where it had one.
 fn event_reason(deleting: bool, blocked: &Blocked) -> &'static str {
     match (deleting, blocked.class) {
+        (true, Class::Refused) if blocked.reason == reason::PENDING_DELETION_CONFIRMATION => "ForceDeletePending",
         (true, Class::Refused) => "DeletionBlocked",
         (true, _) => "DeleteFailed",
         (false, _) => "ReconcileFailed",

@@ -6,19 +6,19 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::object_key::ObjectKey;
-
-/// What is remembered.
+/// What is remembered. Every object has one: what is in it counts some thousand times.
 #[derive(Clone, Debug, Default)]
 pub struct Remembered {
-    /// The object it is about: one that was deleted and made again is another.
-    pub uid: String,
     /// The version of the object that our last status write made.
     pub written: Option<u64>,
     /// What the last full look at the server was about, and when it was.
     pub looked: Option<Look>,
     /// When its deletion failed first.
     pub undeletable: Option<Timestamp>,
+    /// Whether the last look found drift.
+    pub drifts: Option<bool>,
+    /// The size of what it stands for, in bytes, when that was looked at last.
+    pub size: Option<u64>,
 }
 
 /// A full look at the server that found everything in order, or reported what is not.
@@ -32,30 +32,28 @@ pub struct Look {
     pub alone: Timestamp,
 }
 
-/// Of all objects.
+/// Of all objects, by their uid: one that was deleted and made again is another.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<HashMap<ObjectKey, Remembered>>);
+pub struct Memory(Mutex<HashMap<Box<str>, Remembered>>);
 
 impl Memory {
     /// What is remembered of this very object.
-    pub fn recall(&self, key: &ObjectKey, uid: &str) -> Option<Remembered> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(key).filter(|remembered| remembered.uid == uid).cloned()
+    pub fn recall(&self, uid: &str) -> Option<Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
     }
 
     /// Changes what is remembered.
-    pub fn note(&self, key: &ObjectKey, uid: &str, change: impl FnOnce(&mut Remembered)) {
+    pub fn note(&self, uid: &str, change: impl FnOnce(&mut Remembered)) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let remembered = all.entry(key.clone()).or_default();
-        if remembered.uid != uid {
-            *remembered = Remembered { uid: uid.to_owned(), ..Remembered::default() };
+        match all.get_mut(uid) {
+            Some(remembered) => change(remembered),
+            None => change(all.entry(uid.into()).or_default()),
         }
-        change(remembered);
     }
 
     /// A sweep found everything as it was. Where another look came between, that is the later word.
-    pub fn swept(&self, key: &ObjectKey, uid: &str, before: &Look, at: Timestamp) {
-        self.note(key, uid, |remembered| {
+    pub fn swept(&self, uid: &str, before: &Look, at: Timestamp) {
+        self.note(uid, |remembered| {
             if let Some(look) = remembered.looked.as_mut().filter(|look| *look == before) {
                 look.at = at;
             }
@@ -66,15 +64,15 @@ impl Memory {
     ///
     /// Versions of one object grow (Kubernetes API concepts, "Resource versions"; comparable since 1.35, and numbers on
     /// every API server before). A version that is no number is taken as it comes.
-    pub fn is_behind(&self, key: &ObjectKey, uid: &str, version: Option<&str>) -> bool {
+    pub fn is_behind(&self, uid: &str, version: Option<&str>) -> bool {
         let seen = version.and_then(|version| version.parse::<u64>().ok());
-        let written = self.recall(key, uid).and_then(|remembered| remembered.written);
+        let written = self.recall(uid).and_then(|remembered| remembered.written);
         matches!((seen, written), (Some(seen), Some(written)) if seen < written)
     }
 
     /// The object is gone.
-    pub fn forget(&self, key: &ObjectKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    pub fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 }
 
@@ -85,42 +83,39 @@ mod tests {
     #[test]
     fn a_copy_from_before_our_own_write_is_behind() {
         let memory = Memory::default();
-        let key = ObjectKey::new("Database", "a", "b");
-        assert!(!memory.is_behind(&key, "uid", Some("7")));
-        memory.note(&key, "uid", |remembered| remembered.written = Some(10));
-        assert!(memory.is_behind(&key, "uid", Some("9")));
-        assert!(!memory.is_behind(&key, "uid", Some("10")) && !memory.is_behind(&key, "uid", Some("11")));
-        assert!(!memory.is_behind(&key, "another", Some("9")) && !memory.is_behind(&key, "uid", Some("word")));
+        assert!(!memory.is_behind("uid", Some("7")));
+        memory.note("uid", |remembered| remembered.written = Some(10));
+        assert!(memory.is_behind("uid", Some("9")));
+        assert!(!memory.is_behind("uid", Some("10")) && !memory.is_behind("uid", Some("11")));
+        assert!(!memory.is_behind("another", Some("9")) && !memory.is_behind("uid", Some("word")));
     }
 
     #[test]
     fn a_sweep_counts_as_a_look_unless_another_came_between() {
         let memory = Memory::default();
-        let key = ObjectKey::new("Database", "a", "b");
         let [first, second, third] = [0, 60, 120].map(|at| Timestamp::from_second(at).unwrap());
         let before = Look { inputs: [1; 32], at: first, alone: first };
-        memory.note(&key, "uid", |remembered| remembered.looked = Some(before.clone()));
-        memory.swept(&key, "uid", &before, second);
+        memory.note("uid", |remembered| remembered.looked = Some(before.clone()));
+        memory.swept("uid", &before, second);
         let swept = Look { at: second, ..before.clone() };
-        assert_eq!(memory.recall(&key, "uid").unwrap().looked, Some(swept.clone()));
+        assert_eq!(memory.recall("uid").unwrap().looked, Some(swept.clone()));
         let other = Look { inputs: [2; 32], ..swept.clone() };
-        memory.note(&key, "uid", |remembered| remembered.looked = Some(other.clone()));
-        memory.swept(&key, "uid", &swept, third);
-        assert_eq!(memory.recall(&key, "uid").unwrap().looked, Some(other));
-        memory.note(&key, "uid", |remembered| remembered.looked = None);
-        memory.swept(&key, "uid", &swept, third);
-        assert_eq!(memory.recall(&key, "uid").unwrap().looked, None);
+        memory.note("uid", |remembered| remembered.looked = Some(other.clone()));
+        memory.swept("uid", &swept, third);
+        assert_eq!(memory.recall("uid").unwrap().looked, Some(other));
+        memory.note("uid", |remembered| remembered.looked = None);
+        memory.swept("uid", &swept, third);
+        assert_eq!(memory.recall("uid").unwrap().looked, None);
     }
 
     #[test]
     fn an_object_that_was_made_again_is_not_remembered() {
         let memory = Memory::default();
-        let key = ObjectKey::new("Database", "a", "b");
         let look = Look { inputs: [1; 32], at: Timestamp::UNIX_EPOCH, alone: Timestamp::UNIX_EPOCH };
-        memory.note(&key, "uid-1", |remembered| remembered.looked = Some(look));
-        assert!(memory.recall(&key, "uid-1").unwrap().looked.is_some());
-        assert!(memory.recall(&key, "uid-2").is_none());
-        memory.note(&key, "uid-2", |_| ());
-        assert!(memory.recall(&key, "uid-2").unwrap().looked.is_none());
+        memory.note("uid-1", |remembered| remembered.looked = Some(look));
+        assert!(memory.recall("uid-1").unwrap().looked.is_some());
+        assert!(memory.recall("uid-2").is_none());
+        memory.note("uid-2", |_| ());
+        assert!(memory.recall("uid-2").unwrap().looked.is_none());
     }
 }

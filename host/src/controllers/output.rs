@@ -126,6 +126,10 @@ pub(crate) async fn ensure<K: Provisioned>(
     match found {
         Found::Absent => {
             let created = run.ctx.secrets.create(&full).await.map_err(clash)?;
+            if run.object.ownership().is_some_and(|ownership| ownership.created_at.is_some()) {
+                let text = format!("the Secret {} was not there any more and is made again", wanted.name);
+                run.ctx.events.normal(run.object.as_ref(), "SecretRegenerated", &text);
+            }
             Ok(Found::Ours(Box::new(created)))
         }
         Found::Ours(found) if !full.is_as(found) => {

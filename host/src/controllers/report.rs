@@ -27,9 +27,9 @@ pub(crate) fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked:
             Class::Invalid | Class::Waiting | Class::Transient | Class::Guest | Class::Bug => ResourcePhase::Deleting,
         }
     } else {
-        match (blocked.gate, blocked.class) {
-            (Gate::Synced, Class::Waiting | Class::Transient) => ResourcePhase::Pending,
-            (Gate::Accepted | Gate::Synced, _) => ResourcePhase::Failed,
+        match blocked.gate {
+            Gate::Synced if !blocked.is_failure() => ResourcePhase::Pending,
+            Gate::Accepted | Gate::Synced => ResourcePhase::Failed,
         }
     };
     *draft.phase() = Some(phase);
@@ -79,7 +79,7 @@ pub(crate) async fn write<K: Reported>(run: &Run<K>, draft: &mut K::Status) -> R
     let written = run.ctx.patches.apply_status(run.object.as_ref(), draft).await;
     let written = written.map_err(Failure::asking("writing the status"))?;
     let version = written.meta().resource_version.as_ref().and_then(|version| version.parse().ok());
-    run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.written = version.or(remembered.written));
+    run.ctx.memory.note(&run.uid, |remembered| remembered.written = version.or(remembered.written));
     Ok(true)
 }
 

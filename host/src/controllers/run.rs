@@ -77,6 +77,14 @@ impl<K: Resource<DynamicType = ()>> Run<K> {
         }
     }
 
+    /// A look for drift ended.
+    pub(crate) fn drift_looked(&self, found: bool) {
+        self.ctx.memory.note(&self.uid, |remembered| remembered.drifts = Some(found));
+        if found {
+            self.ctx.metrics.drift_found(&self.key);
+        }
+    }
+
     /// Asked before every effect on a server: a process that lost its lease, or slept through it, makes none.
     pub(crate) fn may_write(&self) -> Result<(), Blocked> {
         self.ctx

@@ -138,9 +138,9 @@ async fn of<K: Swept>(
     let span = tracing::debug_span!("glance", object = %run.key);
     let outcome = K::glance(&run, session, shares).instrument(span).await;
     match &outcome {
-        Ok(Glance::AsBefore) => ctx.memory.swept(&run.key, &run.uid, look, run.now),
+        Ok(Glance::AsBefore) => ctx.memory.swept(&run.uid, look, run.now),
         // It is looked at by itself, whatever its interval.
-        Ok(Glance::Differs) => ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = None),
+        Ok(Glance::Differs) => ctx.memory.note(&run.uid, |remembered| remembered.looked = None),
         Ok(Glance::NotNow) => {}
         Err(stop) => tracing::debug!(object = %run.key, ?stop, "left to its own look"),
     }

@@ -9,6 +9,9 @@ use super::failure::Failure;
 use super::translate::Paths;
 use crate::errors::Classified;
 
+/// As many problems of a spec are told in one message.
+const NAMED_PROBLEMS: usize = 20;
+
 /// Why a reconcile ended early.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -45,7 +48,7 @@ pub(crate) fn blocked(error: &CallError, paths: Paths<'_>) -> Blocked {
         }
         CallError::DeadlineExceeded(_) => Blocked::failed(reason::TIMEOUT, error.to_string(), class).of_the_instance(),
         CallError::Quarantined { digest: _, remaining: _ } => {
-            Blocked::failed(reason::ENGINE_QUARANTINED, error.to_string(), class)
+            Blocked::failed(reason::ENGINE_QUARANTINED, error.to_string(), class).of_the_instance()
         }
         CallError::Trapped { message } => {
             tracing::error!(trap = message, "the adapter broke off");
@@ -73,10 +76,12 @@ fn from_answer(answer: &contract::Error, paths: Paths<'_>, class: Class) -> Bloc
     }
     match kind {
         ErrorKind::InvalidOptions(problems) => {
-            let text: Vec<String> = problems
-                .iter()
-                .map(|problem| format!("{}: {}", paths.resolve(&problem.path), problem.problem))
-                .collect();
+            let named = problems.iter().take(NAMED_PROBLEMS);
+            let mut text: Vec<String> =
+                named.map(|problem| format!("{}: {}", paths.resolve(&problem.path), problem.problem)).collect();
+            if let Some(more) = problems.len().checked_sub(NAMED_PROBLEMS).filter(|more| *more > 0) {
+                text.push(format!("and {more} more problems"));
+            }
             Blocked::invalid(reason::INVALID_OPTIONS, text.join("; "))
         }
         ErrorKind::Unsupported => Blocked::invalid(reason::UNSUPPORTED, message.clone()),

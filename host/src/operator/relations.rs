@@ -27,8 +27,8 @@ use crate::operator::triggers::Triggers;
 const WAITS_FOR_ANOTHER: [&str; 4] =
     [reason::DEPENDENCY_MISSING, reason::CONSENT_MISSING, reason::CONFLICT, reason::OWNERSHIP_BLOCKS];
 
-/// What is told when an object is gone.
-pub(crate) type Forget = Arc<dyn Fn(&ObjectKey) + Send + Sync>;
+/// What is told when an object is gone: which one, and its uid.
+pub(crate) type Forget = Arc<dyn Fn(&ObjectKey, &str) + Send + Sync>;
 
 /// Knows who is related to whom, by the caches.
 #[derive(Clone)]
@@ -210,7 +210,7 @@ impl Relations {
                 others(now);
             }
             Change::Gone(last) => {
-                (self.forget)(&ObjectKey::of(last.as_ref()));
+                (self.forget)(&ObjectKey::of(last.as_ref()), last.meta().uid.as_deref().unwrap_or_default());
                 others(last);
             }
         }

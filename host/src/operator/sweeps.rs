@@ -101,7 +101,7 @@ impl Dues<'_> {
         of: fn(Arc<K>) -> Object,
     ) {
         let run = Run::new(Arc::clone(object), Arc::clone(self.ctx));
-        let remembered = self.ctx.memory.recall(&run.key, &run.uid).and_then(|remembered| remembered.looked);
+        let remembered = self.ctx.memory.recall(&run.uid).and_then(|remembered| remembered.looked);
         let (Some(look), Some(id)) = (remembered, instance) else { return };
         if run.deleting() || run.leaves_alone() {
             return;

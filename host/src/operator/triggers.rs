@@ -96,13 +96,26 @@ impl Triggers {
     {
         if self.open.load(Ordering::Acquire) && self.serves(object) {
             // The receiver goes first only when the process ends.
-            queue.unbounded_send(ObjectRef::from_obj(object)).unwrap_or_default();
+            queue.unbounded_send(named(object)).unwrap_or_default();
         }
     }
 
     fn serves<K: ResourceExt>(&self, object: &K) -> bool {
         let named = object.labels().get(label::OPERATOR_INSTANCE_ID);
         named.map_or(label::DEFAULT_OPERATOR_INSTANCE_ID, String::as_str) == self.operator
+    }
+}
+
+/// An object by its name alone. The library's own way to refer to one keeps its uid and version too, twice, for as long
+/// as the object waits for its next look.
+fn named<K>(object: &K) -> ObjectRef<K>
+where
+    K: Lookup<DynamicType = ()> + ResourceExt,
+{
+    let reference = ObjectRef::new(&object.name_any());
+    match object.meta().namespace.as_deref() {
+        Some(namespace) => reference.within(namespace),
+        None => reference,
     }
 }
 

@@ -181,6 +181,34 @@ pub struct UserInfoLabels {
     pub phase: String,
 }
 
+/// What a role is, as labels.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RoleInfoLabels {
+    /// Name of the resource.
+    pub name: String,
+    /// Its name on the server.
+    pub role: String,
+    /// Name of its instance.
+    pub instance: String,
+    /// Namespace of the resource; empty for a cluster-scoped one.
+    pub namespace: String,
+    /// Its phase.
+    pub phase: String,
+}
+
+/// What a grant is, as labels.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct GrantInfoLabels {
+    /// Name of the resource.
+    pub name: String,
+    /// Namespace of the resource; empty for a cluster-scoped one.
+    pub namespace: String,
+    /// The user or role that it gives to, as the server calls it; empty while that is not known.
+    pub grantee: String,
+    /// Its phase.
+    pub phase: String,
+}
+
 /// One object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ObjectLabels {

@@ -1,7 +1,8 @@
 //! The metrics, prefix `dbops_`, each with a method that records it.
 //!
 //! The names are the predecessor's where they mean something here; what is read at each scrape (counts of
-//! resources, what each of them is, the sandbox's counters) comes from [`Readings`]. Label sets about an object go with the object:
+//! resources, what each of them is and how it was seen last, the sandbox's counters) comes from [`Readings`], so that an
+//! object costs nothing here. Label sets about an object go with the object:
 //! [`Metrics::forget`]. Deliberately absent: any use of a metric for a decision.
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use prometheus_client::registry::Registry;
 
 use crate::object_key::ObjectKey;
 use crate::telemetry::labels::{
-    AttemptLabels, CorrectionLabels, DatabaseLabels, Ending, EngineLabels, InstanceInfoLabels, InstanceLabels,
+    AttemptLabels, CorrectionLabels, Ending, EngineLabels, InstanceInfoLabels, InstanceLabels,
     KindLabels, ObjectLabels, Operation, OperationDurationLabels, OperationLabels, OrphanLabels, ReconcileLabels,
 };
 use crate::telemetry::readings::{Readings, ReadingsCollector};
@@ -40,7 +41,6 @@ pub struct Metrics {
     adoptions: Family<KindLabels, Counter>,
     database_operations: Tracked<OperationLabels, Counter>,
     database_operation_duration: Family<OperationDurationLabels, Histogram, fn() -> Histogram>,
-    database_size: Tracked<DatabaseLabels, Gauge>,
     user_operations: Tracked<OperationLabels, Counter>,
     user_operation_duration: Family<OperationDurationLabels, Histogram, fn() -> Histogram>,
     role_operations: Tracked<OperationLabels, Counter>,
@@ -54,7 +54,6 @@ pub struct Metrics {
 /// What is counted about drift.
 #[derive(Debug)]
 struct Drift {
-    detected: Tracked<ObjectLabels, Gauge>,
     detections: Tracked<ObjectLabels, Counter>,
     corrections: Tracked<CorrectionLabels, Counter>,
     sweeps: Tracked<InstanceLabels, Counter>,
@@ -65,7 +64,6 @@ struct Drift {
 impl Drift {
     fn register(of: &mut Registry) -> Self {
         Self {
-            detected: Tracked::register(of, "drift_detected", "Whether the last look found drift", Gauge::default),
             detections: Tracked::register(of, "drift_detections", "Looks that found drift", Counter::default),
             corrections: Tracked::register(of, "drift_corrections", "Corrections of drift", Counter::default),
             sweeps: Tracked::register(
@@ -108,7 +106,6 @@ impl Metrics {
             Tracked::register(of, "instance_info", "Instances", Gauge::default as fn() -> _),
             Tracked::register(of, "database_operations", "Operations on databases", Counter::default as fn() -> _),
             family(of, "database_operation_duration_seconds", "Time of operations on databases"),
-            Tracked::register(of, "database_size_bytes", "Size of databases", Gauge::default as fn() -> _),
         );
         let (
             connection_attempts,
@@ -118,7 +115,6 @@ impl Metrics {
             instance_info,
             database_operations,
             database_operation_duration,
-            database_size,
         ) = metrics;
         let user_operations =
             Tracked::register(of, "user_operations", "Operations on users", Counter::default as fn() -> _);
@@ -156,7 +152,6 @@ impl Metrics {
             adoptions,
             database_operations,
             database_operation_duration,
-            database_size,
             user_operations,
             user_operation_duration,
             role_operations,
@@ -243,12 +238,6 @@ impl Metrics {
             .observe(duration.as_secs_f64());
     }
 
-    /// How large a database is now.
-    pub fn database_size(&self, labels: &DatabaseLabels, bytes: u64) {
-        let key = ObjectKey::new("Database", labels.namespace.as_str(), labels.name.as_str());
-        self.database_size.only(&key, labels).set(i64::try_from(bytes).unwrap_or(i64::MAX));
-    }
-
     /// An operation on a user ended.
     pub fn user_operation(
         &self,
@@ -290,13 +279,9 @@ impl Metrics {
             .inc();
     }
 
-    /// A look for drift ended.
-    pub fn drift_looked(&self, key: &ObjectKey, found: bool) {
-        let labels = object_labels(key);
-        self.drift.detected.of(key, &labels).set(i64::from(found));
-        if found {
-            self.drift.detections.of(key, &labels).inc();
-        }
+    /// A look found drift.
+    pub fn drift_found(&self, key: &ObjectKey) {
+        self.drift.detections.of(key, &object_labels(key)).inc();
     }
 
     /// A correction of drift ended.
@@ -325,7 +310,7 @@ impl Metrics {
         self.about_objects().into_iter().for_each(|family| family.forget(key));
     }
 
-    fn about_objects(&self) -> [&dyn AboutObjects; 17] {
+    fn about_objects(&self) -> [&dyn AboutObjects; 15] {
         [
             &self.connection_attempts,
             &self.connection_latency,
@@ -335,11 +320,9 @@ impl Metrics {
             &self.discovery_scans,
             &self.discovered_orphans,
             &self.database_operations,
-            &self.database_size,
             &self.user_operations,
             &self.role_operations,
             &self.grant_operations,
-            &self.drift.detected,
             &self.drift.detections,
             &self.drift.corrections,
             &self.drift.sweeps,

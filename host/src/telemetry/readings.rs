@@ -9,7 +9,9 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::object_key::ObjectKey;
-use crate::telemetry::labels::{DatabaseInfoLabels, KindLabels, UserInfoLabels};
+use crate::telemetry::labels::{
+    DatabaseInfoLabels, DatabaseLabels, GrantInfoLabels, KindLabels, ObjectLabels, RoleInfoLabels, UserInfoLabels,
+};
 
 /// Counts as they are now.
 pub trait Readings: Send + Sync {
@@ -23,6 +25,14 @@ pub trait Readings: Send + Sync {
     fn databases(&self) -> Vec<DatabaseInfoLabels>;
     /// What every user is.
     fn users(&self) -> Vec<UserInfoLabels>;
+    /// What every role is, of either scope.
+    fn roles(&self) -> Vec<RoleInfoLabels>;
+    /// What every grant is, of either scope.
+    fn grants(&self) -> Vec<GrantInfoLabels>;
+    /// How large, in bytes, the databases were when they were looked at last.
+    fn sizes(&self) -> Vec<(DatabaseLabels, u64)>;
+    /// Whether the last look found drift, of every object that was looked at.
+    fn drifts(&self) -> Vec<(ObjectLabels, bool)>;
     /// How many engines can be used, and how many were refused or are broken.
     fn engines(&self) -> (usize, usize);
 }
@@ -51,6 +61,25 @@ impl Collector for ReadingsCollector {
         let mut users = encoder.encode_descriptor("user_info", "Users", None, MetricType::Gauge)?;
         for labels in self.0.users() {
             ConstGauge::new(1i64).encode(users.encode_family(&labels)?)?;
+        }
+        let mut roles = encoder.encode_descriptor("role_info", "Roles", None, MetricType::Gauge)?;
+        for labels in self.0.roles() {
+            ConstGauge::new(1i64).encode(roles.encode_family(&labels)?)?;
+        }
+        let mut grants = encoder.encode_descriptor("grant_info", "Grants", None, MetricType::Gauge)?;
+        for labels in self.0.grants() {
+            ConstGauge::new(1i64).encode(grants.encode_family(&labels)?)?;
+        }
+        let mut sizes =
+            encoder.encode_descriptor("database_size_bytes", "Size of databases", None, MetricType::Gauge)?;
+        for (labels, bytes) in self.0.sizes() {
+            let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+            ConstGauge::new(bytes).encode(sizes.encode_family(&labels)?)?;
+        }
+        let mut drifts =
+            encoder.encode_descriptor("drift_detected", "Whether the last look found drift", None, MetricType::Gauge)?;
+        for (labels, found) in self.0.drifts() {
+            ConstGauge::new(i64::from(found)).encode(drifts.encode_family(&labels)?)?;
         }
         let counters = self.0.sandbox();
         for (name, help, count) in [

@@ -19,7 +19,7 @@ fn reference(standing: Standing) -> NameReference {
 }
 
 fn holder(namespace: &str) -> Holder {
-    Holder { kind: "DatabaseUser".into(), namespace: namespace.into(), name: "r-user".into() }
+    Holder { kind: "DatabaseUser".into(), namespace: namespace.into(), name: "r-user".into(), through_this_instance: true }
 }
 
 fn ask(
@@ -46,6 +46,17 @@ fn none() -> PrivilegeCeiling {
 #[test]
 fn what_ones_own_namespace_manages_may_be_named() {
     assert!(ask(Standing::Ordinary, Some(&holder("a")), false, None, &none(), &[]).is_ok());
+}
+
+#[test]
+fn a_record_of_another_instance_gives_no_consent_and_may_still_need_it() {
+    let claims = |namespace: &str| Holder { through_this_instance: false, ..holder(namespace) };
+    let refused = ask(Standing::Ordinary, Some(&claims("a")), false, None, &none(), &[]).unwrap_err();
+    assert_eq!(refused.reason, reason::CONSENT_MISSING, "a server of one's own can say that it is any other");
+    assert!(ask(Standing::Ordinary, Some(&claims("a")), false, Some("a"), &none(), &[]).is_ok());
+    let listed = PrivilegeCeiling { unmanaged_names: vec!["r".into()], ..none() };
+    assert!(ask(Standing::Ordinary, Some(&claims("a")), false, None, &listed, &[]).is_ok());
+    assert!(ask(Standing::Ordinary, Some(&claims("b")), false, Some("a"), &none(), &[]).is_err());
 }
 
 #[test]

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams,
+};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::json;
@@ -46,6 +48,8 @@ impl Kind {
 
 /// A server, and how to come in.
 pub(crate) struct Shore {
+    /// Of everything about it.
+    pub(crate) namespace: &'static str,
     pub(crate) engine: &'static str,
     pub(crate) database: &'static str,
     pub(crate) address: SocketAddr,
@@ -53,7 +57,7 @@ pub(crate) struct Shore {
     pub(crate) password: String,
 }
 
-/// One instance and what hangs on it, in a namespace of the engine's name.
+/// One instance and what hangs on it, in a namespace of its own.
 pub(crate) struct Fleet {
     client: Client,
     namespace: &'static str,
@@ -63,11 +67,11 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// Makes the instance and waits until it is connected.
     pub(crate) async fn new(cluster: &Cluster, shore: &Shore) -> Result<Self> {
-        let Shore { engine, database, address, username, password } = shore;
-        cluster.ensure_namespace(engine).await?;
+        let Shore { namespace, engine, database, address, username, password } = shore;
+        cluster.ensure_namespace(namespace).await?;
         let client = cluster.client().await?;
-        let fleet = Self { client: client.clone(), namespace: engine, next: AtomicUsize::new(0) };
-        let secrets: Api<Secret> = Api::namespaced(client, engine);
+        let fleet = Self { client: client.clone(), namespace, next: AtomicUsize::new(0) };
+        let secrets: Api<Secret> = Api::namespaced(client, namespace);
         let secret: Secret = serde_json::from_value(json!({
             "metadata": { "name": "admin" },
             "stringData": { "username": username, "password": password },
@@ -103,6 +107,26 @@ impl Fleet {
             .try_collect::<()>();
         futures::try_join!(posting, waiting)?;
         Ok(started.elapsed())
+    }
+
+    /// Takes everything away, so that it costs the operator nothing in what is measured next.
+    pub(crate) async fn remove(&self) -> Result<()> {
+        let api = self.api("Database");
+        let unprotected = Patch::Merge(json!({ "spec": { "deletionProtection": false } }));
+        let names: Vec<String> = api.list(&ListParams::default()).await?.iter().map(ResourceExt::name_any).collect();
+        for name in &names {
+            api.patch(name, &PatchParams::default(), &unprotected).await.context("take the protection away")?;
+            api.delete(name, &DeleteParams::default()).await.context("delete a database")?;
+        }
+        let instances = self.api("DatabaseInstance");
+        instances.patch("main", &PatchParams::default(), &unprotected).await.context("take the protection away")?;
+        instances.delete("main", &DeleteParams::default()).await.context("delete the instance")?;
+        let end = Instant::now() + PATIENCE;
+        while instances.get_opt("main").await?.is_some() {
+            ensure!(Instant::now() < end, "the instance does not go");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
     }
 
     /// Everything is Ready still.

@@ -36,6 +36,12 @@ const USERS: usize = 200;
 const MANY: usize = 1000;
 const IDLE: Duration = Duration::from_secs(20);
 
+/// A server as it is installed: what it confirmed is on the disk. The tests' servers wait for no disk.
+fn durable() -> Options {
+    let settings = ["fsync = on", "synchronous_commit = on", "full_page_writes = on", "log_statement = 'none'"];
+    Options { max_connections: 200, settings: settings.map(str::to_owned).to_vec(), ..Options::default() }
+}
+
 fn row(what: &str, value: &str, aim: &str) {
     println!("{what:<64} {value:>16}   {aim}");
 }
@@ -56,7 +62,7 @@ async fn main() -> Result<()> {
 
 async fn operator() -> Result<()> {
     let control_plane = ControlPlane::start(StartOptions::default()).await?;
-    let postgres = PostgresServer::start(Options { max_connections: 200, ..Options::default() }).await?;
+    let postgres = PostgresServer::start(durable()).await?;
     control_plane.apply_crds(&crds::all_crds()).await?;
 
     row("measured", "value", "aim");
@@ -79,6 +85,7 @@ async fn operator() -> Result<()> {
         OperatorOptions { binary, arguments, environment, ..OperatorOptions::new(api.cluster()?.kubeconfig_path()) };
     let operator = Operator::start(options.clone()).await?;
     let shore = Shore {
+        namespace: "postgres",
         engine: "postgres",
         database: "postgres",
         address: wire.address(),
@@ -104,6 +111,7 @@ async fn operator() -> Result<()> {
     row("connections opened for 40 databases", &wire.connections().to_string(), "<= 4, reused");
     operations(&operator, "database").await?;
     row("API writes per Database", &format!("{:.2}", ratio(api.writes().len(), DATABASES)), "");
+    undurable(&control_plane).await?;
 
     wire.reset();
     api.reset();
@@ -148,6 +156,24 @@ async fn operator() -> Result<()> {
     mysql(&control_plane, &operator).await
 }
 
+/// The same on a server that waits for no disk: what is left is the processors' time, which all share.
+async fn undurable(control_plane: &ControlPlane) -> Result<()> {
+    let server = PostgresServer::start(Options { max_connections: 200, ..Options::default() }).await?;
+    let bare = bare::Bare::new(&server, SESSIONS).databases(DATABASES).await.context("bare databases")?;
+    let shore = Shore {
+        namespace: "undurable",
+        engine: "postgres",
+        database: "postgres",
+        address: format!("{}:{}", server.host, server.port).parse()?,
+        username: server.superuser.name.clone(),
+        password: server.superuser.password.clone(),
+    };
+    let fleet = Fleet::new(control_plane, &shore).await?;
+    let took = fleet.create(Kind::Database, DATABASES).await?;
+    compare("without durability: a Database, from first POST to all Ready", took, bare, DATABASES, "");
+    fleet.remove().await
+}
+
 /// Who spends how much of the processors.
 struct Spent {
     server: Duration,
@@ -188,6 +214,7 @@ async fn mysql(control_plane: &ControlPlane, operator: &Operator) -> Result<()> 
     })?;
     let wire = TcpProxy::start(format!("{}:{}", server.host, server.port).parse()?, Protocol::Opaque).await?;
     let shore = Shore {
+        namespace: "mysql",
         engine: "mysql",
         database: "mysql",
         address: wire.address(),

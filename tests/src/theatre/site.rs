@@ -41,15 +41,19 @@ impl Site {
         let instance = Resource::new(shared, kind::<crds::DatabaseInstance>(), namespace, &format!("pg{label}"));
         let tag = format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff);
         let site = Self { label, server, instance, shared: Arc::clone(shared), tag, setting: setting.clone() };
+        site.create_credentials(namespace).await?;
         site.create_instance(&site.instance).await?;
         Ok(site)
     }
 
-    async fn create_instance(&self, instance: &Resource) -> Result<()> {
+    async fn create_credentials(&self, namespace: &str) -> Result<()> {
         let account = if self.setting.as_superuser { &self.server.superuser } else { &self.server.administrator };
-        let secret = format!("{CREDENTIALS}{}", self.label);
         let data = json!({ "username": account.name, "password": account.password });
-        self.create_secret_in(&instance.namespace, &secret, data).await?;
+        self.create_secret_in(namespace, &format!("{CREDENTIALS}{}", self.label), data).await
+    }
+
+    async fn create_instance(&self, instance: &Resource) -> Result<()> {
+        let secret = format!("{CREDENTIALS}{}", self.label);
         let mut spec = json!({
             "engine": "postgres",
             "deletionProtection": false,
@@ -68,6 +72,17 @@ impl Site {
     /// The same server seen from another namespace, by an instance of its own.
     pub async fn elsewhere(&self, namespace: &str) -> Result<Resource> {
         let instance = Resource::new(&self.shared, kind::<crds::DatabaseInstance>(), namespace, &self.instance.name);
+        self.create_credentials(namespace).await?;
+        self.create_instance(&instance).await?;
+        instance.ready().await?;
+        Ok(instance)
+    }
+
+    /// The same server once more, by an instance of another name.
+    pub async fn again(&self, stem: &str) -> Result<Resource> {
+        let name = format!("{}-{stem}", self.instance.name);
+        let instance =
+            Resource::new(&self.shared, kind::<crds::DatabaseInstance>(), self.shared.namespace.name(), &name);
         self.create_instance(&instance).await?;
         instance.ready().await?;
         Ok(instance)

@@ -1,6 +1,7 @@
 //! The owner role and the application user that come with a database.
 
 use anyhow::{Context as _, Result, ensure};
+use crds::names::reason;
 use dbprovision_tests::theatre::{Site, perform};
 use serde_json::json;
 
@@ -85,8 +86,50 @@ async fn a_companions_secret_that_was_deleted_or_damaged_is_made_whole_and_works
         site.delete_secret(&secret).await?;
         logs_in("a login after the Secret was deleted").await?;
         ensure!(site.password(&secret).await? != first, "the password of a deleted Secret came back");
+        site.event(&database, "SecretRegenerated", "made again").await?;
         site.change_secret(&secret, [("password", None), ("port", Some("1"))].into()).await?;
         logs_in("a login after the Secret was damaged").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_companion_that_was_dropped_comes_back_with_the_password_of_its_secret() {
+    perform("auto-ownership-drift", async |site| {
+        let user = site.name("web");
+        let more = json!({
+            "driftPolicy": { "mode": "correct", "interval": "1s" },
+            "postgres": { "ownership": { "autoOwnership": true, "userName": user } },
+        });
+        let (database, name) = site.ready_database("fall", more).await?;
+        let secret = format!("{}-{user}", database.name);
+        let password = site.password(&secret).await?;
+        site.rows(&name, &format!("DROP OWNED BY {user}")).await?;
+        site.rows("postgres", &format!("DROP ROLE {user}")).await?;
+        database
+            .eventually("the account works again", async || {
+                site.login(&secret, &name).await?.rows("SELECT 1").await.map(drop)
+            })
+            .await?;
+        ensure!(site.password(&secret).await? == password, "the password was changed");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn companions_keep_the_names_they_were_made_with() {
+    perform("auto-ownership-names", async |site| {
+        let (first, second) = (site.name("first"), site.name("second"));
+        let ownership = |user: &str| json!({ "postgres": { "ownership": { "autoOwnership": true, "userName": user } } });
+        let (database, _) = site.ready_database("named", ownership(&first)).await?;
+        database.change(ownership(&second)).await?;
+        let message = database.refused(reason::IMMUTABLE).await?;
+        ensure!(message.contains(&first) && message.contains(&second), "{message}");
+        ensure!(!site.has_role(&second).await?, "{second} was made all the same");
+        database.change(ownership(&first)).await?;
+        database.ready().await?;
+        Ok(())
     })
     .await;
 }

@@ -55,7 +55,11 @@ async fn an_existing_password_is_followed_when_its_secret_changes() {
         ensure!(message.contains("spec.existingPasswordSecret") && message.contains(&source), "{message}");
         ensure!(!site.has_role(&name).await?, "it was created without its password");
 
-        site.create_secret(&source, json!({ "other": "x" })).await?;
+        site.create_secret(&source, json!({ "other": "x", "word": "x".repeat(4097) })).await?;
+        let message = user.stopped(reason::INVALID_SPEC).await?;
+        ensure!(message.contains("4097 bytes"), "{message}");
+        ensure!(!site.has_role(&name).await?, "it was created without a password");
+        site.change_secret(&source, [("word", None)].into()).await?;
         let message = user.stopped(reason::SECRET_KEY_NOT_FOUND).await?;
         ensure!(message.contains("\"word\""), "{message}");
         site.change_secret(&source, [("word", Some(first.as_str()))].into()).await?;
@@ -90,7 +94,8 @@ async fn an_existing_password_is_followed_when_its_secret_changes() {
             Ok(())
         })
         .await?;
-        user.ready().await?;
+        let status = user.ready().await?;
+        ensure!(!status["secret"]["lastRotatedAt"].is_null(), "it does not say when the password changed: {status}");
         site.keeps_quiet_about(&[&first, &second, &third]).await
     })
     .await;

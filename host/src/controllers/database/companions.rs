@@ -106,15 +106,14 @@ impl Companions {
         self.0.iter_mut().filter_map(|companion| companion.login.as_mut()).for_each(|login| login.is_new = false);
     }
 
-    /// Passwords to pass with a selection: all where everything is applied, so that an account which is made anew has
-    /// its own; otherwise those that the server has not heard of, and those that are asked for.
+    /// Passwords to pass with a selection: all where something is applied, because an account may be made anew by it,
+    /// and has its own then; a look is told of those only that the server has not heard of.
     pub(super) fn passwords_for(&self, selection: &Selection) -> Vec<(String, SecretValue)> {
         let chosen = |companion: &Companion| {
             let login = companion.login.as_ref()?;
             let is_due = match selection {
-                Selection::All => true,
+                Selection::All | Selection::Only(_) => true,
                 Selection::Detect => login.is_new,
-                Selection::Only(ids) => login.is_new || ids.contains(&change_id(&companion.name)),
             };
             Some((companion.name.clone(), login.password.clone().filter(|_| is_due)?))
         };

@@ -286,7 +286,7 @@ fn chosen<G: GrantResource>(
 ) -> (Selection, Vec<crds::DriftDiff>) {
     let changes: Vec<_> =
         found.update.changes.iter().cloned().map(|change| translate::change(change, bound.paths())).collect();
-    run.ctx.metrics.drift_looked(&run.key, !changes.is_empty());
+    run.drift_looked(!changes.is_empty());
     let correction = drift::correct(mode, run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT), &changes);
     (Selection::Only(correction.apply), correction.remain)
 }

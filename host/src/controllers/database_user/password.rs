@@ -14,6 +14,9 @@ use crate::controllers::output;
 use crate::controllers::run::Run;
 use crate::controllers::trouble::{Stop, asking};
 
+/// No server takes a longer password, and every one is looked for in all that an adapter says.
+const LONGEST: usize = 4096;
+
 /// The Secret to write: none where the password is the user's own and no Secret was asked for.
 pub(super) fn output_of(run: &Run<DatabaseUser>) -> Result<Option<OutputSecret>, Blocked> {
     let spec = &run.object.spec;
@@ -67,6 +70,14 @@ pub(super) async fn given_password(
         .into());
     };
     match found.value(&key) {
+        Some(value) if value.len() > LONGEST => Err(Blocked::waiting(
+            reason::INVALID_SPEC,
+            format!(
+                "{path}: key {key:?} of the Secret {namespace}/{name} has {} bytes; a password has at most {LONGEST}",
+                value.len()
+            ),
+        )
+        .into()),
         Some(value) if !value.is_empty() => Ok(Some(SecretValue::new(value))),
         Some(_) | None => Err(Blocked::waiting(
             reason::SECRET_KEY_NOT_FOUND,

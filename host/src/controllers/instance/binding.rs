@@ -37,7 +37,7 @@ pub(super) struct Prepared {
 pub(super) async fn prepare<I: Connected>(run: &Run<I>) -> Result<Prepared, Stop> {
     let spec = run.object.instance_spec();
     let engine =
-        run.ctx.registry.find(&spec.engine).map_err(|error| Blocked::waiting(error.reason(), error.to_string()))?;
+        run.ctx.registry.find(&spec.engine).map_err(|error| Blocked::unserved(error.reason(), error.to_string()))?;
     let block = engine.block_key(BlockOwner::Instance).unwrap_or("parameters").to_owned();
     let paths = Paths { block: &block, name: "connection.database" };
     let settings = settings(spec, &engine, &block)?;
@@ -103,11 +103,12 @@ async fn credentials<I: Connected>(run: &Run<I>) -> Result<Credentials, Stop> {
     };
     let secret = secret(run, path, reference.namespace.as_deref(), &reference.name).await?;
     let keys = reference.key_names();
-    let username = value(&secret, &keys.username, path)?;
+    let username = short(value(&secret, &keys.username, path)?, &keys.username, path)?;
+    let password = value(&secret, &keys.password, path)?;
     let username = String::from_utf8(username.to_vec()).map_err(|_not_text| {
         Blocked::waiting(reason::SECRET_KEY_NOT_FOUND, format!("{path}: key {:?} is not UTF-8 text", keys.username))
     })?;
-    Ok(Credentials { username, password: SecretValue::new(value(&secret, &keys.password, path)?) })
+    Ok(Credentials { username, password: SecretValue::new(short(password, &keys.password, path)?) })
 }
 
 /// The certificates' bytes, for the hash.
@@ -216,6 +217,16 @@ fn value<'a>(secret: &'a FoundSecret, key: &str, path: &str) -> Result<&'a [u8],
             format!("{path}: the Secret {name:?} has no key {key:?}, or it is empty"),
         )
     })
+}
+
+/// No server takes longer credentials, and every one is looked for in all that an adapter says.
+fn short<'a>(value: &'a [u8], key: &str, path: &str) -> Result<&'a [u8], Blocked> {
+    const LONGEST: usize = 4096;
+    if value.len() > LONGEST {
+        let message = format!("{path}: key {key:?} has {} bytes; credentials have at most {LONGEST}", value.len());
+        return Err(Blocked::waiting(reason::INVALID_SPEC, message));
+    }
+    Ok(value)
 }
 
 /// Over everything that makes another session necessary, each part with its length.

@@ -61,8 +61,10 @@ async fn ask(server: &Arc<Server>, timeout: Duration) -> Result<ServerFacts, Cal
         session = server.lane(Lane::Reserved, timeout) => session,
         session = server.lane(Lane::Work, timeout) => session,
     }?;
-    session.set_call_limit(timeout);
+    // Where a session has to be opened first, that takes what the instance's options allow for it.
+    session.set_call_limit(timeout.max(server.connect_limit()));
     let facts = session.server().await?;
+    session.set_call_limit(timeout);
     session.ping().await?;
     Ok(facts)
 }

@@ -5,7 +5,7 @@ use crds::{DeletionPolicy, InstanceStatus};
 use kube::ResourceExt as _;
 use kube::api::ObjectMeta;
 use planning::deletion::{self, Deletion, Request};
-use planning::{Blocked, Class};
+use planning::{Blocked, Class, consent};
 
 use super::{Connected, Done, forced};
 use crate::controllers::cascade::{is_forced, take_along};
@@ -15,10 +15,14 @@ use crate::controllers::trouble::Stop;
 /// Waits for, or takes along, what depends on the instance.
 pub(super) async fn run<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result<Done, Stop> {
     let id = run.object.id();
-    let databases = run.ctx.stores.databases_of(&id);
-    let users = run.ctx.stores.users_of(&id);
-    let roles = run.ctx.stores.roles_of(&id);
-    let cluster_roles = run.ctx.stores.cluster_roles_of(&id);
+    let mut databases = run.ctx.stores.databases_of(&id);
+    let mut users = run.ctx.stores.users_of(&id);
+    let mut roles = run.ctx.stores.roles_of(&id);
+    let mut cluster_roles = run.ctx.stores.cluster_roles_of(&id);
+    databases.retain(|one| depends(run, &one.metadata));
+    users.retain(|one| depends(run, &one.metadata));
+    roles.retain(|one| depends(run, &one.metadata));
+    cluster_roles.retain(|one| depends(run, &one.metadata));
     let own = run.object.namespace();
     let child = |kind: &str, namespace: Option<String>, name: String| match namespace {
         Some(namespace) if own.as_ref() != Some(&namespace) => format!("{kind}/{namespace}/{name}"),
@@ -88,6 +92,18 @@ pub(super) async fn run<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) 
         Deletion::Release | Deletion::Drop => Ok(Done::Released),
     }
 }
+
+/// Whether a resource that names the instance has to do with it: it was accepted once, or its namespace is served.
+/// Anybody can write down a name, and must not keep the instance by that.
+fn depends<I: Connected>(run: &Run<I>, meta: &ObjectMeta) -> bool {
+    let accepted = meta.finalizers.iter().flatten().any(|finalizer| finalizer.starts_with(FINALIZERS));
+    let allowed = run.object.instance_spec().allowed_namespaces.as_ref();
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    accepted || consent::instance_serves(&run.object.id(), allowed, namespace, &consent::Labels::new()).is_ok()
+}
+
+/// What all our finalizers begin with.
+const FINALIZERS: &str = "dbops.dbprovision.io/";
 
 fn cascading(remaining: usize) -> Blocked {
     Blocked::failed(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crds::names::{annotation, condition, reason};
 use crds::{DiscoveredResourcesStatus, InstanceStatus, Time};
-use planning::Blocked;
+use planning::{Blocked, Class};
 use planning::conditions::Verdict;
 use planning::discovery::{self, Found};
 use sandbox::contract::{Listed, Listing, OperationGroup, Page, Standing};
@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many names an adapter is asked for at a time.
 const PAGE: u32 = 500;
+
+/// A server with a million names is searched within this; one that never ends listing keeps a session no longer.
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// What the spec asks for.
 pub(super) struct Discovery {
@@ -60,7 +63,12 @@ impl Discovery {
         draft: &mut InstanceStatus,
     ) -> Duration {
         let Some(left) = self.left(run, draft) else {
-            let outcome = self.list(run, server).await;
+            let known = draft.discovered_resources.clone().unwrap_or_default();
+            let searching = tokio::time::timeout(LONGEST, self.list(run, server, &known));
+            let outcome = searching.await.unwrap_or_else(|_| {
+                let message = format!("the server's names could not be listed within {LONGEST:?}");
+                Err(Blocked::failed(reason::TIMEOUT, message, Class::Transient))
+            });
             run.ctx.metrics.searched(&run.object.id(), &run.object.instance_spec().engine, Ending::of(&outcome));
             report(run, draft, outcome);
             return self.interval;
@@ -75,16 +83,21 @@ impl Discovery {
         self.interval.checked_sub(age).filter(|left| !left.is_zero())
     }
 
-    async fn list<I: Connected>(&self, run: &Run<I>, server: &Arc<Server>) -> Result<[Found; 3], Blocked> {
+    async fn list<I: Connected>(
+        &self,
+        run: &Run<I>,
+        server: &Arc<Server>,
+        known: &DiscoveredResourcesStatus,
+    ) -> Result<[Found; 3], Blocked> {
         if !self.served {
             let message = format!("engine {:?} cannot list what is on a server", run.object.instance_spec().engine);
             return Err(Blocked::invalid(reason::UNSUPPORTED, message));
         }
         let asked = |error: CallError| trouble::blocked(&error, Paths { block: "options", name: "discovery" });
         let mut session = server.lane(Lane::Work, PATIENCE).await.map_err(asked)?;
-        let databases = found(&run.ctx, &mut session, Kind::Database).await.map_err(asked)?;
-        let users = found(&run.ctx, &mut session, Kind::User).await.map_err(asked)?;
-        let roles = found(&run.ctx, &mut session, Kind::Role).await.map_err(asked)?;
+        let databases = found(&run.ctx, &mut session, Kind::Database, &known.databases).await.map_err(asked)?;
+        let users = found(&run.ctx, &mut session, Kind::User, &known.users).await.map_err(asked)?;
+        let roles = found(&run.ctx, &mut session, Kind::Role, &known.roles).await.map_err(asked)?;
         Ok([databases, users, roles])
     }
 }
@@ -102,7 +115,7 @@ fn report<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, outcome: Resul
                 ("user", &mut told.users, users),
                 ("role", &mut told.roles, roles),
             ] {
-                run.ctx.metrics.orphans(&id, engine, kind, found.unmanaged.len());
+                run.ctx.metrics.orphans(&id, engine, kind, found.count());
                 let (list, more) = discovery::list(shown, &found, &now);
                 *shown = list;
                 omitted += more;
@@ -147,7 +160,12 @@ enum Kind {
     Role,
 }
 
-async fn found(ctx: &Context, session: &mut Session, kind: Kind) -> Result<Found, CallError> {
+async fn found(
+    ctx: &Context,
+    session: &mut Session,
+    kind: Kind,
+    known: &[crds::DiscoveredResource],
+) -> Result<Found, CallError> {
     let mut found = Found::default();
     let mut page = Page { after: None, limit: PAGE };
     loop {
@@ -157,8 +175,11 @@ async fn found(ctx: &Context, session: &mut Session, kind: Kind) -> Result<Found
             Kind::Role => session.list_roles(&page).await?,
         };
         for item in items.into_iter().filter(|item| item.standing == Standing::Ordinary) {
-            let set = if belongs_to_somebody(ctx, &item) { &mut found.managed } else { &mut found.unmanaged };
-            set.insert(item.name);
+            if belongs_to_somebody(ctx, &item) {
+                found.managed(item.name, known);
+            } else {
+                found.unmanaged(item.name);
+            }
         }
         // A listing that does not get on would be listed for ever.
         if next.is_none() || next <= page.after {

@@ -69,9 +69,9 @@ pub(super) fn stopped<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, bl
     };
     verdicts.push(Verdict::new(condition::CONNECTED, holds, blocked.reason, blocked.message.clone()));
     verdicts.push(Verdict::new(condition::HEALTHY, holds, reason::HEALTH_CHECK_FAILED, blocked.message.clone()));
-    draft.phase = Some(match blocked.class {
-        Class::Waiting => InstancePhase::Pending,
-        Class::Invalid | Class::Transient | Class::Refused | Class::Guest | Class::Bug => InstancePhase::Failed,
+    draft.phase = Some(match (blocked.gate, blocked.class) {
+        (Gate::Synced, Class::Waiting) if !blocked.is_failure() => InstancePhase::Pending,
+        (Gate::Accepted | Gate::Synced, _) => InstancePhase::Failed,
     });
     draft.message = Some(blocked.message.clone());
     finish(run, draft, &verdicts);

@@ -118,7 +118,7 @@ pub(crate) fn seen_lately<K: Reported>(
     look: &Look,
     interval: Duration,
 ) -> Option<Duration> {
-    let last = run.ctx.memory.recall(&run.key, &run.uid)?.looked?;
+    let last = run.ctx.memory.recall(&run.uid)?.looked?;
     if last.inputs != look.inputs {
         return None;
     }
@@ -174,6 +174,7 @@ async fn own<K: Provisioned>(
         (Claim::Blocked(blocked), _) => Err(blocked.into()),
         (Claim::Owned, seen) => {
             let fresh = draft.ownership().as_ref().is_some_and(|recorded| recorded.created_at.is_none());
+            reached_through(bound, draft);
             let mut owned = record(run, draft, seen.map(|seen| seen.observed))?;
             owned.fresh |= fresh;
             Ok(owned)
@@ -184,6 +185,7 @@ async fn own<K: Provisioned>(
             Ok(Owned { fresh: true, ..owned })
         }
         (Claim::RepairMark, seen) => {
+            reached_through(bound, draft);
             let owned = record(run, draft, None)?;
             let proof = identified(seen.and_then(|seen| seen.observed.object_id));
             write_mark::<K>(
@@ -332,6 +334,14 @@ fn planned_companions<K: Provisioned>(wanted: &Wanted<K>) -> Vec<crds::OwnedComp
         .collect()
 }
 
+/// Another instance may lead to the same server: the object is let go of through the one that the resource names now.
+fn reached_through<S: super::super::status::StatusFields>(bound: &Bound, draft: &mut S) {
+    if let Some(ownership) = draft.ownership() {
+        ownership.instance.clone_from(&bound.id);
+        ownership.engine.clone_from(&bound.spec().engine);
+    }
+}
+
 /// Notes in the draft that the object is there, where it was seen.
 fn record<K: Provisioned>(run: &Run<K>, draft: &mut K::Status, there: Option<Observed>) -> Result<Owned, Blocked> {
     let ownership = draft.ownership().as_mut().ok_or_else(|| {
@@ -388,7 +398,10 @@ pub(crate) fn in_order<K: Reported>(
         let message = format!("the server differs in {}: see status.drift", translate::fields(remain));
         report::ready(run, draft, &conditions::drifted(&message), message.clone());
     }
-    run.ctx.memory.note(&run.key, &run.uid, |remembered| remembered.looked = Some(look));
+    run.ctx.memory.note(&run.uid, |remembered| {
+        remembered.looked = Some(look);
+        remembered.drifts = Some(!remain.is_empty());
+    });
     // Spread, so that everything that started together is not looked at together for ever.
     let spread = interval.mul_f64(1.0 - 0.1 * rand::rng().random::<f64>());
     Done::InOrder { next: until_next(run, bound, spread) }

@@ -5,7 +5,7 @@ use crds::{OwnedCompanion, Ownership};
 use planning::Blocked;
 use planning::references::{self, Known, NameReference, NamedKind, Side, Standing};
 use sandbox::Session;
-use sandbox::contract::{Companion, Examination, Mark};
+use sandbox::contract::{Companion, Examination, Mark, OperationGroup};
 
 use super::super::run::Run;
 use super::super::translate;
@@ -33,10 +33,11 @@ pub(crate) async fn names<K: Reported>(
     let ours = run.identity();
     let ceiling = bound.ceiling();
     let side = Side { ours: &ours, instance_namespace: bound.id.namespace.as_deref(), ceiling: &ceiling };
+    let at = (live.facts.identity.as_str(), &bound.id);
     for reference in &examination.references {
         let reference = translate::reference(reference.clone(), bound.paths());
         let ownership::Holding { holder, awaited } =
-            ownership::holding(&run.ctx, &live.facts.identity, reference.kind, &reference.name, &run.key.namespace);
+            ownership::holding(&run.ctx, at, reference.kind, &reference.name, &run.key.namespace);
         let privileged = is_privileged(bound, live, &reference, session).await?;
         let known = Known { holder: holder.as_ref(), awaited, privileged };
         let grants = run.ctx.stores.grants.state();
@@ -59,6 +60,17 @@ pub(crate) async fn companions<K: Reported>(
         let is_ours = |known: &OwnedCompanion| known.established && known.name == *name;
         if recorded.is_some_and(|recorded| recorded.companions.iter().any(is_ours)) {
             continue;
+        }
+        let recorded_kind = translate::companion_kind(*kind);
+        let is_former = |known: &&OwnedCompanion| known.established && known.kind == recorded_kind;
+        if let Some(former) = recorded.and_then(|recorded| recorded.companions.iter().find(is_former)) {
+            let path = bound.paths().resolve(path);
+            let message = format!(
+                "{path} names {name:?}, and {:?} was created with this database: that cannot be changed afterwards; \
+                 nothing was touched",
+                former.name
+            );
+            return Err(Blocked::invalid(reason::IMMUTABLE, message).into());
         }
         let kind = translate::named_kind(*kind);
         let mark = match kind {
@@ -95,8 +107,17 @@ async fn is_privileged(
             if reference.name == live.facts.administrator {
                 return Ok(true);
             }
-            let info = session.get_user_info(&reference.name).await.map_err(stop(bound.paths()))?;
-            Ok(info.is_some_and(|info| info.privileged))
+            // A name in a list of roles may be an account's, where accounts can have members, and an engine may keep
+            // roles and accounts apart: whichever it is, its power counts.
+            let user = session.get_user_info(&reference.name).await.map_err(stop(bound.paths()))?;
+            if user.is_some_and(|info| info.privileged) {
+                return Ok(true);
+            }
+            if !bound.engine.serves(OperationGroup::Role) {
+                return Ok(false);
+            }
+            let role = session.get_role_info(&reference.name).await.map_err(stop(bound.paths()))?;
+            Ok(role.is_some_and(|info| info.privileged))
         }
     }
 }

@@ -92,7 +92,7 @@ const FORCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 /// Whether trying again is of no use; noted with its time, so it is asked whenever a deletion failed.
 pub(crate) fn is_hopeless<K: Reported>(run: &Run<K>, blocked: &Blocked, waits_its_turn: bool) -> bool {
     let mut since = run.now;
-    run.ctx.memory.note(&run.key, &run.uid, |remembered| since = *remembered.undeletable.get_or_insert(run.now));
+    run.ctx.memory.note(&run.uid, |remembered| since = *remembered.undeletable.get_or_insert(run.now));
     // Its turn has not come, or somebody else changed the same: neither says that it cannot be done.
     if blocked.reason == reason::RECONCILING {
         return false;
@@ -218,7 +218,9 @@ async fn drop_if_ours<K: Provisioned>(
     // Also of what is gone already: a drop that was broken off may have left what was created with the object.
     // The name is the recorded one; the rest of the spec only says what else goes.
     let spec = run.object.spec(None, options(run, recorded));
-    let proof = Proof { mark: Some(mark.clone()), object_id: recorded.object_id.clone().or(object_id) };
+    // What carries our mark is ours, also where it was restored and is another object to the server.
+    let object_id = object_id.filter(|_| found).or_else(|| recorded.object_id.clone());
+    let proof = Proof { mark: Some(mark.clone()), object_id };
     run.may_write()?;
     let started = Instant::now();
     let dropped = K::drop_object(session, spec, proof).await;

@@ -72,14 +72,14 @@ pub(super) async fn update<K: Provisioned>(
     let (wished, mut found): (Vec<_>, Vec<_>) =
         report.changes.into_iter().partition(|change| drift::is_new_password(&change.id));
     // A probe may open a session of its own: not for everything at once when the operator starts.
-    if run.ctx.memory.recall(&run.key, &run.uid).is_some_and(|remembered| remembered.looked.is_some()) {
+    if run.ctx.memory.recall(&run.uid).is_some_and(|remembered| remembered.looked.is_some()) {
         found.extend(K::probe(session, run.object.external_name(), inputs).await.map_err(&call)?);
     }
     let changes: Vec<_> = found.into_iter().map(|change| translate::change(change, bound.paths())).collect();
     let (mode, _) = policy(run, bound, run.object.drift_policy());
     let allow_destructive = run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT);
     let correction = drift::correct(mode, allow_destructive, &changes);
-    run.ctx.metrics.drift_looked(&run.key, !changes.is_empty());
+    run.drift_looked(!changes.is_empty());
     let sets_password = !wished.is_empty() || correction.apply.iter().any(|id| drift::is_new_password(id));
     let mut apply: Vec<String> = wished.into_iter().map(|change| change.id).collect();
     apply.extend(correction.apply.iter().cloned());

@@ -1,9 +1,10 @@
 //! Who else in the cluster names the same object on the same server.
 
-use crds::{ClusterDatabaseRole, Database, DatabaseRole, DatabaseUser, InstanceId, Managed, Ownership};
+use crds::{ClusterDatabaseRole, Database, DatabaseRole, DatabaseUser, Instance as _, InstanceId, Managed, Ownership};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt as _};
 use planning::claim::Rival;
+use planning::consent;
 use planning::references::{Holder, NamedKind};
 
 use super::super::run::Run;
@@ -18,13 +19,27 @@ pub(super) fn rivals<K: Provisioned>(run: &Run<K>, identity: &str) -> Vec<Rival>
     let mut rivals = Vec::new();
     claimants(&run.ctx, translate::named_kind(K::OBJECT), |_, other| {
         // Of thousands nearly all have another name, and that is told without a copy of anything.
-        if other.claim(&run.ctx, identity, name).is_none() || other.uid() == run.uid {
+        let Some(claim) = other.claim(&run.ctx, identity, name) else { return };
+        if other.uid() == run.uid || (claim == ClaimOf::Named && !may_want(&run.ctx, other)) {
             return;
         }
         let recorded = other.ownership().is_some_and(|ownership| ownership.created_at.is_some());
         rivals.push(Rival { recorded, earlier: (other.created(), other.uid()) < us });
     });
     rivals
+}
+
+/// Whether a resource that has nothing yet may have what it names: otherwise anybody could keep a name from others
+/// by writing it down in a namespace that the instance does not serve. Labels of namespaces are not at hand here, so
+/// whom an instance serves for its labels counts from its acceptance on.
+fn may_want(ctx: &Context, claimant: &dyn Claimant) -> bool {
+    if claimant.was_accepted() {
+        return true;
+    }
+    let Some(id) = claimant.instance() else { return false };
+    let Some(instance) = ctx.stores.instance(&id) else { return false };
+    let allowed = instance.instance_spec().allowed_namespaces.as_ref();
+    consent::instance_serves(&id, allowed, &claimant.place().0, &consent::Labels::new()).is_ok()
 }
 
 /// Who stands behind a name on a server.
@@ -36,12 +51,20 @@ pub(super) struct Holding {
     pub(super) awaited: bool,
 }
 
-/// Who manages the object of this name, as far as a resource of the namespace `asking` is concerned.
+/// Who manages the object of this name on the server of the instance `through`, as far as a resource of the namespace
+/// `asking` is concerned.
 ///
 /// Only a record tells: a spec that names an object says what somebody wants, and so does a creation that has not
 /// happened yet. Of the asking namespace itself neither counts, or naming an object would be a way to get it.
-pub(super) fn holding(ctx: &Context, identity: &str, kind: NamedKind, name: &str, asking: &str) -> Holding {
+pub(super) fn holding(
+    ctx: &Context,
+    (identity, through): (&str, &InstanceId),
+    kind: NamedKind,
+    name: &str,
+    asking: &str,
+) -> Holding {
     let mut holding = Holding::default();
+    let mut weight = 0;
     claimants(ctx, kind, |kind, claimant| {
         let Some(claim) = claimant.claim(ctx, identity, name) else { return };
         let (namespace, object) = claimant.place();
@@ -53,9 +76,14 @@ pub(super) fn holding(ctx: &Context, identity: &str, kind: NamedKind, name: &str
         };
         if !counts {
             holding.awaited |= is_own;
-        } else if claim == ClaimOf::Established || holding.holder.is_none() {
-            // What is established outweighs what is intended.
-            holding.holder = Some(Holder { kind: kind.to_owned(), namespace, name: object });
+            return;
+        }
+        let through_this_instance = claimant.ownership().is_some_and(|ownership| ownership.instance == *through);
+        // What is established outweighs what is intended, and a record of this instance one of another.
+        let own_weight = 1 + u8::from(claim == ClaimOf::Established) + 2 * u8::from(through_this_instance);
+        if own_weight > weight {
+            weight = own_weight;
+            holding.holder = Some(Holder { kind: kind.to_owned(), namespace, name: object, through_this_instance });
         }
     });
     holding
@@ -106,7 +134,10 @@ fn claimants(ctx: &Context, kind: NamedKind, mut consider: impl FnMut(&'static s
 trait Claimant {
     fn uid(&self) -> String;
     fn created(&self) -> Option<Time>;
+    fn instance(&self) -> Option<InstanceId>;
     fn ownership(&self) -> Option<&Ownership>;
+    /// Whether its spec was accepted once, its instance's consent included: the finalizer comes after that.
+    fn was_accepted(&self) -> bool;
     /// Namespace, empty for a cluster-scoped resource, and name.
     fn place(&self) -> (String, String);
     /// What it says of an object of this name on this server; none: nothing.
@@ -154,8 +185,16 @@ macro_rules! claimant {
                 self.meta().creation_timestamp.clone()
             }
 
+            fn instance(&self) -> Option<InstanceId> {
+                self.instance_id()
+            }
+
             fn ownership(&self) -> Option<&Ownership> {
                 Managed::ownership(self)
+            }
+
+            fn was_accepted(&self) -> bool {
+                self.finalizers().iter().any(|known| known == <$kind as Reported>::FINALIZER)
             }
 
             fn place(&self) -> (String, String) {
@@ -186,8 +225,16 @@ impl Claimant for CompanionsOf<'_> {
         Claimant::created(self.0)
     }
 
+    fn instance(&self) -> Option<InstanceId> {
+        self.0.instance_id()
+    }
+
     fn ownership(&self) -> Option<&Ownership> {
         Managed::ownership(self.0)
+    }
+
+    fn was_accepted(&self) -> bool {
+        Claimant::was_accepted(self.0)
     }
 
     fn place(&self) -> (String, String) {

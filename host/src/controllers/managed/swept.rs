@@ -55,6 +55,6 @@ pub(crate) fn compared<K: Reported>(
     if drift::is_news(&correction, told.map_or(&[], |told| told.diffs.as_slice())) {
         return Glance::Differs;
     }
-    run.ctx.metrics.drift_looked(&run.key, !changes.is_empty());
+    run.drift_looked(!changes.is_empty());
     Glance::AsBefore
 }

@@ -25,7 +25,7 @@ impl Story {
         triggers.open();
         let forgotten = Arc::new(Mutex::new(Vec::new()));
         let list = Arc::clone(&forgotten);
-        let forget: Forget = Arc::new(move |key: &ObjectKey| list.lock().unwrap().push(key.to_string()));
+        let forget: Forget = Arc::new(move |key: &ObjectKey, _: &str| list.lock().unwrap().push(key.to_string()));
         Self { relations: Relations { stores, triggers, forget }, writers, queues, forgotten }
     }
 
@@ -232,7 +232,7 @@ fn resources_of_another_operator_are_left_alone() {
 fn a_replica_that_stands_by_queues_nothing() {
     let (stores, _writers) = Stores::new();
     let (triggers, mut queues) = Triggers::new("default".to_owned());
-    let relations = Relations { stores, triggers, forget: Arc::new(|_| {}) };
+    let relations = Relations { stores, triggers, forget: Arc::new(|_, _| {}) };
     relations.database(&present(None, database("team-a", &json!({}), &json!(null))));
     assert!(drained(&mut queues.databases, "database").is_empty());
 }

@@ -1,6 +1,6 @@
 //! What a scrape shows.
 
-use crate::telemetry::labels::{DatabaseInfoLabels, UserInfoLabels};
+use crate::telemetry::labels::{DatabaseInfoLabels, DatabaseLabels, GrantInfoLabels, RoleInfoLabels, UserInfoLabels};
 
 use super::*;
 
@@ -38,6 +38,40 @@ impl Readings for Fixed {
         }]
     }
 
+    fn roles(&self) -> Vec<RoleInfoLabels> {
+        vec![RoleInfoLabels {
+            name: "readers".to_owned(),
+            role: "app_readers".to_owned(),
+            instance: "main".to_owned(),
+            namespace: String::new(),
+            phase: "Ready".to_owned(),
+        }]
+    }
+
+    fn grants(&self) -> Vec<GrantInfoLabels> {
+        vec![GrantInfoLabels {
+            name: "reads".to_owned(),
+            namespace: "team-a".to_owned(),
+            grantee: "app".to_owned(),
+            phase: "Pending".to_owned(),
+        }]
+    }
+
+    fn sizes(&self) -> Vec<(DatabaseLabels, u64)> {
+        let labels = DatabaseLabels {
+            name: "orders".to_owned(),
+            database: "orders_db".to_owned(),
+            instance: "main".to_owned(),
+            engine: "postgres".to_owned(),
+            namespace: "team-a".to_owned(),
+        };
+        vec![(labels, 8192)]
+    }
+
+    fn drifts(&self) -> Vec<(ObjectLabels, bool)> {
+        vec![(object_labels(&ObjectKey::new("Database", "team-a", "orders")), true)]
+    }
+
     fn sandbox(&self) -> sandbox::Counters {
         sandbox::Counters { sessions_opened: 7, sessions_open: 2, reveals: 5, traps: 1, ..Default::default() }
     }
@@ -67,16 +101,6 @@ fn recorded() -> Metrics {
         },
     );
     metrics.database_operation(&instance, "postgres", Operation::Create, Ending::Success, second);
-    metrics.database_size(
-        &DatabaseLabels {
-            name: "orders".to_owned(),
-            database: "orders_db".to_owned(),
-            instance: "main".to_owned(),
-            engine: "postgres".to_owned(),
-            namespace: "team-a".to_owned(),
-        },
-        8192,
-    );
     metrics.user_operation(&instance, "postgres", Operation::SetPassword, Ending::Failure, second);
     metrics.role_operation(&instance, "postgres", Operation::Update, Ending::Success, second);
     metrics.grant_operation(&instance, "postgres", Operation::Delete, Ending::Failure);
@@ -85,7 +109,7 @@ fn recorded() -> Metrics {
     metrics.orphans(&instance, "postgres", "role", 4);
     metrics.swept(&instance, "postgres", 12, second);
     let database = ObjectKey::new("Database", "team-a", "orders");
-    metrics.drift_looked(&database, true);
+    metrics.drift_found(&database);
     metrics.drift_corrected(&database, Ending::Success);
     metrics.reconciled("Database", "changed", second);
     metrics
@@ -105,6 +129,8 @@ const LINES: &[&str] = &[
     r#"dbops_database_info{name="orders","#,
     r#"dbops_user_operations_total{operation="set_password","#,
     "dbops_user_operation_duration_seconds_count{",
+    r#"dbops_role_info{name="readers",role="app_readers",instance="main",namespace="",phase="Ready"} 1"#,
+    r#"dbops_grant_info{name="reads",namespace="team-a",grantee="app",phase="Pending"} 1"#,
     r#"dbops_user_info{name="app","#,
     r#"dbops_resource_count{kind="Database"} 3"#,
     r#"dbops_drift_detected{kind="Database",namespace="team-a",name="orders"} 1"#,

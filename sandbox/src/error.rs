@@ -47,12 +47,13 @@ pub enum CallError {
     /// The call did not end in its time on the wall.
     #[error("no answer within {0:?}")]
     DeadlineExceeded(Duration),
-    /// The same adapter failed too often; it is called again later.
-    #[error("the adapter {digest} failed too often and is not called for {remaining:?}")]
+    /// The adapter failed too often at this server, with this question, or at all servers; it is called again later.
+    /// The text is the same at each try, so that a status that has it is written once.
+    #[error("the adapter {digest} failed too often and is not called for a while")]
     Quarantined {
         /// Which adapter.
         digest: Digest,
-        /// For how long it still is.
+        /// For how long it still is, for the log.
         remaining: Duration,
     },
     /// All guests of the lane were busy until the deadline.
@@ -137,4 +138,19 @@ pub enum NetFailure {
     /// The handshake failed, or the certificate was refused.
     #[error("{0}")]
     Tls(TlsFailure),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarantine_says_the_same_at_every_try() {
+        let text = |seconds| {
+            let remaining = Duration::from_secs(seconds);
+            CallError::Quarantined { digest: Digest::of(b""), remaining }.to_string()
+        };
+        assert_eq!(text(600), text(1));
+        assert!(text(600).contains(&Digest::of(b"").to_string()));
+    }
 }

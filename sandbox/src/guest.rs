@@ -22,7 +22,7 @@ use crate::error::{CallError, NetFailure};
 use crate::imports::net::Connection;
 use crate::limits::{Limits, Violation};
 use crate::processor::at_tick;
-use crate::quarantine::Quarantine;
+use crate::quarantine::{Place, Quarantine};
 use crate::scrub::{Scrub, Scrubber};
 use crate::state::{GuestState, Reach};
 use crate::tls::TlsFailure;
@@ -47,11 +47,23 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(crate) fn check_quarantine(&self) -> Result<(), CallError> {
-        match self.quarantine.remaining(Instant::now()) {
-            None => Ok(()),
-            Some(remaining) => Err(CallError::Quarantined { digest: self.digest, remaining }),
-        }
+    /// Whether a guest may be called there.
+    pub(crate) fn check_quarantine(&self, place: &Place) -> Result<(), CallError> {
+        self.unless(self.quarantine.remaining(place, Instant::now()))
+    }
+
+    /// Whether a guest may be called anywhere.
+    pub(crate) fn check_everywhere(&self) -> Result<(), CallError> {
+        self.unless(self.quarantine.everywhere(Instant::now()))
+    }
+
+    fn unless(&self, remaining: Option<Duration>) -> Result<(), CallError> {
+        remaining.map_or(Ok(()), |remaining| Err(CallError::Quarantined { digest: self.digest, remaining }))
+    }
+
+    fn fault(&self, place: &Place, tally: &Tally) {
+        tally.trapped();
+        self.quarantine.record(place, Instant::now());
     }
 }
 
@@ -61,6 +73,8 @@ pub(crate) type Outcome<T> = Result<wasmtime::Result<T>, tokio::time::error::Ela
 /// One guest.
 pub(crate) struct Guest {
     origin: Arc<Origin>,
+    /// What its faults count against.
+    place: Place,
     tally: Arc<Tally>,
     store: Store<GuestState>,
     adapter: DatabaseAdapter,
@@ -77,6 +91,7 @@ impl Guest {
         label: &str,
         limits: &Limits,
         reach: Reach,
+        place: Place,
         progress: Option<watch::Sender<Option<ProgressStatus>>>,
     ) -> Result<Self, CallError> {
         let tally = match &reach {
@@ -85,31 +100,33 @@ impl Guest {
         };
         let mut state = GuestState::new(label.to_owned(), limits, reach, origin.sandbox.started);
         state.progress = progress;
-        let (mut store, instance) = Box::pin(Self::instantiate(origin, &tally, limits, state)).await?;
+        let (mut store, instance) = Box::pin(Self::instantiate(origin, &place, &tally, limits, state)).await?;
         let adapter = origin
             .exports
             .load(&mut store, &instance)
-            .map_err(|error| trouble::<()>(origin, &tally, &Scrubber::new(), limits.wall, Ok(Err(error))))?;
+            .map_err(|error| trouble::<()>(origin, &place, &tally, &Scrubber::new(), limits.wall, Ok(Err(error))))?;
         tally.guest_started();
-        Ok(Self { origin: Arc::clone(origin), tally, store, adapter, spoiled: false, server: None })
+        Ok(Self { origin: Arc::clone(origin), place, tally, store, adapter, spoiled: false, server: None })
     }
 
     /// Whether the exports have the types of the contract, which only an instance tells. The outer failure is one of
     /// the component's own start.
     pub(crate) async fn fits(origin: &Arc<Origin>, limits: &Limits) -> Result<wasmtime::Result<()>, CallError> {
         let state = GuestState::new("types".to_owned(), limits, Reach::Nothing, origin.sandbox.started);
-        let starting = Box::pin(Self::instantiate(origin, &origin.sandbox.tally, limits, state));
+        let place = Place::question("types", &[]);
+        let starting = Box::pin(Self::instantiate(origin, &place, &origin.sandbox.tally, limits, state));
         let (mut store, instance) = starting.await?;
         Ok(origin.exports.load(&mut store, &instance).map(drop))
     }
 
     async fn instantiate(
         origin: &Arc<Origin>,
+        place: &Place,
         tally: &Tally,
         limits: &Limits,
         mut state: GuestState,
     ) -> Result<(Store<GuestState>, Instance), CallError> {
-        origin.check_quarantine()?;
+        origin.check_quarantine(place)?;
         state.begin_call(limits.wall);
         let mut store = Store::new(&origin.sandbox.engine, state);
         store.limiter(|state| &mut state.budget);
@@ -121,13 +138,13 @@ impl Guest {
         let starting = origin.prepared.instantiate_async(&mut store);
         match Self::bounded(origin, limits.wall, starting).await {
             Ok(Ok(instance)) => Ok((store, instance)),
-            ended => Err(trouble(origin, tally, &Scrubber::new(), limits.wall, ended)),
+            ended => Err(trouble(origin, place, tally, &Scrubber::new(), limits.wall, ended)),
         }
     }
 
     /// A call begins. Until it is finished, the guest counts as spoiled.
     pub(crate) fn begin(&mut self, wall: Duration) -> Result<(), CallError> {
-        self.origin.check_quarantine()?;
+        self.origin.check_quarantine(&self.place)?;
         self.spoiled = true;
         self.store.data_mut().begin_call(wall);
         self.store.set_epoch_deadline(1);
@@ -180,15 +197,15 @@ impl Guest {
             Ok(Ok(answer)) => match answer.scrub(scrubber) {
                 Ok(answer) => {
                     self.spoiled = false;
+                    self.origin.quarantine.answered(&self.place, Instant::now());
                     Ok(answer)
                 }
                 Err(too_large) => {
-                    self.tally.trapped();
-                    self.origin.quarantine.record(Instant::now());
+                    self.origin.fault(&self.place, &self.tally);
                     Err(CallError::TooMuchData(too_large.to_string()))
                 }
             },
-            ended => Err(trouble(&self.origin, &self.tally, scrubber, wall, ended)),
+            ended => Err(trouble(&self.origin, &self.place, &self.tally, scrubber, wall, ended)),
         }
     }
 
@@ -296,7 +313,14 @@ impl Guest {
 }
 
 /// Why a call ended without an answer.
-fn trouble<T>(origin: &Origin, tally: &Tally, scrubber: &Scrubber, wall: Duration, outcome: Outcome<T>) -> CallError {
+fn trouble<T>(
+    origin: &Origin,
+    place: &Place,
+    tally: &Tally,
+    scrubber: &Scrubber,
+    wall: Duration,
+    outcome: Outcome<T>,
+) -> CallError {
     let error = match outcome {
         Err(_) | Ok(Ok(_)) => {
             tally.deadline_passed();
@@ -307,8 +331,7 @@ fn trouble<T>(origin: &Origin, tally: &Tally, scrubber: &Scrubber, wall: Duratio
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         return CallError::NoRoom(full.to_string());
     }
-    tally.trapped();
-    origin.quarantine.record(Instant::now());
+    origin.fault(place, tally);
     match error.downcast_ref::<Violation>() {
         Some(Violation::Memory(limit)) => CallError::MemoryLimit(*limit),
         Some(Violation::Table(limit)) => CallError::TableLimit(*limit),

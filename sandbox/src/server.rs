@@ -19,6 +19,7 @@ use crate::error::CallError;
 use crate::guest::{Guest, Origin};
 use crate::lanes::{Guests, Lane};
 use crate::limits::Limits;
+use crate::quarantine::Place;
 use crate::session::Session;
 use crate::state::{Reach, ServerContext};
 use crate::tls::{TlsContext, TlsSettingsError};
@@ -31,6 +32,7 @@ pub struct Server {
     pub(crate) origin: Arc<Origin>,
     pub(crate) context: Arc<ServerContext>,
     pub(crate) name: String,
+    place: Place,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     idle: Duration,
@@ -57,6 +59,7 @@ impl Server {
                 tally,
             }),
             origin,
+            place: Place::Server(name.clone()),
             name,
             settings,
             limits,
@@ -70,16 +73,21 @@ impl Server {
 
     /// Waits for a turn in the lane, at most this long. The session connects at its first call.
     pub async fn lane(self: &Arc<Self>, lane: Lane, wait: Duration) -> Result<Session, CallError> {
-        self.origin.check_quarantine()?;
+        self.check_quarantine()?;
         let turn = self.guests(lane).turn(wait).await?;
         Ok(Session::new(Arc::clone(self), lane, turn))
     }
 
     /// A turn for looking at many objects and changing none, in a session of its own that ends with the turn.
     pub async fn sweep(self: &Arc<Self>, wait: Duration) -> Result<Session, CallError> {
-        self.origin.check_quarantine()?;
+        self.check_quarantine()?;
         let turn = self.guests(Lane::Work).turn(wait).await?;
         Ok(Session::for_sweep(Arc::clone(self), turn))
+    }
+
+    /// Whether its guests may be called.
+    pub(crate) fn check_quarantine(&self) -> Result<(), CallError> {
+        self.origin.check_quarantine(&self.place)
     }
 
     /// What was counted for this server.
@@ -102,7 +110,8 @@ impl Server {
 
     /// A guest that is not connected yet.
     pub(crate) async fn fresh_guest(&self, limits: &Limits) -> Result<Guest, CallError> {
-        Guest::start(&self.origin, &self.name, limits, Reach::Server(Arc::clone(&self.context)), None).await
+        let reach = Reach::Server(Arc::clone(&self.context));
+        Guest::start(&self.origin, &self.name, limits, reach, self.place.clone(), None).await
     }
 
     /// Takes a guest back, or lets it go.

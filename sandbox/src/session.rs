@@ -67,7 +67,7 @@ impl Session {
         if self.guest.is_none() && guests.is_closed() {
             return Err(CallError::Closed);
         }
-        self.server.origin.check_quarantine()?;
+        self.server.check_quarantine()?;
         if self.sweeps {
             return Box::pin(self.sweeping()).await;
         }

@@ -44,7 +44,8 @@ pub(crate) fn blocked(error: &CallError, paths: Paths<'_>) -> Blocked {
             Blocked::failed(reason, error.to_string(), class).of_the_instance()
         }
         CallError::DeadlineExceeded(_) => Blocked::failed(reason::TIMEOUT, error.to_string(), class).of_the_instance(),
-        CallError::Quarantined { digest: _, remaining: _ } => {
+        CallError::Quarantined { digest, remaining } => {
+            tracing::debug!(%digest, ?remaining, "the adapter is in quarantine");
             Blocked::failed(reason::ENGINE_QUARANTINED, error.to_string(), class)
         }
         CallError::Trapped { message } => {

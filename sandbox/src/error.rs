@@ -44,6 +44,12 @@ pub enum CallError {
     /// The guest passed too much in one call, or answered with too much.
     #[error("the adapter passed too much at once: {0}")]
     TooMuchData(String),
+    /// A name or an id in the answer holds a password: nothing of the answer may be recorded.
+    #[error(
+        "the adapter's answer holds a password in the place of a name, and is not used; a password that is a part of \
+         names on the server has to be another one"
+    )]
+    SecretInAnswer,
     /// The call did not end in its time on the wall.
     #[error("no answer within {0:?}")]
     DeadlineExceeded(Duration),
@@ -98,6 +104,7 @@ impl CallError {
             | Self::TableLimit(_)
             | Self::HandleLimit(_)
             | Self::TooMuchData(_)
+            | Self::SecretInAnswer
             | Self::Quarantined { digest: _, remaining: _ } => CallClass::Guest,
             Self::Busy(_) | Self::Closed | Self::NoRoom(_) => CallClass::Host,
         }
@@ -114,6 +121,7 @@ impl CallError {
             Self::TableLimit(_) => "table-limit",
             Self::HandleLimit(_) => "handle-limit",
             Self::TooMuchData(_) => "too-much-data",
+            Self::SecretInAnswer => "secret-in-answer",
             Self::DeadlineExceeded(_) => "deadline-exceeded",
             Self::Quarantined { digest: _, remaining: _ } => "quarantined",
             Self::Busy(_) => "busy",

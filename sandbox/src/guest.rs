@@ -23,15 +23,12 @@ use crate::imports::net::Connection;
 use crate::limits::{Limits, Violation};
 use crate::processor::at_tick;
 use crate::quarantine::{Place, Quarantine};
-use crate::scrub::{Scrub, Scrubber};
+use crate::scrub::{Scrub, Scrubber, Unfit};
 use crate::state::{GuestState, Reach};
 use crate::tls::TlsFailure;
 
 /// A guest that was given more secrets than this is replaced once it is idle: every answer is searched for all of them.
 const MOST_SECRETS: usize = 64;
-
-/// The same for words that are no secrets.
-const MOST_PUBLIC_WORDS: usize = 4096;
 
 /// What wasmtime says when a guest passes more than it may; it has no type of its own.
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
@@ -200,7 +197,9 @@ impl Guest {
                     self.origin.quarantine.answered(&self.place, Instant::now());
                     Ok(answer)
                 }
-                Err(too_large) => {
+                // It may be chance: a person's password that is a part of an id. So it is no fault of the adapter.
+                Err(Unfit::Secret) => Err(CallError::SecretInAnswer),
+                Err(too_large @ Unfit::TooLarge { what: _, length: _, limit: _ }) => {
                     self.origin.fault(&self.place, &self.tally);
                     Err(CallError::TooMuchData(too_large.to_string()))
                 }
@@ -242,8 +241,7 @@ impl Guest {
 
     /// Whether it should not be lent again although it could.
     pub(crate) fn is_worn(&self) -> bool {
-        let scrubber = &self.store.data().scrubber;
-        scrubber.secrets() > MOST_SECRETS || scrubber.public_words() > MOST_PUBLIC_WORDS
+        self.store.data().scrubber.secrets() > MOST_SECRETS
     }
 
     /// Logs in, unless it is logged in.

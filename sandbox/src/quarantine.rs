@@ -23,7 +23,7 @@ const WINDOW: Duration = Duration::from_mins(10);
 /// At so many servers an adapter has to be in quarantine before it is at all of them.
 const SERVERS: usize = 3;
 
-/// The most servers, and the most questions, that are remembered. Beyond it the one that was quiet longest is forgotten.
+/// The most servers, and the most questions, that are remembered; then the one that was quiet longest is forgotten.
 const REMEMBERED: usize = 1024;
 
 /// Where a guest runs, and what its faults count against.

@@ -114,6 +114,7 @@ impl GuestState {
     pub(crate) fn begin_call(&mut self, wall: Duration) {
         let deadline = Instant::now() + wall;
         self.call = CallScope { deadline, log_lines: LOG_LINES, dials: DIALS, encrypted: false, reported: None };
+        self.scrubber.begin_call();
         self.clock.restart();
     }
 
@@ -135,7 +136,7 @@ impl GuestState {
 
     /// Gives the guest a handle of this secret.
     pub(crate) fn lend_secret(&mut self, value: &SecretValue) -> wasmtime::Result<Resource<Secret>> {
-        self.scrubber.add_secret(value);
+        self.scrubber.lend(value);
         self.insert(Secret(value.clone()))
     }
 

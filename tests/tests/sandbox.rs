@@ -141,5 +141,5 @@ trials! { Behaviour:
     LeaksInTheLog => secrets::the_password_in_the_log_is_redacted,
     LeaksInProgress => secrets::the_password_in_progress_is_redacted,
     LeaksInAReport => secrets::the_password_in_a_report_is_redacted,
-    LeaksInAnAnswer => secrets::the_password_in_names_and_documents_is_redacted,
+    LeaksInAnAnswer => secrets::the_password_in_a_name_is_an_error_of_the_call,
 }

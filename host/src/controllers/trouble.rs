@@ -60,7 +60,8 @@ pub(crate) fn blocked(error: &CallError, paths: Paths<'_>) -> Blocked {
         | CallError::MemoryLimit(_)
         | CallError::TableLimit(_)
         | CallError::HandleLimit(_)
-        | CallError::TooMuchData(_) => Blocked::failed(reason::ENGINE_FAILED, error.to_string(), class),
+        | CallError::TooMuchData(_)
+        | CallError::SecretInAnswer => Blocked::failed(reason::ENGINE_FAILED, error.to_string(), class),
         CallError::Busy(_) | CallError::Closed | CallError::NoRoom(_) => {
             Blocked::failed(reason::RECONCILING, error.to_string(), class).of_the_instance()
         }

@@ -91,7 +91,7 @@ impl PublicWords for Extension {
 
 fn say(state: &mut GuestState, words: &[Vec<&str>]) {
     for word in words.iter().flatten() {
-        state.scrubber.add_public(word);
+        state.scrubber.say(word);
     }
 }
 
@@ -252,7 +252,7 @@ impl Session {
         say(guest.state(), &[spec.public_words(), mark.public_words()]);
         let mut lent = Vec::with_capacity(passwords.len());
         for (name, password) in passwords {
-            guest.state().scrubber.add_public(name);
+            guest.state().scrubber.say(name);
             lent.push(CompanionPassword { name: name.clone(), password: lend(guest.state(), password)? });
         }
         let (adapter, store) = guest.parts();

@@ -134,9 +134,9 @@ behaviours! {
     LeaksInTheLog,
     /// In a progress report.
     LeaksInProgress,
-    /// In a report of changes.
+    /// In a report of changes: texts and a document.
     LeaksInAReport,
-    /// In names and in a document.
+    /// In names and ids.
     LeaksInAnAnswer,
 }
 

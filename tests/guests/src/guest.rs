@@ -109,32 +109,40 @@ impl Databases for Guest {
             return Ok(UpdateReport { changes: Vec::new(), applied: Vec::new(), details: None });
         }
         let sentence = leak::sentence(&self.session()?.password);
+        let escaped = sentence.replace('\\', "\\\\").replace('"', "\\\"");
         let change = Change {
-            id: sentence.clone(),
+            id: "owner".to_owned(),
             field: sentence.clone(),
             expected: sentence.clone(),
-            actual: sentence.clone(),
+            actual: sentence,
             destructive: false,
             impossible: false,
         };
-        Ok(UpdateReport { changes: vec![change], applied: vec![sentence], details: None })
+        let details = Some(format!("{{\"{escaped}\": [\"{escaped}\"]}}"));
+        Ok(UpdateReport { changes: vec![change], applied: vec!["owner".to_owned()], details })
     }
 
-    fn get_info(&mut self, _: &str) -> Result<Option<DatabaseInfo>> {
+    fn get_info(&mut self, name: &str) -> Result<Option<DatabaseInfo>> {
         if Behaviour::chosen() != Behaviour::LeaksInAnAnswer {
             return Ok(None);
         }
-        let sentence = leak::sentence(&self.session()?.password);
-        let escaped = sentence.replace('\\', "\\\\").replace('"', "\\\"");
-        Ok(Some(DatabaseInfo {
-            name: sentence.clone(),
-            object_id: Some(sentence.clone()),
-            owner: Some(String::from_utf8_lossy(&self.session()?.password).into_owned()),
+        let password = &self.session()?.password;
+        let mut info = DatabaseInfo {
+            name: name.to_owned(),
+            object_id: None,
+            owner: None,
             mark: None,
             standing: Standing::Ordinary,
             size_bytes: None,
-            details: Some(format!("{{\"{escaped}\": [\"{escaped}\"]}}")),
-        }))
+            details: None,
+        };
+        match name {
+            "name" => info.name = leak::sentence(password),
+            "id" => info.object_id = Some(leak::sentence(password)),
+            "owner" => info.owner = Some(String::from_utf8_lossy(password).into_owned()),
+            _ => {}
+        }
+        Ok(Some(info))
     }
 }
 

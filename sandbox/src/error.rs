@@ -68,6 +68,9 @@ pub enum CallError {
     /// The server was closed, because its binding changed or went away.
     #[error("the instance's sessions were closed")]
     Closed,
+    /// Nothing more may be sent to the server: its binding's gate said no. What was sent before was sent.
+    #[error("this process may send nothing more to the server")]
+    Stopped,
     /// The host has no room for one more guest.
     #[error("no room for another guest: {0}")]
     NoRoom(String),
@@ -106,7 +109,7 @@ impl CallError {
             | Self::TooMuchData(_)
             | Self::SecretInAnswer
             | Self::Quarantined { digest: _, remaining: _ } => CallClass::Guest,
-            Self::Busy(_) | Self::Closed | Self::NoRoom(_) => CallClass::Host,
+            Self::Busy(_) | Self::Closed | Self::Stopped | Self::NoRoom(_) => CallClass::Host,
         }
     }
 
@@ -126,6 +129,7 @@ impl CallError {
             Self::Quarantined { digest: _, remaining: _ } => "quarantined",
             Self::Busy(_) => "busy",
             Self::Closed => "closed",
+            Self::Stopped => "stopped",
             Self::NoRoom(_) => "no-room",
         }
     }

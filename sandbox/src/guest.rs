@@ -329,13 +329,16 @@ fn trouble<T>(
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         return CallError::NoRoom(full.to_string());
     }
+    if let Some(Violation::Stopped) = error.downcast_ref::<Violation>() {
+        return CallError::Stopped;
+    }
     origin.fault(place, tally);
     match error.downcast_ref::<Violation>() {
         Some(Violation::Memory(limit)) => CallError::MemoryLimit(*limit),
         Some(Violation::Table(limit)) => CallError::TableLimit(*limit),
         Some(Violation::Processor(limit)) => CallError::OutOfTime(*limit),
         Some(Violation::Handles(limit)) => CallError::HandleLimit(*limit),
-        Some(violation @ (Violation::Import(_) | Violation::Contract(_))) => {
+        Some(violation @ (Violation::Import(_) | Violation::Contract(_) | Violation::Stopped)) => {
             CallError::Trapped { message: violation.to_string() }
         }
         None => {

@@ -45,7 +45,7 @@ pub struct Server {
 
 impl Server {
     pub(crate) fn new(origin: Arc<Origin>, binding: Binding) -> Result<Arc<Self>, TlsSettingsError> {
-        let Binding { name, endpoint, addresses, tls, credentials, settings, limits, idle } = binding;
+        let Binding { name, endpoint, addresses, tls, credentials, settings, limits, idle, gate } = binding;
         let context = TlsContext::new(&tls, &endpoint.host, || origin.sandbox.system_roots())?;
         let tally = Tally::within(&origin.sandbox.tally);
         Ok(Arc::new(Self {
@@ -55,6 +55,7 @@ impl Server {
                 tls: context,
                 tls_required: tls.is_required(),
                 credentials,
+                gate,
                 inner_sessions: Arc::new(Semaphore::new(1)),
                 tally,
             }),

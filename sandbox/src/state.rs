@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, watch};
 use wasmtime::component::{Resource, ResourceTable};
 
 use crate::addresses::AddressPolicy;
-use crate::binding::{Credentials, Endpoint};
+use crate::binding::{Credentials, Endpoint, WriteGate};
 use crate::contract::ProgressStatus;
 use crate::counters::Tally;
 use crate::error::NetFailure;
@@ -43,6 +43,7 @@ pub(crate) struct ServerContext {
     pub(crate) tls: TlsContext,
     pub(crate) tls_required: bool,
     pub(crate) credentials: Credentials,
+    pub(crate) gate: Option<WriteGate>,
     /// The turns for a second session; all guests of the server share them.
     pub(crate) inner_sessions: Arc<Semaphore>,
     pub(crate) tally: Arc<Tally>,

@@ -62,7 +62,7 @@ pub(crate) fn blocked(error: &CallError, paths: Paths<'_>) -> Blocked {
         | CallError::HandleLimit(_)
         | CallError::TooMuchData(_)
         | CallError::SecretInAnswer => Blocked::failed(reason::ENGINE_FAILED, error.to_string(), class),
-        CallError::Busy(_) | CallError::Closed | CallError::NoRoom(_) => {
+        CallError::Busy(_) | CallError::Closed | CallError::Stopped | CallError::NoRoom(_) => {
             Blocked::failed(reason::RECONCILING, error.to_string(), class).of_the_instance()
         }
     }

@@ -22,6 +22,7 @@ pub(crate) use connection::{Slot, StreamError};
 use crate::contract::imported::net::{Host, HostConnection, NetError, TlsUse};
 use crate::dial::dial;
 use crate::error::NetFailure;
+use crate::limits::Violation;
 use crate::processor::Clock;
 use crate::state::{GuestState, Reach, ServerContext};
 
@@ -46,7 +47,8 @@ async fn parked<T>(
 impl From<StreamError> for NetError {
     fn from(error: StreamError) -> Self {
         match error {
-            StreamError::Closed => Self::Closed,
+            // The guest is not told: its call ends.
+            StreamError::Closed | StreamError::Stopped => Self::Closed,
             StreamError::TimedOut => Self::TimedOut,
             StreamError::Denied(rule) => Self::Denied(rule.to_owned()),
             StreamError::Tls(failure) => Self::Tls(failure.to_string()),
@@ -86,13 +88,17 @@ impl GuestState {
         Ok(Slot::inner(mark, turn))
     }
 
-    /// What the guest is told. The host remembers what is the instance's affair: with TLS 1.3 a server refuses the
-    /// client's certificate after the handshake, in the place of its first answer.
-    fn told<T>(&mut self, outcome: Result<T, StreamError>) -> Result<T, NetError> {
+    /// What the guest is told; after [`StreamError::Stopped`] it is told nothing any more. The host remembers what is
+    /// the instance's affair: with TLS 1.3 a server refuses the client's certificate after the handshake, in the place
+    /// of its first answer.
+    fn told<T>(&mut self, outcome: Result<T, StreamError>) -> wasmtime::Result<Result<T, NetError>> {
+        if let Err(StreamError::Stopped) = &outcome {
+            return Err(wasmtime::Error::new(Violation::Stopped));
+        }
         if let Err(StreamError::Tls(failure)) = &outcome {
             self.net_failure = Some(NetFailure::Tls(failure.clone()));
         }
-        outcome.map_err(NetError::from)
+        Ok(outcome.map_err(NetError::from))
     }
 
     async fn open(&mut self, context: &ServerContext) -> Result<Connection, NetError> {
@@ -105,7 +111,8 @@ impl GuestState {
             Ok(stream) => {
                 self.net_failure = None;
                 let session = context.tally.session_opened();
-                Ok(Connection::to_server(Box::new(stream), context.tls_required, slot.counted(session)))
+                let connection = Connection::to_server(Box::new(stream), context.tls_required, slot.counted(session));
+                Ok(connection.gated(context.gate.clone()))
             }
             Err(failure) => {
                 let answer = NetError::from(&failure);
@@ -153,7 +160,7 @@ impl HostConnection for GuestState {
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, NetError>> {
         self.allow_import("net.connection.try-read")?;
         let read = self.table.get_mut(&handle)?.try_read(bounded(max));
-        Ok(self.told(read))
+        self.told(read)
     }
 
     async fn read(
@@ -166,7 +173,7 @@ impl HostConnection for GuestState {
         let (clock, limit) = (self.clock.clone(), self.wait(Duration::from_millis(timeout_ms.into())));
         let connection = self.table.get_mut(&handle)?;
         let read = parked(&clock, limit, connection.readable()).await.map(|()| connection.take(bounded(max)));
-        Ok(self.told(read))
+        self.told(read)
     }
 
     async fn wait_readable(
@@ -178,7 +185,7 @@ impl HostConnection for GuestState {
         let (clock, limit) = (self.clock.clone(), self.wait(Duration::from_millis(timeout_ms.into())));
         let connection = self.table.get_mut(&handle)?;
         let readable = parked(&clock, limit, connection.readable()).await;
-        Ok(self.told(readable))
+        self.told(readable)
     }
 
     async fn write(&mut self, handle: Resource<Connection>, bytes: Vec<u8>) -> wasmtime::Result<Result<(), NetError>> {
@@ -193,7 +200,7 @@ impl HostConnection for GuestState {
             // Nobody knows how much of it arrived: what follows would be read as something else.
             connection.close();
         }
-        Ok(self.told(written))
+        self.told(written)
     }
 
     async fn start_tls(&mut self, handle: Resource<Connection>) -> wasmtime::Result<Result<Option<Vec<u8>>, NetError>> {
@@ -210,7 +217,7 @@ impl HostConnection for GuestState {
         let outcome = connection.start_tls(config, name, limit).await;
         clock.resume();
         self.call.encrypted |= outcome.is_ok();
-        Ok(self.told(outcome))
+        self.told(outcome)
     }
 
     async fn close(&mut self, handle: Resource<Connection>) -> wasmtime::Result<()> {

@@ -58,6 +58,7 @@ fn binding(address: SocketAddr) -> Binding {
         settings,
         limits: Limits { processor: Duration::from_millis(300), wall: Duration::from_secs(2), ..Limits::default() },
         idle: Duration::from_mins(5),
+        gate: None,
     }
 }
 

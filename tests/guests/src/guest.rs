@@ -10,7 +10,7 @@ use dbprovision_sdk::{
 
 use crate::misbehave::{loop_for_ever, misbehave, park};
 use crate::toy::Session;
-use crate::{Behaviour, MISBEHAVE, SECOND_SESSION, WAIT, describe, leak};
+use crate::{Behaviour, MISBEHAVE, SECOND_SESSION, WAIT, WAIT_AND_GO_ON, describe, leak};
 
 /// The adapter and its session.
 #[derive(Default)]
@@ -94,6 +94,10 @@ impl Databases for Guest {
         match name {
             MISBEHAVE => misbehave(self.session()?),
             WAIT => Ok(self.session()?.ask(b"WAIT")? == "DONE"),
+            WAIT_AND_GO_ON => {
+                self.session()?.ask(b"WAIT")?;
+                self.ping().map(|()| true)
+            }
             SECOND_SESSION => {
                 let mut second = Session::open()?;
                 let answer = second.ask(b"PING")?;

@@ -152,6 +152,7 @@ pub(crate) fn binding(name: &str, toy: &Toy) -> Binding {
         },
         limits: Limits { processor: Duration::from_millis(500), wall: Duration::from_secs(3), ..Limits::default() },
         idle: Duration::from_mins(5),
+        gate: None,
     }
 }
 

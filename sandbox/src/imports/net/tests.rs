@@ -6,6 +6,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::*;
+use crate::binding::WriteGate;
 use crate::contract::TlsMode;
 use crate::tls::{TlsContext, TlsSettings};
 
@@ -59,6 +60,35 @@ async fn two_sides_that_both_write_do_not_wait_for_each_other() {
     let _theirs = serving.await.unwrap();
     ours.readable().await.unwrap();
     assert!(!ours.take(1 << 20).is_empty());
+}
+
+#[tokio::test]
+async fn a_gate_that_shuts_in_the_middle_of_a_write_lets_no_further_piece_through() {
+    let open = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&open);
+    let (ours, mut theirs) = stream(false);
+    let mut ours = ours.gated(Some(WriteGate::new(move || asked.load(Ordering::SeqCst))));
+    let bytes = vec![1; 100_000];
+    let (written, ()) = tokio::join!(ours.write(&bytes), async {
+        // The pipe is full by now, and the writer waits for room.
+        open.store(false, Ordering::SeqCst);
+        theirs.read_exact(&mut [0; 4096]).await.unwrap();
+    });
+    assert!(matches!(written, Err(StreamError::Stopped)), "{written:?}");
+    let mut rest = Vec::new();
+    theirs.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty(), "{} bytes more", rest.len());
+    assert!(matches!(ours.readable().await, Err(StreamError::Closed)));
+}
+
+#[tokio::test]
+async fn nothing_is_encrypted_behind_a_shut_gate() {
+    let (ours, mut theirs) = stream(true);
+    let mut ours = ours.gated(Some(WriteGate::new(|| false)));
+    let (config, name) = handshake();
+    let refused = ours.start_tls(config, name, Duration::from_secs(5)).await.unwrap_err();
+    assert!(matches!(refused, StreamError::Stopped), "{refused:?}");
+    assert_eq!(theirs.read(&mut [0; 10]).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ macro_rules! pure {
             pub async fn $name(&self, $($argument: $type),*) -> Result<$answer, CallError> {
                 let limits = Limits::default().pure();
                 let place = Place::question(stringify!($name), &[$(&$argument),*]);
-                let starting = Guest::start(&self.origin, stringify!($name), &limits, Reach::Examination, place, None);
+                let starting = Guest::start(&self.origin, stringify!($name), &limits, Reach::Examination, place);
                 let mut guest = starting.await?;
                 guest.begin(limits.wall)?;
                 let (adapter, store) = guest.parts();

@@ -8,13 +8,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
 use crate::contract::bindings::{DatabaseAdapter, DatabaseAdapterIndices};
-use crate::contract::{self, ProgressStatus, ServerFacts};
+use crate::contract::{self, ServerFacts};
 use crate::counters::Tally;
 use crate::digest::Digest;
 use crate::engine::Inner;
@@ -23,6 +23,7 @@ use crate::imports::net::Connection;
 use crate::limits::{Limits, Violation};
 use crate::processor::at_tick;
 use crate::quarantine::{Place, Quarantine};
+use crate::room::TRIES;
 use crate::scrub::{Scrub, Scrubber, Unfit};
 use crate::state::{GuestState, Reach};
 use crate::tls::TlsFailure;
@@ -79,6 +80,8 @@ pub(crate) struct Guest {
     spoiled: bool,
     /// What `connect` answered.
     pub(crate) server: Option<ServerFacts>,
+    /// Its place among the guests that are bound to servers. It is the last to go.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Guest {
@@ -89,41 +92,60 @@ impl Guest {
         limits: &Limits,
         reach: Reach,
         place: Place,
-        progress: Option<watch::Sender<Option<ProgressStatus>>>,
     ) -> Result<Self, CallError> {
-        let tally = match &reach {
-            Reach::Server(context) => Arc::clone(&context.tally),
-            Reach::Nothing | Reach::Examination => Arc::clone(&origin.sandbox.tally),
+        let (tally, room) = match &reach {
+            Reach::Server(context) => {
+                let full = || CallError::NoRoom("all guests of the operator are at work".to_owned());
+                (Arc::clone(&context.tally), Some(origin.sandbox.room.place().ok_or_else(full)?))
+            }
+            Reach::Nothing | Reach::Examination => (Arc::clone(&origin.sandbox.tally), None),
         };
-        let mut state = GuestState::new(label.to_owned(), limits, reach, origin.sandbox.started);
-        state.progress = progress;
+        let state = || GuestState::new(label.to_owned(), limits, reach.clone(), origin.sandbox.started);
         let (mut store, instance) = Box::pin(Self::instantiate(origin, &place, &tally, limits, state)).await?;
         let adapter = origin
             .exports
             .load(&mut store, &instance)
             .map_err(|error| trouble::<()>(origin, &place, &tally, &Scrubber::new(), limits.wall, Ok(Err(error))))?;
         tally.guest_started();
-        Ok(Self { origin: Arc::clone(origin), place, tally, store, adapter, spoiled: false, server: None })
+        let origin = Arc::clone(origin);
+        Ok(Self { origin, place, tally, store, adapter, spoiled: false, server: None, _room: room })
     }
 
     /// Whether the exports have the types of the contract, which only an instance tells. The outer failure is one of
     /// the component's own start.
     pub(crate) async fn fits(origin: &Arc<Origin>, limits: &Limits) -> Result<wasmtime::Result<()>, CallError> {
-        let state = GuestState::new("types".to_owned(), limits, Reach::Nothing, origin.sandbox.started);
+        let state = || GuestState::new("types".to_owned(), limits, Reach::Nothing, origin.sandbox.started);
         let place = Place::question("types", &[]);
         let starting = Box::pin(Self::instantiate(origin, &place, &origin.sandbox.tally, limits, state));
         let (mut store, instance) = starting.await?;
         Ok(origin.exports.load(&mut store, &instance).map(drop))
     }
 
+    /// Instantiates the component; where the pools are full, others make way.
     async fn instantiate(
+        origin: &Arc<Origin>,
+        place: &Place,
+        tally: &Tally,
+        limits: &Limits,
+        state: impl Fn() -> GuestState,
+    ) -> Result<(Store<GuestState>, Instance), CallError> {
+        origin.check_quarantine(place)?;
+        for _ in 0..TRIES {
+            match Self::instantiate_once(origin, place, tally, limits, state()).await {
+                Err(CallError::NoRoom(_)) if origin.sandbox.room.make() => {}
+                ended => return ended,
+            }
+        }
+        Self::instantiate_once(origin, place, tally, limits, state()).await
+    }
+
+    async fn instantiate_once(
         origin: &Arc<Origin>,
         place: &Place,
         tally: &Tally,
         limits: &Limits,
         mut state: GuestState,
     ) -> Result<(Store<GuestState>, Instance), CallError> {
-        origin.check_quarantine(place)?;
         state.begin_call(limits.wall);
         let mut store = Store::new(&origin.sandbox.engine, state);
         store.limiter(|state| &mut state.budget);

@@ -25,6 +25,7 @@ mod limits;
 mod load;
 mod processor;
 mod quarantine;
+mod room;
 mod scrub;
 mod secret_value;
 mod server;

@@ -218,7 +218,7 @@ impl Sandbox {
 async fn describe(origin: &Arc<Origin>) -> Result<crate::contract::Description, CallError> {
     let limits = Limits::default().pure();
     let place = Place::question("describe", &[]);
-    let mut guest = Guest::start(origin, "describe", &limits, Reach::Nothing, place, None).await?;
+    let mut guest = Guest::start(origin, "describe", &limits, Reach::Nothing, place).await?;
     guest.begin(limits.wall)?;
     let (adapter, store) = guest.parts();
     let calling = adapter.dbprovision_adapter_describe().call_describe(store);

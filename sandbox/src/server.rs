@@ -2,7 +2,7 @@
 //!
 //! Two guests work and one is reserved for pings and deletions; each has its main session. A guest that needs a second
 //! one for a time takes the fourth, which all share. Idle guests are closed after the binding's idle time by a task
-//! that sleeps until exactly then and exists only while a guest rests.
+//! that sleeps until exactly then and exists only while a guest rests. Before that, the sandbox may need their room.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -48,7 +48,8 @@ impl Server {
         let Binding { name, endpoint, addresses, tls, credentials, settings, limits, idle, gate } = binding;
         let context = TlsContext::new(&tls, &endpoint.host, || origin.sandbox.system_roots())?;
         let tally = Tally::within(&origin.sandbox.tally);
-        Ok(Arc::new(Self {
+        let sandbox = Arc::clone(&origin.sandbox);
+        let server = Arc::new(Self {
             context: Arc::new(ServerContext {
                 endpoint,
                 addresses,
@@ -69,7 +70,9 @@ impl Server {
             reserved: Guests::new(1),
             closing_idle: AtomicBool::new(false),
             runtime: Handle::current(),
-        }))
+        });
+        sandbox.room.add(&server);
+        Ok(server)
     }
 
     /// Waits for a turn in the lane, at most this long. The session connects at its first call.
@@ -112,7 +115,7 @@ impl Server {
     /// A guest that is not connected yet.
     pub(crate) async fn fresh_guest(&self, limits: &Limits) -> Result<Guest, CallError> {
         let reach = Reach::Server(Arc::clone(&self.context));
-        Guest::start(&self.origin, &self.name, limits, reach, self.place.clone(), None).await
+        Guest::start(&self.origin, &self.name, limits, reach, self.place.clone()).await
     }
 
     /// Takes a guest back, or lets it go.
@@ -150,8 +153,16 @@ impl Server {
         drop(self.runtime.spawn(close_idle(Arc::downgrade(self), self.idle)));
     }
 
-    fn oldest(&self) -> Option<Instant> {
+    /// Since when the longest-resting guest rests.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
         [self.work.oldest(), self.reserved.oldest()].into_iter().flatten().min()
+    }
+
+    /// Ends the longest-resting guest. False: none rests.
+    pub(crate) fn dismiss_oldest(&self) -> bool {
+        let lanes = [&self.work, &self.reserved].into_iter();
+        let longest = lanes.filter_map(|guests| Some((guests.oldest()?, guests))).min_by_key(|(since, _)| *since);
+        longest.is_some_and(|(_, guests)| guests.dismiss_oldest())
     }
 }
 

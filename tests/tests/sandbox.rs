@@ -23,6 +23,8 @@ mod limits;
 mod loading;
 #[path = "sandbox/raw.rs"]
 mod raw;
+#[path = "sandbox/room.rs"]
+mod room;
 #[path = "sandbox/secrets.rs"]
 mod secrets;
 #[path = "sandbox/sessions.rs"]

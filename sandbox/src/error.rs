@@ -50,6 +50,9 @@ pub enum CallError {
          names on the server has to be another one"
     )]
     SecretInAnswer,
+    /// A password of so many bytes is lent to no guest; see [`SecretValue::LONGEST`](crate::SecretValue::LONGEST).
+    #[error("a password of {0} bytes is too long; at most 4096 are allowed")]
+    SecretTooLong(usize),
     /// The call did not end in its time on the wall.
     #[error("no answer within {0:?}")]
     DeadlineExceeded(Duration),
@@ -100,6 +103,7 @@ impl CallError {
                 NetFailure::Refused(_) | NetFailure::Tls(_) => CallClass::Refused,
                 NetFailure::Resolve(_) | NetFailure::Dial(_) => CallClass::Server,
             },
+            Self::SecretTooLong(_) => CallClass::Refused,
             Self::DeadlineExceeded(_) => CallClass::Server,
             Self::Trapped { message: _ }
             | Self::OutOfTime(_)
@@ -125,6 +129,7 @@ impl CallError {
             Self::HandleLimit(_) => "handle-limit",
             Self::TooMuchData(_) => "too-much-data",
             Self::SecretInAnswer => "secret-in-answer",
+            Self::SecretTooLong(_) => "secret-too-long",
             Self::DeadlineExceeded(_) => "deadline-exceeded",
             Self::Quarantined { digest: _, remaining: _ } => "quarantined",
             Self::Busy(_) => "busy",

@@ -114,6 +114,7 @@ impl Server {
 
     /// A guest that is not connected yet.
     pub(crate) async fn fresh_guest(&self, limits: &Limits) -> Result<Guest, CallError> {
+        self.context.credentials.password.check_length()?;
         let reach = Reach::Server(Arc::clone(&self.context));
         Guest::start(&self.origin, &self.name, limits, reach, self.place.clone()).await
     }

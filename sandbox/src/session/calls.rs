@@ -246,6 +246,7 @@ impl Session {
         passwords: &[(String, SecretValue)],
         selection: &Selection,
     ) -> Result<UpdateReport, CallError> {
+        passwords.iter().try_for_each(|(_, password)| password.check_length())?;
         let (origin, wall) = (self.origin(), self.wall);
         let guest = self.connected().await?;
         guest.begin(wall)?;
@@ -269,6 +270,7 @@ impl Session {
         password: Option<&SecretValue>,
         mark: &Mark,
     ) -> Result<UserInfo, CallError> {
+        password.map_or(Ok(()), SecretValue::check_length)?;
         let (origin, wall) = (self.origin(), self.wall);
         let guest = self.connected().await?;
         guest.begin(wall)?;
@@ -287,6 +289,7 @@ impl Session {
         password: Option<&SecretValue>,
         selection: &Selection,
     ) -> Result<UpdateReport, CallError> {
+        password.map_or(Ok(()), SecretValue::check_length)?;
         let (origin, wall) = (self.origin(), self.wall);
         let guest = self.connected().await?;
         guest.begin(wall)?;
@@ -300,6 +303,7 @@ impl Session {
 
     /// Tries to log in as an account.
     pub async fn try_login(&mut self, name: &str, password: &SecretValue) -> Result<LoginOutcome, CallError> {
+        password.check_length()?;
         let (origin, wall) = (self.origin(), self.wall);
         let guest = self.connected().await?;
         guest.begin(wall)?;

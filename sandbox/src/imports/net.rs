@@ -25,6 +25,7 @@ use crate::error::NetFailure;
 use crate::limits::Violation;
 use crate::processor::Clock;
 use crate::state::{GuestState, Reach, ServerContext};
+use crate::tls::TlsFailure;
 
 /// The most bytes of one read.
 const MOST_READ: u32 = 64 << 10;
@@ -51,6 +52,8 @@ impl From<StreamError> for NetError {
             StreamError::Closed | StreamError::Stopped => Self::Closed,
             StreamError::TimedOut => Self::TimedOut,
             StreamError::Denied(rule) => Self::Denied(rule.to_owned()),
+            // Not `Tls`, after which an adapter may try without.
+            StreamError::Injected => Self::Denied(TlsFailure::Injected.to_string()),
             StreamError::Tls(failure) => Self::Tls(failure.to_string()),
             StreamError::Io(error) => Self::Io(error.kind().to_string()),
         }
@@ -97,6 +100,9 @@ impl GuestState {
         }
         if let Err(StreamError::Tls(failure)) = &outcome {
             self.net_failure = Some(NetFailure::Tls(failure.clone()));
+        }
+        if let Err(StreamError::Injected) = &outcome {
+            self.net_failure = Some(NetFailure::Tls(TlsFailure::Injected));
         }
         Ok(outcome.map_err(NetError::from))
     }

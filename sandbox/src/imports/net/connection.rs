@@ -41,6 +41,8 @@ pub(crate) enum StreamError {
     TimedOut,
     /// Nothing more may be sent.
     Stopped,
+    /// Bytes came in plain text before the handshake.
+    Injected,
     Denied(&'static str),
     Tls(TlsFailure),
     Io(io::Error),
@@ -275,7 +277,7 @@ impl Connection {
         }
         if !self.unread.is_empty() {
             self.close();
-            return Err(StreamError::Denied("the server sent bytes before the TLS handshake"));
+            return Err(StreamError::Injected);
         }
         let Some(stream) = self.stream.take() else { return Err(StreamError::Closed) };
         let handshake = TlsConnector::from(config).connect(name, stream);

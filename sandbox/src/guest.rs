@@ -28,8 +28,9 @@ use crate::scrub::{Scrub, Scrubber, Unfit};
 use crate::state::{GuestState, Reach};
 use crate::tls::TlsFailure;
 
-/// A guest that was given more secrets than this is replaced once it is idle: every answer is searched for all of them.
-const MOST_SECRETS: usize = 64;
+/// A guest that was given more secrets than this is replaced once it is idle: every answer is searched for all of them,
+/// in twenty shapes each. With so many the largest answer takes a second.
+const MOST_SECRETS: usize = 16;
 
 /// What wasmtime says when a guest passes more than it may; it has no type of its own.
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
@@ -245,6 +246,13 @@ impl Guest {
             Ok(Err(trap)) => self.finish_plain::<()>(wall, Ok(Err(trap))).and(Err(CallError::Closed)),
             Err(elapsed) => self.finish_plain::<()>(wall, Err(elapsed)).and(Err(CallError::Closed)),
         }
+    }
+
+    /// It answered more than the contract allows: the answer is not used, and neither is the guest again.
+    pub(crate) fn refuse(&mut self, what: String) -> CallError {
+        self.spoiled = true;
+        self.origin.fault(&self.place, &self.tally);
+        CallError::TooMuchData(what)
     }
 
     /// Whether it can be called again: nothing broke, and its streams are open, as far as one look tells.

@@ -19,6 +19,8 @@ mod certificates;
 mod faults;
 #[path = "sandbox/limits.rs"]
 mod limits;
+#[path = "sandbox/listings.rs"]
+mod listings;
 #[path = "sandbox/loading.rs"]
 mod loading;
 #[path = "sandbox/raw.rs"]
@@ -127,6 +129,10 @@ trials! { Behaviour:
     AsksForTooMuchRandomness => limits::more_random_bytes_than_one_call_gives_are_a_trap,
     FloodsTheLog => limits::a_flood_of_lines_is_cut_off,
     FloodsProgress => limits::a_flood_of_progress_is_thinned_out,
+    FloodsTheEnd => limits::the_end_is_told_once,
+    FloodsTheLogWithLongLines => limits::a_flood_of_long_lines_is_cut_off,
+    ListsWithoutAnEnd => listings::a_listing_without_an_end_comes_in_pages_that_have_one,
+    ListsMoreThanAPage => listings::a_page_of_more_than_was_asked_for_is_refused,
     AsksForTheMost => limits::the_largest_numbers_are_taken_for_the_largest_allowed,
     TrapsInTheMiddle => faults::a_trap_in_the_middle_closes_its_sessions,
     Panics => faults::a_panics_message_is_logged_without_the_password,

@@ -7,7 +7,8 @@ mod connection;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,14 +34,21 @@ const MOST_READ: u32 = 64 << 10;
 /// The most bytes of one write.
 const MOST_WRITTEN: usize = 1 << 20;
 
-/// Waits with a deadline, and without counting the wait as the guest's own time.
+/// Waits with a deadline. What the host does meanwhile is the guest's time, as if it did it itself; the wait is not.
 async fn parked<T>(
     clock: &Clock,
     limit: Duration,
     wait: impl Future<Output = Result<T, StreamError>>,
 ) -> Result<T, StreamError> {
+    let mut wait = pin!(wait);
+    let counted = poll_fn(|context| {
+        clock.resume();
+        let step = wait.as_mut().poll(context);
+        clock.pause();
+        step
+    });
     clock.pause();
-    let outcome = timeout(limit, wait).await;
+    let outcome = timeout(limit, counted).await;
     clock.resume();
     outcome.unwrap_or(Err(StreamError::TimedOut))
 }

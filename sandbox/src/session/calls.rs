@@ -5,8 +5,8 @@ use wasmtime::component::Resource;
 use super::Session;
 use crate::contract::{
     BackupSpec, CompanionPassword, DatabaseInfo, DatabaseSpec, Extension, GrantReport, GrantSpec, Granted, Grantee,
-    Listing, LoginOutcome, Mark, OwnedObject, Page, Proof, RestoreSpec, RoleInfo, RoleSpec, Script, ScriptReport,
-    Selection, ServerFacts, ToolPlan, UpdateReport, UserInfo, UserSpec,
+    LoginOutcome, Mark, OwnedObject, Proof, RestoreSpec, RoleInfo, RoleSpec, Script, ScriptReport, Selection,
+    ServerFacts, ToolPlan, UpdateReport, UserInfo, UserSpec,
 };
 use crate::error::CallError;
 use crate::guest::Guest;
@@ -143,8 +143,6 @@ calls! {
     database_exists = dbprovision_adapter_database_operations.call_exists(name: &str; name) public(name) -> bool;
     /// What a database is.
     get_database_info = dbprovision_adapter_database_operations.call_get_info(name: &str; name) public(name) -> Option<DatabaseInfo>;
-    /// The databases.
-    list_databases = dbprovision_adapter_database_operations.call_list(page: &Page; page) public() -> Listing;
     /// Ends the sessions in a database.
     terminate_database_sessions = dbprovision_adapter_database_operations.call_terminate_sessions(name: &str; name) public(name) -> u32;
     /// Runs statements in a database.
@@ -161,8 +159,6 @@ calls! {
     user_exists = dbprovision_adapter_user_operations.call_exists(name: &str; name) public(name) -> bool;
     /// What an account is.
     get_user_info = dbprovision_adapter_user_operations.call_get_info(name: &str; name) public(name) -> Option<UserInfo>;
-    /// The accounts.
-    list_users = dbprovision_adapter_user_operations.call_list(page: &Page; page) public() -> Listing;
     /// What an account owns.
     user_owned_objects = dbprovision_adapter_user_operations.call_owned_objects(name: &str, limit: u32; name, limit)
         public(name) -> Vec<OwnedObject>;
@@ -188,8 +184,6 @@ calls! {
     role_exists = dbprovision_adapter_role_operations.call_exists(name: &str; name) public(name) -> bool;
     /// What a role is.
     get_role_info = dbprovision_adapter_role_operations.call_get_info(name: &str; name) public(name) -> Option<RoleInfo>;
-    /// The roles.
-    list_roles = dbprovision_adapter_role_operations.call_list(page: &Page; page) public() -> Listing;
     /// What a role owns.
     role_owned_objects = dbprovision_adapter_role_operations.call_owned_objects(name: &str, limit: u32; name, limit)
         public(name) -> Vec<OwnedObject>;

@@ -101,6 +101,15 @@ behaviours! {
     /// Reads and waits with the largest numbers there are.
     AsksForTheMost,
 
+    /// Says again and again that it is done.
+    FloodsTheEnd,
+    /// Writes lines to the log that are as long as they may be.
+    FloodsTheLogWithLongLines,
+    /// Answers every page of a listing with as many names as were asked for, and a next page.
+    ListsWithoutAnEnd,
+    /// Answers a page of a listing with one name more than was asked for.
+    ListsMoreThanAPage,
+
     // In a call: breaking off.
     /// Traps with two sessions open, in the middle of a request.
     TrapsInTheMiddle,

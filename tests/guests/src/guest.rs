@@ -4,13 +4,13 @@ use dbprovision_sdk::adapter::databases::{DatabaseInfo, DatabaseSpec};
 use dbprovision_sdk::adapter::{Description, InstanceExamination, Server, Settings};
 use dbprovision_sdk::bindings::dbprovision::adapter::{net, secrets};
 use dbprovision_sdk::{
-    Adapter, Backups, Change, Databases, Error, ErrorKind, Examination, Grants, Mark, NetError, Restores, Result,
-    Roles, Schemas, Secret, Selection, Standing, UpdateReport, Users,
+    Adapter, Backups, Change, Databases, Error, ErrorKind, Examination, Grants, Listing, Mark, NetError, Page,
+    Restores, Result, Roles, Schemas, Secret, Selection, Standing, UpdateReport, Users,
 };
 
 use crate::misbehave::{loop_for_ever, misbehave, park};
 use crate::toy::Session;
-use crate::{Behaviour, MISBEHAVE, SECOND_SESSION, WAIT, WAIT_AND_GO_ON, describe, leak};
+use crate::{Behaviour, MISBEHAVE, SECOND_SESSION, WAIT, WAIT_AND_GO_ON, describe, leak, list};
 
 /// The adapter and its session.
 #[derive(Default)]
@@ -108,6 +108,10 @@ impl Databases for Guest {
         }
     }
 
+    fn list(&mut self, page: &Page) -> Result<Listing> {
+        list::list(page)
+    }
+
     fn update(&mut self, _: &DatabaseSpec, _: &Mark, _: &[(String, Secret)], _: &Selection) -> Result<UpdateReport> {
         if Behaviour::chosen() != Behaviour::LeaksInAReport {
             return Ok(UpdateReport { changes: Vec::new(), applied: Vec::new(), details: None });
@@ -150,8 +154,18 @@ impl Databases for Guest {
     }
 }
 
-impl Users for Guest {}
-impl Roles for Guest {}
+impl Users for Guest {
+    fn list(&mut self, page: &Page) -> Result<Listing> {
+        list::list(page)
+    }
+}
+
+impl Roles for Guest {
+    fn list(&mut self, page: &Page) -> Result<Listing> {
+        list::list(page)
+    }
+}
+
 impl Grants for Guest {}
 impl Schemas for Guest {}
 impl Backups for Guest {}

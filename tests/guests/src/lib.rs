@@ -12,6 +12,7 @@ mod behaviour;
 mod describe;
 mod guest;
 mod leak;
+mod list;
 mod misbehave;
 mod toy;
 

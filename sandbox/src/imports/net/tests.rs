@@ -187,3 +187,20 @@ async fn a_wait_in_the_host_ends_with_its_deadline_and_is_not_the_guests_time() 
     assert!(matches!(waited, Err(StreamError::TimedOut)));
     assert!(!is_done.load(Ordering::Relaxed));
 }
+
+#[tokio::test]
+async fn what_the_host_does_while_a_guest_waits_is_the_guests_time() {
+    let clock = Clock::new(Duration::from_millis(200));
+    clock.restart();
+    let waited = parked(&clock, Duration::from_millis(400), std::future::pending::<Result<(), StreamError>>()).await;
+    assert!(matches!(waited, Err(StreamError::TimedOut)));
+    assert_eq!(clock.violation(), None);
+    parked(&clock, Duration::from_secs(5), async {
+        // As long as encrypting much of what a guest writes takes.
+        std::thread::sleep(Duration::from_millis(400));
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert!(clock.violation().is_some());
+}

@@ -51,7 +51,7 @@ pub enum CallError {
     )]
     SecretInAnswer,
     /// A password of so many bytes is lent to no guest; see [`SecretValue::LONGEST`](crate::SecretValue::LONGEST).
-    #[error("a password of {0} bytes is too long; at most 4096 are allowed")]
+    #[error("the password: it has {0} bytes, and at most 4096 are allowed")]
     SecretTooLong(usize),
     /// The call did not end in its time on the wall.
     #[error("no answer within {0:?}")]

@@ -38,7 +38,8 @@ pub(crate) enum Place {
 impl Place {
     /// The question that this function is asked with these arguments.
     pub(crate) fn question(function: &str, arguments: &[&dyn Debug]) -> Self {
-        let mut shown: Vec<&dyn Debug> = vec![&function];
+        let name: &dyn Debug = &function;
+        let mut shown = vec![name];
         shown.extend_from_slice(arguments);
         Self::Question(Digest::of_shown(&shown))
     }

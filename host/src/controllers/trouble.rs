@@ -43,7 +43,7 @@ pub(crate) fn blocked(error: &CallError, paths: Paths<'_>) -> Blocked {
             };
             Blocked::failed(reason, error.to_string(), class).of_the_instance()
         }
-        CallError::SecretTooLong(_) => Blocked::failed(reason::INVALID_SPEC, error.to_string(), class),
+        CallError::SecretTooLong(_) => Blocked::invalid(reason::INVALID_OPTIONS, error.to_string()),
         CallError::DeadlineExceeded(_) => Blocked::failed(reason::TIMEOUT, error.to_string(), class).of_the_instance(),
         CallError::Quarantined { digest, remaining } => {
             tracing::debug!(%digest, ?remaining, "the adapter is in quarantine");

@@ -58,6 +58,7 @@ impl Server {
                 credentials,
                 gate,
                 inner_sessions: Arc::new(Semaphore::new(1)),
+                lookups: Arc::new(Semaphore::new(1)),
                 tally,
             }),
             origin,

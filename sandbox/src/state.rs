@@ -49,6 +49,8 @@ pub(crate) struct ServerContext {
     pub(crate) gate: Option<WriteGate>,
     /// The turns for a second session; all guests of the server share them.
     pub(crate) inner_sessions: Arc<Semaphore>,
+    /// The turns for asking the resolver.
+    pub(crate) lookups: Arc<Semaphore>,
     pub(crate) tally: Arc<Tally>,
 }
 

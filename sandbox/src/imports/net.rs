@@ -119,7 +119,7 @@ impl GuestState {
         let slot = self.slot(context).await?;
         let limit = self.wait(self.limits.dial);
         self.clock.pause();
-        let dialled = dial(&context.endpoint, &context.addresses, limit).await;
+        let dialled = dial(&context.endpoint, &context.addresses, &context.lookups, limit).await;
         self.clock.resume();
         match dialled {
             Ok(stream) => {

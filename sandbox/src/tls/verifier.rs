@@ -86,7 +86,7 @@ impl Verifier {
         }
         let authorities = self.authorities.iter().filter_map(|authority| X509Certificate::from_der(authority).ok());
         let signers = authorities.filter(|(_, authority)| self.signed_by(parsed, authority));
-        signers.map(|(_, authority)| check_authority(&authority, now)).reduce(|one, other| one.or(other))
+        signers.map(|(_, authority)| check_authority(&authority, now)).reduce(Result::or)
     }
 
     fn signed_by(&self, parsed: &X509Certificate<'_>, authority: &X509Certificate<'_>) -> bool {

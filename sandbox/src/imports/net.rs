@@ -1,9 +1,11 @@
 //! `net`: byte streams to the guest's own server.
 //!
 //! The guest says `primary` and the host decides what that is, checks the resolved address, counts sessions,
-//! ends TLS and holds what the instance demands of it. `net/connection.rs` has the stream itself.
+//! ends TLS and holds what the instance demands of it. `net/connection.rs` has the stream itself, `net/gated.rs` what the
+//! host goes on with after a relay.
 
 mod connection;
+mod gated;
 #[cfg(test)]
 mod tests;
 

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsConnector;
 
+use super::gated::Gated;
 use crate::binding::WriteGate;
 use crate::counters::OpenSession;
 use crate::tls::{TlsFailure, binding_data, client_problem};
@@ -130,6 +131,10 @@ impl Connection {
     /// The stream with what arrived and was not read, for the host to go on with.
     pub(crate) fn into_parts(mut self) -> Option<Parts> {
         let stream = self.stream.take()?;
+        let stream: Box<dyn ByteStream> = match self.gate.take() {
+            Some(gate) => Box::new(Gated::new(stream, gate)),
+            None => stream,
+        };
         Some((stream, std::mem::take(&mut self.unread), self.slot.take()))
     }
 

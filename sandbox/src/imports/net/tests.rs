@@ -82,6 +82,23 @@ async fn a_gate_that_shuts_in_the_middle_of_a_write_lets_no_further_piece_throug
 }
 
 #[tokio::test]
+async fn the_gate_of_a_stream_goes_with_it_to_the_host() {
+    let open = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&open);
+    let (ours, mut theirs) = stream(false);
+    let ours = ours.gated(Some(WriteGate::new(move || asked.load(Ordering::SeqCst))));
+    let (mut relayed, _unread, _slot) = ours.into_parts().unwrap();
+    relayed.write_all(b"before").await.unwrap();
+    open.store(false, Ordering::SeqCst);
+    relayed.write_all(b"after").await.unwrap_err();
+    relayed.shutdown().await.unwrap_err();
+    drop(relayed);
+    let mut heard = Vec::new();
+    theirs.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(heard, b"before");
+}
+
+#[tokio::test]
 async fn nothing_is_encrypted_behind_a_shut_gate() {
     let (ours, mut theirs) = stream(true);
     let mut ours = ours.gated(Some(WriteGate::new(|| false)));

@@ -110,6 +110,7 @@ trials! { Behaviour:
     DescribesABrokenSchema => loading::a_schema_that_is_no_json_is_not_believed,
     ClaimsANameTwice => loading::a_name_that_is_claimed_twice_is_not_believed,
     LoopsInAnExamination => limits::a_loop_in_an_examination_is_ended,
+    TrapsInAnExamination => faults::a_spec_that_makes_an_examination_trap_is_left_alone_and_no_other,
     DialsInAnExamination => secrets::an_examination_reaches_nothing,
     LoopsWhileConnecting => limits::a_loop_instead_of_a_login_is_ended,
     LoopsWhileClosing => limits::a_loop_instead_of_a_logout_is_ended,

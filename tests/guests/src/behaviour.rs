@@ -52,6 +52,8 @@ behaviours! {
     // In a pure function.
     /// Loops.
     LoopsInAnExamination,
+    /// Traps.
+    TrapsInAnExamination,
     /// Dials, and asks for the credentials.
     DialsInAnExamination,
 

@@ -76,6 +76,7 @@ impl Databases for Guest {
             #[expect(clippy::wildcard_enum_match_arm, reason = "all others misbehave elsewhere")]
             match Behaviour::chosen() {
                 Behaviour::LoopsInAnExamination => loop_for_ever(),
+                Behaviour::TrapsInAnExamination => std::process::abort(),
                 Behaviour::DialsInAnExamination => {
                     if !matches!(net::connect("primary"), Err(NetError::Denied(_))) {
                         return Err(Error::conflict("an examination has a connection"));

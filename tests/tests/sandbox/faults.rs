@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostile_guests::{Behaviour, MISBEHAVE};
+use sandbox::contract::DatabaseSpec;
 use sandbox::{CallClass, CallError, Lane, LoadError, Server};
 
 use crate::limits::named;
@@ -80,6 +81,23 @@ pub(crate) async fn an_adapter_that_keeps_trapping_is_left_alone_and_no_other(tr
     assert!(matches!(**source, CallError::Quarantined { .. }), "{source}");
     let other = load(&trial.sandbox, Behaviour::Honest).await.bind(binding("another adapter", &trial.toy)).unwrap();
     assert!(exists(&other, "app").await.unwrap());
+}
+
+pub(crate) async fn a_spec_that_makes_an_examination_trap_is_left_alone_and_no_other(trial: &Trial) {
+    let adapter = trial.adapter().await;
+    for _ in 0..5 {
+        let error = adapter.examine_database(&named(MISBEHAVE)).await.unwrap_err();
+        assert!(matches!(error, CallError::Trapped { .. }), "{error:?}");
+    }
+    let error = adapter.examine_database(&named(MISBEHAVE)).await.unwrap_err();
+    assert!(matches!(error, CallError::Quarantined { .. }), "{error:?}");
+    // Every other spec is examined, also one that differs in little, and the adapter serves its servers.
+    adapter.examine_database(&named("app")).await.unwrap();
+    let changed = DatabaseSpec { comment: Some("changed".to_owned()), ..named(MISBEHAVE) };
+    let error = adapter.examine_database(&changed).await.unwrap_err();
+    assert!(matches!(error, CallError::Trapped { .. }), "{error:?}");
+    adapter.check_quarantine().unwrap();
+    assert!(exists(&trial.server().await, "app").await.unwrap());
 }
 
 pub(crate) async fn a_call_that_nobody_waits_for_ends_its_guest(trial: &Trial) {

@@ -198,10 +198,11 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
         lost = election.keep() => Err(RunError::LoseLease(lost)),
         () = work(Arc::clone(&ctx), queues, stop) => Ok(()),
     };
-    // The controllers are gone by now, and with them every reconcile; what follows writes nothing but the Lease.
-    ctx.term.end();
+    // The controllers are gone by now, and with them every reconcile; what follows writes nothing but the Lease. The
+    // sessions say good-bye first, which is a word that only a term allows; one that was lost is over already.
     drop(background);
     servers.close_all().await;
+    ctx.term.end();
     if ended.is_ok() {
         election.release().await;
     }

@@ -1,6 +1,7 @@
 //! A loaded adapter: what it is, its pure functions, and binding it to a server.
 //!
-//! The pure functions run in a guest of their own that reaches neither a server nor a secret.
+//! The pure functions run in a guest of their own that reaches neither a server nor a secret. What one of them was
+//! asked for is all that its faults count against.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::error::CallError;
 use crate::guest::{Guest, Origin};
 use crate::limits::Limits;
 use crate::load::Grant;
+use crate::quarantine::Place;
 use crate::server::Server;
 use crate::state::Reach;
 use crate::tls::TlsSettingsError;
@@ -46,7 +48,9 @@ macro_rules! pure {
             $(#[$doc])*
             pub async fn $name(&self, $($argument: $type),*) -> Result<$answer, CallError> {
                 let limits = Limits::default().pure();
-                let mut guest = Guest::start(&self.origin, stringify!($name), &limits, Reach::Examination, None).await?;
+                let place = Place::question(stringify!($name), &[$(&$argument),*]);
+                let starting = Guest::start(&self.origin, stringify!($name), &limits, Reach::Examination, place);
+                let mut guest = starting.await?;
                 guest.begin(limits.wall)?;
                 let (adapter, store) = guest.parts();
                 let calling = adapter.$interface().$call(store, $($argument),*);
@@ -108,9 +112,9 @@ impl Adapter {
         asked.filter(|id| self.parts.grant.tools.contains(*id)).collect()
     }
 
-    /// Whether it is out of use for now because it kept failing.
+    /// Whether it is out of use for now because it kept failing wherever it was called.
     pub fn check_quarantine(&self) -> Result<(), CallError> {
-        self.origin.check_quarantine()
+        self.origin.check_everywhere()
     }
 
     /// Binds it to one database server. Nothing is dialled yet. Must be called within a Tokio runtime.

@@ -17,12 +17,15 @@ const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
 
 /// The same over IPv6.
-const METADATA_V6: [Ipv6Addr; 4] = [
-    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
-    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x253),
+const METADATA_V6: [Ipv6Addr; 3] = [
     Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
     Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
 ];
+
+/// `fd00:ec2::/32`: Amazon's services for its machines: metadata, names, time, and the identities of pods on EKS. More
+/// of them have come over the years.
+const SERVICES_V6: [u16; 2] = [0xfd00, 0xec2];
 
 /// The policy: what is refused in general, and which networks are allowed all the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +66,7 @@ impl AddressPolicy {
     }
 
     fn refusal_v6(&self, address: Ipv6Addr) -> Option<&'static str> {
-        let [first, ..] = address.segments();
+        let [first, second, ..] = address.segments();
         if address.is_unspecified() {
             Some("it is the unspecified address")
         } else if address.is_loopback() {
@@ -72,7 +75,7 @@ impl AddressPolicy {
             Some("it is a multicast address")
         } else if address.is_unicast_link_local() || first & 0xffc0 == 0xfec0 {
             Some("it is a link-local address")
-        } else if METADATA_V6.contains(&address) {
+        } else if [first, second] == SERVICES_V6 || METADATA_V6.contains(&address) {
             Some("it is a cloud's metadata service")
         } else {
             let inner = inner_v4(address)?;

@@ -1,5 +1,6 @@
 //! What an adapter is bound to: one database server with everything that the guest never sees.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,29 @@ pub struct Credentials {
     pub password: SecretValue,
 }
 
+/// Whether anything may still be sent to a server, asked before every piece that is sent. Once it says no, the stream
+/// is closed and the call ends with [`CallError::Stopped`](crate::CallError::Stopped), wherever its guest was: a
+/// process that was frozen in the middle of a call wakes up to find that another one has taken over.
+#[derive(Clone)]
+pub struct WriteGate(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl WriteGate {
+    /// Asks this function, which must not wait.
+    pub fn new(may_write: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(may_write))
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for WriteGate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("WriteGate").field(&self.is_open()).finish()
+    }
+}
+
 /// Everything about one database server. Other credentials, another address: another binding.
 #[derive(Clone, Debug)]
 pub struct Binding {
@@ -46,4 +70,6 @@ pub struct Binding {
     pub limits: Limits,
     /// After this time without a call a session is closed.
     pub idle: Duration,
+    /// Whether anything may still be sent to it; none: always.
+    pub gate: Option<WriteGate>,
 }

@@ -1,6 +1,6 @@
 //! The digest that names a component.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
@@ -13,6 +13,25 @@ impl Digest {
     /// Computes it.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// Of how these values are shown, one after the other.
+    pub(crate) fn of_shown(values: &[&dyn fmt::Debug]) -> Self {
+        let mut hashing = Hashing(Sha256::new());
+        for value in values {
+            // Hashing does not fail, and a `Debug` that does has said enough.
+            drop(write!(hashing, "{value:?};"));
+        }
+        Self(hashing.0.finalize().into())
+    }
+}
+
+struct Hashing(Sha256);
+
+impl fmt::Write for Hashing {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
     }
 }
 
@@ -55,5 +74,11 @@ mod tests {
         for text in ["", "sha256:", "sha512:00", "sha256:zz"] {
             assert_eq!(text.parse::<Digest>(), Err(DigestSyntax), "{text}");
         }
+    }
+
+    #[test]
+    fn values_are_told_apart_by_where_one_ends() {
+        assert_eq!(Digest::of_shown(&[&"a", &1]), Digest::of(b"\"a\";1;"));
+        assert_ne!(Digest::of_shown(&[&"a", &"b"]), Digest::of_shown(&[&"a\";\"b"]));
     }
 }

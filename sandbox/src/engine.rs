@@ -12,6 +12,7 @@ use crate::counters::{Counters, Tally};
 use crate::digest::Digest;
 use crate::processor::{Ticker, locked};
 use crate::quarantine::Quarantine;
+use crate::room::Room;
 
 /// Core instances, memories and tables that one guest may have; see `Limits::instances`.
 const PARTS_OF_A_GUEST: u32 = 30;
@@ -19,7 +20,9 @@ const PARTS_OF_A_GUEST: u32 = 30;
 /// How large the sandbox is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxConfig {
-    /// Guests that live at one time; an instance in use has up to three. Costs address space, not memory.
+    /// Guests that live at one time; an instance in use has up to three. A twentieth, and one at least, is for calls
+    /// without a server. Where there are more servers than room, those that rest make way. Costs address space, not
+    /// memory.
     pub guests: u32,
     /// The most memory that any guest's limits may allow, in bytes.
     pub memory_bytes: usize,
@@ -63,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) ticker: Ticker,
     pub(crate) tally: Arc<Tally>,
+    pub(crate) room: Room,
     pub(crate) started: Instant,
     quarantines: Mutex<BTreeMap<Digest, Arc<Quarantine>>>,
     system_roots: OnceLock<Arc<RootCertStore>>,
@@ -77,6 +81,7 @@ impl Sandbox {
             engine,
             ticker,
             tally: Arc::new(Tally::default()),
+            room: Room::new(config.guests),
             started: Instant::now(),
             quarantines: Mutex::default(),
             system_roots: OnceLock::new(),

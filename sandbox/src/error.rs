@@ -44,15 +44,25 @@ pub enum CallError {
     /// The guest passed too much in one call, or answered with too much.
     #[error("the adapter passed too much at once: {0}")]
     TooMuchData(String),
+    /// A name or an id in the answer holds a password: nothing of the answer may be recorded.
+    #[error(
+        "the adapter's answer holds a password in the place of a name, and is not used; a password that is a part of \
+         names on the server has to be another one"
+    )]
+    SecretInAnswer,
+    /// A password of so many bytes is lent to no guest; see [`SecretValue::LONGEST`](crate::SecretValue::LONGEST).
+    #[error("the password: it has {0} bytes, and at most 4096 are allowed")]
+    SecretTooLong(usize),
     /// The call did not end in its time on the wall.
     #[error("no answer within {0:?}")]
     DeadlineExceeded(Duration),
-    /// The same adapter failed too often; it is called again later.
-    #[error("the adapter {digest} failed too often and is not called for {remaining:?}")]
+    /// The adapter failed too often at this server, with this question, or at all servers; it is called again later.
+    /// The text is the same at each try, so that a status that has it is written once.
+    #[error("the adapter {digest} failed too often and is not called for a while")]
     Quarantined {
         /// Which adapter.
         digest: Digest,
-        /// For how long it still is.
+        /// For how long it still is, for the log.
         remaining: Duration,
     },
     /// All guests of the lane were busy until the deadline.
@@ -61,6 +71,9 @@ pub enum CallError {
     /// The server was closed, because its binding changed or went away.
     #[error("the instance's sessions were closed")]
     Closed,
+    /// Nothing more may be sent to the server: its binding's gate said no. What was sent before was sent.
+    #[error("this process may send nothing more to the server")]
+    Stopped,
     /// The host has no room for one more guest.
     #[error("no room for another guest: {0}")]
     NoRoom(String),
@@ -90,6 +103,7 @@ impl CallError {
                 NetFailure::Refused(_) | NetFailure::Tls(_) => CallClass::Refused,
                 NetFailure::Resolve(_) | NetFailure::Dial(_) => CallClass::Server,
             },
+            Self::SecretTooLong(_) => CallClass::Refused,
             Self::DeadlineExceeded(_) => CallClass::Server,
             Self::Trapped { message: _ }
             | Self::OutOfTime(_)
@@ -97,8 +111,9 @@ impl CallError {
             | Self::TableLimit(_)
             | Self::HandleLimit(_)
             | Self::TooMuchData(_)
+            | Self::SecretInAnswer
             | Self::Quarantined { digest: _, remaining: _ } => CallClass::Guest,
-            Self::Busy(_) | Self::Closed | Self::NoRoom(_) => CallClass::Host,
+            Self::Busy(_) | Self::Closed | Self::Stopped | Self::NoRoom(_) => CallClass::Host,
         }
     }
 
@@ -113,10 +128,13 @@ impl CallError {
             Self::TableLimit(_) => "table-limit",
             Self::HandleLimit(_) => "handle-limit",
             Self::TooMuchData(_) => "too-much-data",
+            Self::SecretInAnswer => "secret-in-answer",
+            Self::SecretTooLong(_) => "secret-too-long",
             Self::DeadlineExceeded(_) => "deadline-exceeded",
             Self::Quarantined { digest: _, remaining: _ } => "quarantined",
             Self::Busy(_) => "busy",
             Self::Closed => "closed",
+            Self::Stopped => "stopped",
             Self::NoRoom(_) => "no-room",
         }
     }
@@ -137,4 +155,19 @@ pub enum NetFailure {
     /// The handshake failed, or the certificate was refused.
     #[error("{0}")]
     Tls(TlsFailure),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarantine_says_the_same_at_every_try() {
+        let text = |seconds| {
+            let remaining = Duration::from_secs(seconds);
+            CallError::Quarantined { digest: Digest::of(b""), remaining }.to_string()
+        };
+        assert_eq!(text(600), text(1));
+        assert!(text(600).contains(&Digest::of(b"").to_string()));
+    }
 }

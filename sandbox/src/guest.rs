@@ -8,13 +8,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
 use crate::contract::bindings::{DatabaseAdapter, DatabaseAdapterIndices};
-use crate::contract::{self, ProgressStatus, ServerFacts};
+use crate::contract::{self, ServerFacts};
 use crate::counters::Tally;
 use crate::digest::Digest;
 use crate::engine::Inner;
@@ -22,16 +22,15 @@ use crate::error::{CallError, NetFailure};
 use crate::imports::net::Connection;
 use crate::limits::{Limits, Violation};
 use crate::processor::at_tick;
-use crate::quarantine::Quarantine;
-use crate::scrub::{Scrub, Scrubber};
+use crate::quarantine::{Place, Quarantine};
+use crate::room::TRIES;
+use crate::scrub::{Scrub, Scrubber, Unfit};
 use crate::state::{GuestState, Reach};
 use crate::tls::TlsFailure;
 
-/// A guest that was given more secrets than this is replaced once it is idle: every answer is searched for all of them.
-const MOST_SECRETS: usize = 64;
-
-/// The same for words that are no secrets.
-const MOST_PUBLIC_WORDS: usize = 4096;
+/// A guest that was given more secrets than this is replaced once it is idle: every answer is searched for all of them,
+/// in twenty shapes each. With so many the largest answer takes a second.
+const MOST_SECRETS: usize = 16;
 
 /// What wasmtime says when a guest passes more than it may; it has no type of its own.
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
@@ -47,11 +46,23 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(crate) fn check_quarantine(&self) -> Result<(), CallError> {
-        match self.quarantine.remaining(Instant::now()) {
-            None => Ok(()),
-            Some(remaining) => Err(CallError::Quarantined { digest: self.digest, remaining }),
-        }
+    /// Whether a guest may be called there.
+    pub(crate) fn check_quarantine(&self, place: &Place) -> Result<(), CallError> {
+        self.unless(self.quarantine.remaining(place, Instant::now()))
+    }
+
+    /// Whether a guest may be called anywhere.
+    pub(crate) fn check_everywhere(&self) -> Result<(), CallError> {
+        self.unless(self.quarantine.everywhere(Instant::now()))
+    }
+
+    fn unless(&self, remaining: Option<Duration>) -> Result<(), CallError> {
+        remaining.map_or(Ok(()), |remaining| Err(CallError::Quarantined { digest: self.digest, remaining }))
+    }
+
+    fn fault(&self, place: &Place, tally: &Tally) {
+        tally.trapped();
+        self.quarantine.record(place, Instant::now());
     }
 }
 
@@ -61,6 +72,8 @@ pub(crate) type Outcome<T> = Result<wasmtime::Result<T>, tokio::time::error::Ela
 /// One guest.
 pub(crate) struct Guest {
     origin: Arc<Origin>,
+    /// What its faults count against.
+    place: Place,
     tally: Arc<Tally>,
     store: Store<GuestState>,
     adapter: DatabaseAdapter,
@@ -68,6 +81,8 @@ pub(crate) struct Guest {
     spoiled: bool,
     /// What `connect` answered.
     pub(crate) server: Option<ServerFacts>,
+    /// Its place among the guests that are bound to servers. It is the last to go.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Guest {
@@ -77,39 +92,61 @@ impl Guest {
         label: &str,
         limits: &Limits,
         reach: Reach,
-        progress: Option<watch::Sender<Option<ProgressStatus>>>,
+        place: Place,
     ) -> Result<Self, CallError> {
-        let tally = match &reach {
-            Reach::Server(context) => Arc::clone(&context.tally),
-            Reach::Nothing | Reach::Examination => Arc::clone(&origin.sandbox.tally),
+        let (tally, room) = match &reach {
+            Reach::Server(context) => {
+                let full = || CallError::NoRoom("all guests of the operator are at work".to_owned());
+                (Arc::clone(&context.tally), Some(origin.sandbox.room.place().ok_or_else(full)?))
+            }
+            Reach::Nothing | Reach::Examination => (Arc::clone(&origin.sandbox.tally), None),
         };
-        let mut state = GuestState::new(label.to_owned(), limits, reach, origin.sandbox.started);
-        state.progress = progress;
-        let (mut store, instance) = Box::pin(Self::instantiate(origin, &tally, limits, state)).await?;
+        let state = || GuestState::new(label.to_owned(), limits, reach.clone(), origin.sandbox.started);
+        let (mut store, instance) = Box::pin(Self::instantiate(origin, &place, &tally, limits, state)).await?;
         let adapter = origin
             .exports
             .load(&mut store, &instance)
-            .map_err(|error| trouble::<()>(origin, &tally, &Scrubber::new(), limits.wall, Ok(Err(error))))?;
+            .map_err(|error| trouble::<()>(origin, &place, &tally, &Scrubber::new(), limits.wall, Ok(Err(error))))?;
         tally.guest_started();
-        Ok(Self { origin: Arc::clone(origin), tally, store, adapter, spoiled: false, server: None })
+        let origin = Arc::clone(origin);
+        Ok(Self { origin, place, tally, store, adapter, spoiled: false, server: None, _room: room })
     }
 
     /// Whether the exports have the types of the contract, which only an instance tells. The outer failure is one of
     /// the component's own start.
     pub(crate) async fn fits(origin: &Arc<Origin>, limits: &Limits) -> Result<wasmtime::Result<()>, CallError> {
-        let state = GuestState::new("types".to_owned(), limits, Reach::Nothing, origin.sandbox.started);
-        let starting = Box::pin(Self::instantiate(origin, &origin.sandbox.tally, limits, state));
+        let state = || GuestState::new("types".to_owned(), limits, Reach::Nothing, origin.sandbox.started);
+        let place = Place::question("types", &[]);
+        let starting = Box::pin(Self::instantiate(origin, &place, &origin.sandbox.tally, limits, state));
         let (mut store, instance) = starting.await?;
         Ok(origin.exports.load(&mut store, &instance).map(drop))
     }
 
+    /// Instantiates the component; where the pools are full, others make way.
     async fn instantiate(
         origin: &Arc<Origin>,
+        place: &Place,
+        tally: &Tally,
+        limits: &Limits,
+        state: impl Fn() -> GuestState,
+    ) -> Result<(Store<GuestState>, Instance), CallError> {
+        origin.check_quarantine(place)?;
+        for _ in 0..TRIES {
+            match Self::instantiate_once(origin, place, tally, limits, state()).await {
+                Err(CallError::NoRoom(_)) if origin.sandbox.room.make() => {}
+                ended => return ended,
+            }
+        }
+        Self::instantiate_once(origin, place, tally, limits, state()).await
+    }
+
+    async fn instantiate_once(
+        origin: &Arc<Origin>,
+        place: &Place,
         tally: &Tally,
         limits: &Limits,
         mut state: GuestState,
     ) -> Result<(Store<GuestState>, Instance), CallError> {
-        origin.check_quarantine()?;
         state.begin_call(limits.wall);
         let mut store = Store::new(&origin.sandbox.engine, state);
         store.limiter(|state| &mut state.budget);
@@ -121,13 +158,13 @@ impl Guest {
         let starting = origin.prepared.instantiate_async(&mut store);
         match Self::bounded(origin, limits.wall, starting).await {
             Ok(Ok(instance)) => Ok((store, instance)),
-            ended => Err(trouble(origin, tally, &Scrubber::new(), limits.wall, ended)),
+            ended => Err(trouble(origin, place, tally, &Scrubber::new(), limits.wall, ended)),
         }
     }
 
     /// A call begins. Until it is finished, the guest counts as spoiled.
     pub(crate) fn begin(&mut self, wall: Duration) -> Result<(), CallError> {
-        self.origin.check_quarantine()?;
+        self.origin.check_quarantine(&self.place)?;
         self.spoiled = true;
         self.store.data_mut().begin_call(wall);
         self.store.set_epoch_deadline(1);
@@ -180,15 +217,17 @@ impl Guest {
             Ok(Ok(answer)) => match answer.scrub(scrubber) {
                 Ok(answer) => {
                     self.spoiled = false;
+                    self.origin.quarantine.answered(&self.place, Instant::now());
                     Ok(answer)
                 }
-                Err(too_large) => {
-                    self.tally.trapped();
-                    self.origin.quarantine.record(Instant::now());
+                // It may be chance: a person's password that is a part of an id. So it is no fault of the adapter.
+                Err(Unfit::Secret) => Err(CallError::SecretInAnswer),
+                Err(too_large @ Unfit::TooLarge { what: _, length: _, limit: _ }) => {
+                    self.origin.fault(&self.place, &self.tally);
                     Err(CallError::TooMuchData(too_large.to_string()))
                 }
             },
-            ended => Err(trouble(&self.origin, &self.tally, scrubber, wall, ended)),
+            ended => Err(trouble(&self.origin, &self.place, &self.tally, scrubber, wall, ended)),
         }
     }
 
@@ -209,6 +248,13 @@ impl Guest {
         }
     }
 
+    /// It answered more than the contract allows: the answer is not used, and neither is the guest again.
+    pub(crate) fn refuse(&mut self, what: String) -> CallError {
+        self.spoiled = true;
+        self.origin.fault(&self.place, &self.tally);
+        CallError::TooMuchData(what)
+    }
+
     /// Whether it can be called again: nothing broke, and its streams are open, as far as one look tells.
     pub(crate) fn is_usable(&mut self) -> bool {
         !self.spoiled && self.server.is_some() && self.streams_are_alive()
@@ -225,8 +271,7 @@ impl Guest {
 
     /// Whether it should not be lent again although it could.
     pub(crate) fn is_worn(&self) -> bool {
-        let scrubber = &self.store.data().scrubber;
-        scrubber.secrets() > MOST_SECRETS || scrubber.public_words() > MOST_PUBLIC_WORDS
+        self.store.data().scrubber.secrets() > MOST_SECRETS
     }
 
     /// Logs in, unless it is logged in.
@@ -296,7 +341,14 @@ impl Guest {
 }
 
 /// Why a call ended without an answer.
-fn trouble<T>(origin: &Origin, tally: &Tally, scrubber: &Scrubber, wall: Duration, outcome: Outcome<T>) -> CallError {
+fn trouble<T>(
+    origin: &Origin,
+    place: &Place,
+    tally: &Tally,
+    scrubber: &Scrubber,
+    wall: Duration,
+    outcome: Outcome<T>,
+) -> CallError {
     let error = match outcome {
         Err(_) | Ok(Ok(_)) => {
             tally.deadline_passed();
@@ -307,14 +359,16 @@ fn trouble<T>(origin: &Origin, tally: &Tally, scrubber: &Scrubber, wall: Duratio
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         return CallError::NoRoom(full.to_string());
     }
-    tally.trapped();
-    origin.quarantine.record(Instant::now());
+    if let Some(Violation::Stopped) = error.downcast_ref::<Violation>() {
+        return CallError::Stopped;
+    }
+    origin.fault(place, tally);
     match error.downcast_ref::<Violation>() {
         Some(Violation::Memory(limit)) => CallError::MemoryLimit(*limit),
         Some(Violation::Table(limit)) => CallError::TableLimit(*limit),
         Some(Violation::Processor(limit)) => CallError::OutOfTime(*limit),
         Some(Violation::Handles(limit)) => CallError::HandleLimit(*limit),
-        Some(violation @ (Violation::Import(_) | Violation::Contract(_))) => {
+        Some(violation @ (Violation::Import(_) | Violation::Contract(_) | Violation::Stopped)) => {
             CallError::Trapped { message: violation.to_string() }
         }
         None => {

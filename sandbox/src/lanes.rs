@@ -67,6 +67,15 @@ impl Guests {
         Some((resting.remove(0).1, turn))
     }
 
+    /// Ends the longest-resting guest without a good-bye: somebody waits for its place. False: none rests.
+    pub(crate) fn dismiss_oldest(&self) -> bool {
+        let mut resting = locked(&self.resting);
+        let dismissed = if resting.is_empty() { None } else { Some(resting.remove(0)) };
+        // Ending it takes longer than anybody should wait for the list.
+        drop(resting);
+        dismissed.is_some()
+    }
+
     /// No more turns; the resting guests are handed out to be closed.
     pub(crate) fn close(&self) -> Vec<Guest> {
         self.turns.close();

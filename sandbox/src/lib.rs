@@ -25,6 +25,7 @@ mod limits;
 mod load;
 mod processor;
 mod quarantine;
+mod room;
 mod scrub;
 mod secret_value;
 mod server;
@@ -34,7 +35,7 @@ mod tls;
 
 pub use adapter::Adapter;
 pub use addresses::{AddressPolicy, AddressRefused};
-pub use binding::{Binding, Credentials, Endpoint};
+pub use binding::{Binding, Credentials, Endpoint, WriteGate};
 pub use counters::Counters;
 pub use digest::{Digest, DigestSyntax};
 pub use engine::{Sandbox, SandboxConfig, SandboxError};

@@ -69,7 +69,7 @@ impl Limits {
     }
 }
 
-/// What a guest did beyond its limits or against the contract. It ends the call as a trap.
+/// What a guest did beyond its limits or against the contract, with one exception. It ends the call as a trap.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Violation {
     #[error("it needs more than {0} bytes of memory")]
@@ -84,6 +84,9 @@ pub(crate) enum Violation {
     Import(&'static str),
     #[error("{0}")]
     Contract(&'static str),
+    /// Nothing the guest did: the host may send nothing more.
+    #[error("nothing more may be sent")]
+    Stopped,
 }
 
 /// Counts memory and tables over all instances of a store.

@@ -24,6 +24,7 @@ use crate::error::CallError;
 use crate::guest::{Guest, Origin};
 use crate::imports::add_to_linker;
 use crate::limits::Limits;
+use crate::quarantine::Place;
 use crate::state::Reach;
 
 /// No component is larger: the largest known, an interpreter with its library, has 18 MB.
@@ -216,7 +217,8 @@ impl Sandbox {
 /// Runs `describe` in a guest that may do nothing else.
 async fn describe(origin: &Arc<Origin>) -> Result<crate::contract::Description, CallError> {
     let limits = Limits::default().pure();
-    let mut guest = Guest::start(origin, "describe", &limits, Reach::Nothing, None).await?;
+    let place = Place::question("describe", &[]);
+    let mut guest = Guest::start(origin, "describe", &limits, Reach::Nothing, place).await?;
     guest.begin(limits.wall)?;
     let (adapter, store) = guest.parts();
     let calling = adapter.dbprovision_adapter_describe().call_describe(store);

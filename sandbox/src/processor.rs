@@ -1,7 +1,7 @@
 //! Time on the processor: the clock of one call, and the ticker that interrupts guests.
 //!
-//! Decided here: what is counted (the guest's own instructions, not its waits in the host and not its place
-//! in the executor's queue) and when the ticker runs (only while a call is under way: an idle operator has
+//! Decided here: what is counted (the guest's own instructions and what the host does for it, not its waits in the host
+//! and not its place in the executor's queue) and when the ticker runs (only while a call is under way: an idle operator has
 //! no timer here). The ticker is a thread, because a guest that loops on every executor thread would keep a
 //! task from running.
 
@@ -57,7 +57,7 @@ impl Clock {
         locked(&self.0).running_since = Some(Instant::now());
     }
 
-    fn violation(&self) -> Option<Violation> {
+    pub(crate) fn violation(&self) -> Option<Violation> {
         let reading = locked(&self.0);
         (reading.spent > reading.limit).then_some(Violation::Processor(reading.limit))
     }

@@ -1,13 +1,21 @@
 //! Keeps secrets in: every string that leaves a guest goes through a [`Scrubber`] first.
 //!
-//! Decided here: what counts as an occurrence of a secret. In running text a value of at least
-//! [`SHORTEST_IN_TEXT`] bytes is replaced wherever it stands, raw or in one of the usual encodings; in a word
-//! (a name, an id, a cursor, which the host compares) from [`SHORTEST_IN_WORD`] bytes on; a shorter value only
-//! where it is the whole string, because the letter `a` as a password would otherwise take the language away.
-//! A word that the host itself passed in, such as the account's name, is public and stays, even if somebody
-//! chose it as a password. Control characters are replaced, and lengths capped. Which record has which kind of
-//! string is in `scrub/records.rs`. Absent: protection against a guest that encrypts what it leaks; it holds
-//! no stream but the one to its own server.
+//! Decided here: what counts as an occurrence of a secret, and what becomes of the string.
+//!
+//! - In running text everything that the guest was ever lent is replaced: from [`SHORTEST_IN_TEXT`] bytes on wherever
+//!   it stands, raw or in one of the usual encodings; a shorter value only where it is the whole string, because the
+//!   letter `a` as a password would otherwise take the language away.
+//! - A name or another word, which the host compares and records, is never changed: a name with a passage cut out is
+//!   another name. One that holds the administrator's secret, or one that was lent to this very call, is refused, and
+//!   the call with it. Other secrets are not looked for: they are other tenants', and whoever chose a table's name as
+//!   a password would keep everybody's rights on that table from being recorded. A value of less than
+//!   [`SHORTEST_IN_WORD`] bytes is looked for only as a whole, and in a name not at all.
+//! - What the host said itself, in this call or of the account, is public as a word, even if somebody chose it as a
+//!   password; the same word is then no secret within other words either.
+//!
+//! Control characters are replaced, and lengths capped. Which record has which kind of string is in
+//! `scrub/records.rs`. Absent: protection against a guest that encrypts what it leaks; it holds no stream but the one
+//! to its own server.
 
 mod forms;
 mod records;
@@ -41,39 +49,64 @@ const LONGEST_JSON: usize = 256 << 10;
 /// Words of the contract that are no secret whatever anybody's password is.
 const CONTRACT_WORDS: [&str; 2] = ["password", "primary"];
 
-/// A word or a document is longer than anything that could be meant.
+/// Why an answer is not handed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} of {length} bytes, where {limit} are allowed")]
-pub(crate) struct TooLarge {
-    what: &'static str,
-    length: usize,
-    limit: usize,
+pub(crate) enum Unfit {
+    /// A word or a document is longer than anything that could be meant.
+    #[error("{what} of {length} bytes, where {limit} are allowed")]
+    TooLarge { what: &'static str, length: usize, limit: usize },
+    /// A word holds a secret.
+    #[error("a secret where a name belongs")]
+    Secret,
 }
 
 /// What a guest's answer goes through. Implemented for every record of the contract, field by field, so that
 /// a new field without a decision does not compile.
 pub(crate) trait Scrub: Sized {
-    fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge>;
+    fn scrub(self, scrubber: &Scrubber) -> Result<Self, Unfit>;
 }
 
 /// The secrets that one guest was ever given.
 #[derive(Debug, Default)]
 pub(crate) struct Scrubber {
-    /// Longest first, so that a secret within a longer one does not split it.
+    /// For texts. Longest first, so that a secret within a longer one does not split it.
     patterns: Vec<Pattern>,
     whole: Vec<SecretValue>,
+    /// For words: the administrator's, and those of the call that is under way.
+    standing: Vec<Guarded>,
+    lent: Vec<Guarded>,
     public: BTreeSet<String>,
-    secrets: usize,
+    /// What the host said in the call that is under way.
+    said: BTreeSet<String>,
 }
 
-struct Pattern {
-    text: Zeroizing<String>,
-    within_words: bool,
-}
+struct Pattern(Zeroizing<String>);
 
 impl std::fmt::Debug for Pattern {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Pattern(..)")
+    }
+}
+
+/// A secret that no word may hold.
+#[derive(Debug)]
+struct Guarded {
+    value: SecretValue,
+    /// Its shapes, where it is long enough to be looked for within words.
+    forms: Vec<Pattern>,
+}
+
+impl Guarded {
+    fn new(value: &SecretValue) -> Self {
+        let is_long = value.expose().len() >= SHORTEST_IN_WORD;
+        let forms = if is_long { forms::of(value.expose()).into_iter().map(Pattern).collect() } else { Vec::new() };
+        Self { value: value.clone(), forms }
+    }
+
+    fn is_in(&self, word: &str, is_name: bool) -> bool {
+        // A short name that is also somebody's password gives nothing away.
+        let is_whole = self.value.expose() == word.as_bytes() && (!is_name || !self.forms.is_empty());
+        is_whole || self.forms.iter().any(|form| word.contains(form.0.as_str()))
     }
 }
 
@@ -83,49 +116,70 @@ impl Scrubber {
         Self { public, ..Self::default() }
     }
 
-    /// From now on this value is looked for.
+    /// A new call begins: nothing is said yet, and nothing lent.
+    pub(crate) fn begin_call(&mut self) {
+        self.lent.clear();
+        self.said.clear();
+    }
+
+    /// This value is in no text and in no word from now on.
     pub(crate) fn add_secret(&mut self, value: &SecretValue) {
+        self.know(value);
+        if !value.expose().is_empty() && !is_guarded(&self.standing, value) {
+            self.standing.push(Guarded::new(value));
+        }
+    }
+
+    /// This value is in no text from now on, and in no word of this call.
+    pub(crate) fn lend(&mut self, value: &SecretValue) {
+        self.know(value);
+        if !value.expose().is_empty() && !is_guarded(&self.standing, value) && !is_guarded(&self.lent, value) {
+            self.lent.push(Guarded::new(value));
+        }
+    }
+
+    fn know(&mut self, value: &SecretValue) {
         if value.expose().is_empty() || self.whole.iter().any(|known| known.expose() == value.expose()) {
             return;
         }
-        self.secrets = self.secrets.saturating_add(1);
         self.whole.push(value.clone());
         if value.expose().len() < SHORTEST_IN_TEXT {
             return;
         }
-        let within_words = value.expose().len() >= SHORTEST_IN_WORD;
         for text in forms::of(value.expose()) {
-            if text.len() >= SHORTEST_IN_TEXT && !self.patterns.iter().any(|known| *known.text == *text) {
-                self.patterns.push(Pattern { text, within_words });
+            if text.len() >= SHORTEST_IN_TEXT && !self.patterns.iter().any(|known| *known.0 == *text) {
+                self.patterns.push(Pattern(text));
             }
         }
-        self.patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.text.len()));
+        self.patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.0.len()));
     }
 
-    /// A word that the host passed in: it is no secret.
+    /// A word that is no secret in any call.
     pub(crate) fn add_public(&mut self, word: &str) {
-        if !self.public.contains(word) {
-            self.public.insert(word.to_owned());
-        }
+        self.public.insert(word.to_owned());
+    }
+
+    /// A word that the host passes in this call: it is no secret in it.
+    pub(crate) fn say(&mut self, word: &str) {
+        self.said.insert(word.to_owned());
     }
 
     /// How many secrets it knows.
     pub(crate) fn secrets(&self) -> usize {
-        self.secrets
+        self.whole.len()
     }
 
-    /// How many words it holds as public.
-    pub(crate) fn public_words(&self) -> usize {
-        self.public.len()
+    fn is_public(&self, word: &str) -> bool {
+        self.public.contains(word) || self.said.contains(word)
     }
 
     /// For people: messages, details, log lines.
     pub(crate) fn text(&self, text: &str) -> String {
-        let longest = self.patterns.first().map_or(0, |pattern| pattern.text.len());
+        let longest = self.patterns.first().map_or(0, |pattern| pattern.0.len());
         // The end of what is cut off before the search may be a part of a secret: it goes, too.
         let searched = LONGEST_TEXT.saturating_add(longest.saturating_mul(2));
         let was_cut = text.len() > searched;
-        let mut clean = self.replaced(start_of(text, searched), false);
+        let mut clean = self.replaced(start_of(text, searched));
         if was_cut {
             let kept = clean.len().saturating_sub(longest);
             clean = start_of(&clean, kept).to_owned();
@@ -138,22 +192,35 @@ impl Scrubber {
         clean
     }
 
-    /// What the host compares: names, ids, cursors.
-    pub(crate) fn word(&self, word: &str) -> Result<String, TooLarge> {
+    /// What the host compares and no person chose: ids, codes, arguments.
+    pub(crate) fn word(&self, word: &str) -> Result<String, Unfit> {
+        self.unchanged(word, false)
+    }
+
+    /// What somebody chose as a name, and the engine's words for kinds and rights.
+    pub(crate) fn name(&self, name: &str) -> Result<String, Unfit> {
+        self.unchanged(name, true)
+    }
+
+    fn unchanged(&self, word: &str, is_name: bool) -> Result<String, Unfit> {
         if word.len() > LONGEST_WORD {
-            return Err(TooLarge { what: "a word", length: word.len(), limit: LONGEST_WORD });
+            return Err(Unfit::TooLarge { what: "a word", length: word.len(), limit: LONGEST_WORD });
         }
-        if self.public.contains(word) {
+        if self.is_public(word) {
             return Ok(word.to_owned());
         }
-        let clean = self.replaced(word, true);
-        Ok(clean.chars().map(|letter| if is_control(letter) { '\u{fffd}' } else { letter }).collect())
+        let is_public = |secret: &[u8]| std::str::from_utf8(secret).is_ok_and(|text| self.is_public(text));
+        let mut secrets = self.standing.iter().chain(&self.lent);
+        if secrets.any(|secret| secret.is_in(word, is_name) && !is_public(secret.value.expose())) {
+            return Err(Unfit::Secret);
+        }
+        Ok(word.chars().map(|letter| if is_control(letter) { '\u{fffd}' } else { letter }).collect())
     }
 
     /// A document: its strings are cleaned as text. What is no JSON becomes `null`.
-    pub(crate) fn json(&self, json: &str) -> Result<String, TooLarge> {
+    pub(crate) fn json(&self, json: &str) -> Result<String, Unfit> {
         if json.len() > LONGEST_JSON {
-            return Err(TooLarge { what: "a document", length: json.len(), limit: LONGEST_JSON });
+            return Err(Unfit::TooLarge { what: "a document", length: json.len(), limit: LONGEST_JSON });
         }
         let value = serde_json::from_str(json).unwrap_or(serde_json::Value::Null);
         Ok(self.value(value).to_string())
@@ -177,25 +244,29 @@ impl Scrubber {
     }
 
     fn line(&self, text: &str) -> String {
-        if self.public.contains(text) { text.to_owned() } else { self.text(text) }
+        if self.is_public(text) { text.to_owned() } else { self.text(text) }
     }
 
     fn is_secret(&self, text: &str) -> bool {
         self.whole.iter().any(|secret| secret.expose() == text.as_bytes())
     }
 
-    fn replaced(&self, text: &str, is_word: bool) -> String {
+    fn replaced(&self, text: &str) -> String {
         if self.is_secret(text) {
             return REDACTED.to_owned();
         }
         let mut clean = text.to_owned();
         for pattern in &self.patterns {
-            if (pattern.within_words || !is_word) && clean.contains(pattern.text.as_str()) {
-                clean = clean.replace(pattern.text.as_str(), REDACTED);
+            if clean.contains(pattern.0.as_str()) {
+                clean = clean.replace(pattern.0.as_str(), REDACTED);
             }
         }
         clean
     }
+}
+
+fn is_guarded(known: &[Guarded], value: &SecretValue) -> bool {
+    known.iter().any(|known| known.value.expose() == value.expose())
 }
 
 /// Control characters, and those that turn the direction of text around them or hide in it.

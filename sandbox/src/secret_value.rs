@@ -1,15 +1,23 @@
 //! A secret while the host holds it: wiped when dropped, and without a way to print it.
+//!
+//! Decided here: how long one may be that a guest is lent, because everything that comes out of the guest is searched
+//! for it in twenty shapes, for as long as the guest lives. Keys of certificates, which no guest is lent, may be longer.
 
 use std::fmt;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::error::CallError;
+
 /// A password or another secret value.
 #[derive(Clone)]
 pub struct SecretValue(Arc<Zeroizing<Vec<u8>>>);
 
 impl SecretValue {
+    /// The most bytes of a secret that a guest is lent.
+    pub const LONGEST: usize = 4 << 10;
+
     /// Takes the value over.
     pub fn new(value: impl Into<Vec<u8>>) -> Self {
         Self(Arc::new(Zeroizing::new(value.into())))
@@ -18,6 +26,12 @@ impl SecretValue {
     /// The value itself.
     pub fn expose(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Whether it may be lent.
+    pub(crate) fn check_length(&self) -> Result<(), CallError> {
+        let length = self.0.len();
+        if length > Self::LONGEST { Err(CallError::SecretTooLong(length)) } else { Ok(()) }
     }
 }
 

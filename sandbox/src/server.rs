@@ -2,7 +2,7 @@
 //!
 //! Two guests work and one is reserved for pings and deletions; each has its main session. A guest that needs a second
 //! one for a time takes the fourth, which all share. Idle guests are closed after the binding's idle time by a task
-//! that sleeps until exactly then and exists only while a guest rests.
+//! that sleeps until exactly then and exists only while a guest rests. Before that, the sandbox may need their room.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -19,6 +19,7 @@ use crate::error::CallError;
 use crate::guest::{Guest, Origin};
 use crate::lanes::{Guests, Lane};
 use crate::limits::Limits;
+use crate::quarantine::Place;
 use crate::session::Session;
 use crate::state::{Reach, ServerContext};
 use crate::tls::{TlsContext, TlsSettingsError};
@@ -31,6 +32,7 @@ pub struct Server {
     pub(crate) origin: Arc<Origin>,
     pub(crate) context: Arc<ServerContext>,
     pub(crate) name: String,
+    place: Place,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     idle: Duration,
@@ -43,20 +45,24 @@ pub struct Server {
 
 impl Server {
     pub(crate) fn new(origin: Arc<Origin>, binding: Binding) -> Result<Arc<Self>, TlsSettingsError> {
-        let Binding { name, endpoint, addresses, tls, credentials, settings, limits, idle } = binding;
+        let Binding { name, endpoint, addresses, tls, credentials, settings, limits, idle, gate } = binding;
         let context = TlsContext::new(&tls, &endpoint.host, || origin.sandbox.system_roots())?;
         let tally = Tally::within(&origin.sandbox.tally);
-        Ok(Arc::new(Self {
+        let sandbox = Arc::clone(&origin.sandbox);
+        let server = Arc::new(Self {
             context: Arc::new(ServerContext {
                 endpoint,
                 addresses,
                 tls: context,
                 tls_required: tls.is_required(),
                 credentials,
+                gate,
                 inner_sessions: Arc::new(Semaphore::new(1)),
+                lookups: Arc::new(Semaphore::new(1)),
                 tally,
             }),
             origin,
+            place: Place::Server(name.clone()),
             name,
             settings,
             limits,
@@ -65,7 +71,9 @@ impl Server {
             reserved: Guests::new(1),
             closing_idle: AtomicBool::new(false),
             runtime: Handle::current(),
-        }))
+        });
+        sandbox.room.add(&server);
+        Ok(server)
     }
 
     /// How long opening a session may take: dialling, and as long again for the handshakes and the login.
@@ -75,16 +83,21 @@ impl Server {
 
     /// Waits for a turn in the lane, at most this long. The session connects at its first call.
     pub async fn lane(self: &Arc<Self>, lane: Lane, wait: Duration) -> Result<Session, CallError> {
-        self.origin.check_quarantine()?;
+        self.check_quarantine()?;
         let turn = self.guests(lane).turn(wait).await?;
         Ok(Session::new(Arc::clone(self), lane, turn))
     }
 
     /// A turn for looking at many objects and changing none, in a session of its own that ends with the turn.
     pub async fn sweep(self: &Arc<Self>, wait: Duration) -> Result<Session, CallError> {
-        self.origin.check_quarantine()?;
+        self.check_quarantine()?;
         let turn = self.guests(Lane::Work).turn(wait).await?;
         Ok(Session::for_sweep(Arc::clone(self), turn))
+    }
+
+    /// Whether its guests may be called.
+    pub(crate) fn check_quarantine(&self) -> Result<(), CallError> {
+        self.origin.check_quarantine(&self.place)
     }
 
     /// What was counted for this server.
@@ -107,7 +120,9 @@ impl Server {
 
     /// A guest that is not connected yet.
     pub(crate) async fn fresh_guest(&self, limits: &Limits) -> Result<Guest, CallError> {
-        Guest::start(&self.origin, &self.name, limits, Reach::Server(Arc::clone(&self.context)), None).await
+        self.context.credentials.password.check_length()?;
+        let reach = Reach::Server(Arc::clone(&self.context));
+        Guest::start(&self.origin, &self.name, limits, reach, self.place.clone()).await
     }
 
     /// Takes a guest back, or lets it go.
@@ -145,8 +160,16 @@ impl Server {
         drop(self.runtime.spawn(close_idle(Arc::downgrade(self), self.idle)));
     }
 
-    fn oldest(&self) -> Option<Instant> {
+    /// Since when the longest-resting guest rests.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
         [self.work.oldest(), self.reserved.oldest()].into_iter().flatten().min()
+    }
+
+    /// Ends the longest-resting guest. False: none rests.
+    pub(crate) fn dismiss_oldest(&self) -> bool {
+        let lanes = [&self.work, &self.reserved].into_iter();
+        let longest = lanes.filter_map(|guests| Some((guests.oldest()?, guests))).min_by_key(|(since, _)| *since);
+        longest.is_some_and(|(_, guests)| guests.dismiss_oldest())
     }
 }
 

@@ -1,10 +1,12 @@
-//! A turn with one guest: one typed method for each function of the contract (in `session/calls.rs`).
+//! A turn with one guest: one typed method for each function of the contract (in `session/calls.rs` and
+//! `session/listings.rs`).
 //!
 //! Decided here: when a guest is fresh, reused or thrown away. A resting guest is lent again only if its streams are
 //! alive at that moment; so a server that was restarted costs a new login and no failed operation, and nothing is ever
 //! tried twice. Dropping a session gives the guest back; dropping the future of a call throws the guest away.
 
 mod calls;
+mod listings;
 #[cfg(test)]
 mod tests;
 
@@ -67,7 +69,7 @@ impl Session {
         if self.guest.is_none() && guests.is_closed() {
             return Err(CallError::Closed);
         }
-        self.server.origin.check_quarantine()?;
+        self.server.check_quarantine()?;
         if self.sweeps {
             return Box::pin(self.sweeping()).await;
         }

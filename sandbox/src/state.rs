@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, watch};
 use wasmtime::component::{Resource, ResourceTable};
 
 use crate::addresses::AddressPolicy;
-use crate::binding::{Credentials, Endpoint};
+use crate::binding::{Credentials, Endpoint, WriteGate};
 use crate::contract::ProgressStatus;
 use crate::counters::Tally;
 use crate::error::NetFailure;
@@ -24,6 +24,9 @@ const DIALS: usize = 16;
 
 /// Lines that a guest may log in one call.
 const LOG_LINES: usize = 500;
+
+/// What these lines may have together, in bytes.
+const LOG_BYTES: usize = 256 << 10;
 
 /// What a guest may reach.
 #[derive(Clone)]
@@ -43,8 +46,11 @@ pub(crate) struct ServerContext {
     pub(crate) tls: TlsContext,
     pub(crate) tls_required: bool,
     pub(crate) credentials: Credentials,
+    pub(crate) gate: Option<WriteGate>,
     /// The turns for a second session; all guests of the server share them.
     pub(crate) inner_sessions: Arc<Semaphore>,
+    /// The turns for asking the resolver.
+    pub(crate) lookups: Arc<Semaphore>,
     pub(crate) tally: Arc<Tally>,
 }
 
@@ -53,10 +59,27 @@ pub(crate) struct ServerContext {
 pub(crate) struct CallScope {
     pub(crate) deadline: Instant,
     pub(crate) log_lines: usize,
+    pub(crate) log_bytes: usize,
     pub(crate) dials: usize,
     /// Whether a stream was encrypted in this call.
     pub(crate) encrypted: bool,
     pub(crate) reported: Option<Instant>,
+    pub(crate) is_end_told: bool,
+}
+
+/// No call is under way: nothing may be done.
+impl Default for CallScope {
+    fn default() -> Self {
+        Self {
+            deadline: Instant::now(),
+            log_lines: 0,
+            log_bytes: 0,
+            dials: 0,
+            encrypted: false,
+            reported: None,
+            is_end_told: false,
+        }
+    }
 }
 
 /// The state of one guest.
@@ -101,7 +124,7 @@ impl GuestState {
             started,
             reach,
             scrubber,
-            call: CallScope { deadline: Instant::now(), log_lines: 0, dials: 0, encrypted: false, reported: None },
+            call: CallScope::default(),
             progress: None,
             main_session: Weak::new(),
             inner_session: Weak::new(),
@@ -113,8 +136,21 @@ impl GuestState {
     /// A new call begins.
     pub(crate) fn begin_call(&mut self, wall: Duration) {
         let deadline = Instant::now() + wall;
-        self.call = CallScope { deadline, log_lines: LOG_LINES, dials: DIALS, encrypted: false, reported: None };
+        let (log_lines, log_bytes, dials) = (LOG_LINES, LOG_BYTES, DIALS);
+        self.call = CallScope { deadline, log_lines, log_bytes, dials, ..CallScope::default() };
+        self.end_tools();
+        self.scrubber.begin_call();
         self.clock.restart();
+    }
+
+    /// Ends the streams of tools that an earlier call left behind: they must not be taken for this call's.
+    fn end_tools(&mut self) {
+        self.returned_tool = None;
+        for connection in self.table.iter_mut().filter_map(|entry| entry.downcast_mut::<Connection>()) {
+            if connection.is_tool() {
+                connection.close();
+            }
+        }
     }
 
     /// Whether this call got as far as the server and could not have gone on, for the server offered no TLS.
@@ -135,7 +171,7 @@ impl GuestState {
 
     /// Gives the guest a handle of this secret.
     pub(crate) fn lend_secret(&mut self, value: &SecretValue) -> wasmtime::Result<Resource<Secret>> {
-        self.scrubber.add_secret(value);
+        self.scrubber.lend(value);
         self.insert(Secret(value.clone()))
     }
 
@@ -148,5 +184,25 @@ impl GuestState {
     /// The time for one wait in the host, at most this.
     pub(crate) fn wait(&self, at_most: Duration) -> Duration {
         at_most.min(self.call.deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_stream_of_a_tool_ends_with_its_call() {
+        use tokio::io::AsyncReadExt as _;
+        let mut state = GuestState::new("test".to_owned(), &Limits::default(), Reach::Examination, Instant::now());
+        let ((kept, mut one), (returned, mut other)) = (tokio::io::duplex(16), tokio::io::duplex(16));
+        let handle = state.insert(Connection::to_tool(Box::new(kept))).unwrap();
+        state.returned_tool = Some(Connection::to_tool(Box::new(returned)));
+        state.begin_call(Duration::from_secs(1));
+        assert!(state.returned_tool.is_none());
+        assert!(state.table.get(&handle).unwrap().is_tool(), "the handle is the guest's");
+        for end in [&mut one, &mut other] {
+            assert_eq!(end.read(&mut [0; 1]).await.unwrap(), 0);
+        }
     }
 }

@@ -9,7 +9,8 @@
 //!
 //! `verify-ca` and `verify-full` without authorities use the system's roots, which is what libpq does for
 //! `sslrootcert=system`. A server certificate that is itself among the authorities is accepted, as OpenSSL does,
-//! and the certificate's common name counts where it has no alternative names. Revocation lists are absent.
+//! and the certificate's common name counts where it has no alternative names. An authority that is itself not valid now
+//! vouches for nobody. Revocation lists are absent.
 
 pub(crate) mod binding_data;
 mod failure;

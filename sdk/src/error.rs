@@ -49,9 +49,8 @@ impl Error {
 impl From<NetError> for Error {
     fn from(error: NetError) -> Self {
         match error {
-            NetError::Denied(rule) => {
-                Self::new(ErrorKind::PermissionDenied, format!("the address is not allowed: {rule}"), "")
-            }
+            // An address, the size of a write, a rule about TLS: the host says which.
+            NetError::Denied(rule) => Self::new(ErrorKind::PermissionDenied, rule, ""),
             NetError::TimedOut => Self::new(ErrorKind::TimedOut, "the server did not answer in time", ""),
             NetError::Closed => Self::new(ErrorKind::Transient(None), "the server closed the connection", ""),
             NetError::Tls(reason) => Self::new(ErrorKind::Protocol, format!("TLS: {reason}"), ""),
@@ -74,5 +73,17 @@ impl Problems {
     /// An error where anything was noted.
     pub fn finish(self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::invalid(self.0)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_host_denies_is_told_in_its_words() {
+        let error = Error::from(NetError::Denied("one write has at most 1 MiB".to_owned()));
+        assert_eq!((error.message.as_str(), error.detail.as_str()), ("one write has at most 1 MiB", ""));
+        assert!(matches!(error.kind, ErrorKind::PermissionDenied));
     }
 }

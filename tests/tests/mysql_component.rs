@@ -35,6 +35,7 @@ fn binding(server: &MysqlServer, mode: TlsMode) -> Binding {
         },
         limits: Limits::default(),
         idle: Duration::from_mins(1),
+        gate: None,
     }
 }
 

@@ -19,10 +19,14 @@ mod certificates;
 mod faults;
 #[path = "sandbox/limits.rs"]
 mod limits;
+#[path = "sandbox/listings.rs"]
+mod listings;
 #[path = "sandbox/loading.rs"]
 mod loading;
 #[path = "sandbox/raw.rs"]
 mod raw;
+#[path = "sandbox/room.rs"]
+mod room;
 #[path = "sandbox/secrets.rs"]
 mod secrets;
 #[path = "sandbox/sessions.rs"]
@@ -106,6 +110,7 @@ trials! { Behaviour:
     DescribesABrokenSchema => loading::a_schema_that_is_no_json_is_not_believed,
     ClaimsANameTwice => loading::a_name_that_is_claimed_twice_is_not_believed,
     LoopsInAnExamination => limits::a_loop_in_an_examination_is_ended,
+    TrapsInAnExamination => faults::a_spec_that_makes_an_examination_trap_is_left_alone_and_no_other,
     DialsInAnExamination => secrets::an_examination_reaches_nothing,
     LoopsWhileConnecting => limits::a_loop_instead_of_a_login_is_ended,
     LoopsWhileClosing => limits::a_loop_instead_of_a_logout_is_ended,
@@ -125,6 +130,10 @@ trials! { Behaviour:
     AsksForTooMuchRandomness => limits::more_random_bytes_than_one_call_gives_are_a_trap,
     FloodsTheLog => limits::a_flood_of_lines_is_cut_off,
     FloodsProgress => limits::a_flood_of_progress_is_thinned_out,
+    FloodsTheEnd => limits::the_end_is_told_once,
+    FloodsTheLogWithLongLines => limits::a_flood_of_long_lines_is_cut_off,
+    ListsWithoutAnEnd => listings::a_listing_without_an_end_comes_in_pages_that_have_one,
+    ListsMoreThanAPage => listings::a_page_of_more_than_was_asked_for_is_refused,
     AsksForTheMost => limits::the_largest_numbers_are_taken_for_the_largest_allowed,
     TrapsInTheMiddle => faults::a_trap_in_the_middle_closes_its_sessions,
     Panics => faults::a_panics_message_is_logged_without_the_password,
@@ -141,5 +150,5 @@ trials! { Behaviour:
     LeaksInTheLog => secrets::the_password_in_the_log_is_redacted,
     LeaksInProgress => secrets::the_password_in_progress_is_redacted,
     LeaksInAReport => secrets::the_password_in_a_report_is_redacted,
-    LeaksInAnAnswer => secrets::the_password_in_names_and_documents_is_redacted,
+    LeaksInAnAnswer => secrets::the_password_in_a_name_is_an_error_of_the_call,
 }

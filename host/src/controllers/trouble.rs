@@ -46,8 +46,10 @@ pub(crate) fn blocked(error: &CallError, paths: Paths<'_>) -> Blocked {
             };
             Blocked::failed(reason, error.to_string(), class).of_the_instance()
         }
+        CallError::SecretTooLong(_) => Blocked::invalid(reason::INVALID_OPTIONS, error.to_string()),
         CallError::DeadlineExceeded(_) => Blocked::failed(reason::TIMEOUT, error.to_string(), class).of_the_instance(),
-        CallError::Quarantined { digest: _, remaining: _ } => {
+        CallError::Quarantined { digest, remaining } => {
+            tracing::debug!(%digest, ?remaining, "the adapter is in quarantine");
             Blocked::failed(reason::ENGINE_QUARANTINED, error.to_string(), class).of_the_instance()
         }
         CallError::Trapped { message } => {
@@ -62,8 +64,9 @@ pub(crate) fn blocked(error: &CallError, paths: Paths<'_>) -> Blocked {
         | CallError::MemoryLimit(_)
         | CallError::TableLimit(_)
         | CallError::HandleLimit(_)
-        | CallError::TooMuchData(_) => Blocked::failed(reason::ENGINE_FAILED, error.to_string(), class),
-        CallError::Busy(_) | CallError::Closed | CallError::NoRoom(_) => {
+        | CallError::TooMuchData(_)
+        | CallError::SecretInAnswer => Blocked::failed(reason::ENGINE_FAILED, error.to_string(), class),
+        CallError::Busy(_) | CallError::Closed | CallError::Stopped | CallError::NoRoom(_) => {
             Blocked::failed(reason::RECONCILING, error.to_string(), class).of_the_instance()
         }
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const REFUSED: [&str; 41] = [
+const REFUSED: [&str; 46] = [
     "0.0.0.0",
     "0.1.2.3",
     "127.0.0.1",
@@ -27,6 +27,11 @@ const REFUSED: [&str; 41] = [
     "ff02::1",
     "ff0e::1",
     "fd00:ec2::254",
+    "fd00:ec2::253",
+    "fd00:ec2::23",
+    "fd00:ec2::1",
+    "fd00:ec2:ffff:ffff:ffff:ffff:ffff:ffff",
+    "fd00:c1::a9fe:a9fe",
     "fd20:ce::254",
     "fd00:42::42",
     "::ffff:127.0.0.1",
@@ -48,7 +53,7 @@ const REFUSED: [&str; 41] = [
     "2a01::200:5efe:169.254.169.254",
 ];
 
-const ALLOWED: [&str; 14] = [
+const ALLOWED: [&str; 16] = [
     "10.0.0.1",
     "172.16.0.1",
     "192.168.1.1",
@@ -62,7 +67,9 @@ const ALLOWED: [&str; 14] = [
     "::ffff:10.0.0.1",
     "64:ff9b::10.0.0.1",
     "2002:a00:1::1",
-    "fd00:ec2::1",
+    "fd00:ec1:ffff::254",
+    "fd00:ec3::254",
+    "fd00:c1::1",
 ];
 
 fn address(text: &str) -> IpAddr {

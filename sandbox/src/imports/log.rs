@@ -1,6 +1,6 @@
 //! `log`: lines in the operator's log, within the span of the call that the guest is in.
 //!
-//! Scrubbed, capped in length and in number for each call, so that no guest fills a disk.
+//! Scrubbed, capped in length, in number and in bytes for each call, so that no guest fills a disk.
 
 use crate::contract::imported::log::{Host, Level};
 use crate::state::GuestState;
@@ -9,8 +9,10 @@ impl Host for GuestState {
     async fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
         self.allow_import("log.write")?;
         let Some(left) = self.call.log_lines.checked_sub(1) else { return Ok(()) };
-        self.call.log_lines = left;
         let message = self.scrubber.text(&message);
+        self.call.log_bytes = self.call.log_bytes.saturating_sub(message.len());
+        let left = if self.call.log_bytes == 0 { 0 } else { left };
+        self.call.log_lines = left;
         let adapter = self.label.as_str();
         match level {
             Level::Trace => tracing::trace!(adapter, "{message}"),

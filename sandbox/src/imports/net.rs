@@ -1,13 +1,16 @@
 //! `net`: byte streams to the guest's own server.
 //!
 //! The guest says `primary` and the host decides what that is, checks the resolved address, counts sessions,
-//! ends TLS and holds what the instance demands of it. `net/connection.rs` has the stream itself.
+//! ends TLS and holds what the instance demands of it. `net/connection.rs` has the stream itself, `net/gated.rs` what the
+//! host goes on with after a relay.
 
 mod connection;
+mod gated;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +25,10 @@ pub(crate) use connection::{Slot, StreamError};
 use crate::contract::imported::net::{Host, HostConnection, NetError, TlsUse};
 use crate::dial::dial;
 use crate::error::NetFailure;
+use crate::limits::Violation;
 use crate::processor::Clock;
 use crate::state::{GuestState, Reach, ServerContext};
+use crate::tls::TlsFailure;
 
 /// The most bytes of one read.
 const MOST_READ: u32 = 64 << 10;
@@ -31,14 +36,21 @@ const MOST_READ: u32 = 64 << 10;
 /// The most bytes of one write.
 const MOST_WRITTEN: usize = 1 << 20;
 
-/// Waits with a deadline, and without counting the wait as the guest's own time.
+/// Waits with a deadline. What the host does meanwhile is the guest's time, as if it did it itself; the wait is not.
 async fn parked<T>(
     clock: &Clock,
     limit: Duration,
     wait: impl Future<Output = Result<T, StreamError>>,
 ) -> Result<T, StreamError> {
+    let mut wait = pin!(wait);
+    let counted = poll_fn(|context| {
+        clock.resume();
+        let step = wait.as_mut().poll(context);
+        clock.pause();
+        step
+    });
     clock.pause();
-    let outcome = timeout(limit, wait).await;
+    let outcome = timeout(limit, counted).await;
     clock.resume();
     outcome.unwrap_or(Err(StreamError::TimedOut))
 }
@@ -46,9 +58,12 @@ async fn parked<T>(
 impl From<StreamError> for NetError {
     fn from(error: StreamError) -> Self {
         match error {
-            StreamError::Closed => Self::Closed,
+            // The guest is not told: its call ends.
+            StreamError::Closed | StreamError::Stopped => Self::Closed,
             StreamError::TimedOut => Self::TimedOut,
             StreamError::Denied(rule) => Self::Denied(rule.to_owned()),
+            // Not `Tls`, after which an adapter may try without.
+            StreamError::Injected => Self::Denied(TlsFailure::Injected.to_string()),
             StreamError::Tls(failure) => Self::Tls(failure.to_string()),
             StreamError::Io(error) => Self::Io(error.kind().to_string()),
         }
@@ -86,26 +101,34 @@ impl GuestState {
         Ok(Slot::inner(mark, turn))
     }
 
-    /// What the guest is told. The host remembers what is the instance's affair: with TLS 1.3 a server refuses the
-    /// client's certificate after the handshake, in the place of its first answer.
-    fn told<T>(&mut self, outcome: Result<T, StreamError>) -> Result<T, NetError> {
+    /// What the guest is told; after [`StreamError::Stopped`] it is told nothing any more. The host remembers what is
+    /// the instance's affair: with TLS 1.3 a server refuses the client's certificate after the handshake, in the place
+    /// of its first answer.
+    fn told<T>(&mut self, outcome: Result<T, StreamError>) -> wasmtime::Result<Result<T, NetError>> {
+        if let Err(StreamError::Stopped) = &outcome {
+            return Err(wasmtime::Error::new(Violation::Stopped));
+        }
         if let Err(StreamError::Tls(failure)) = &outcome {
             self.net_failure = Some(NetFailure::Tls(failure.clone()));
         }
-        outcome.map_err(NetError::from)
+        if let Err(StreamError::Injected) = &outcome {
+            self.net_failure = Some(NetFailure::Tls(TlsFailure::Injected));
+        }
+        Ok(outcome.map_err(NetError::from))
     }
 
     async fn open(&mut self, context: &ServerContext) -> Result<Connection, NetError> {
         let slot = self.slot(context).await?;
         let limit = self.wait(self.limits.dial);
         self.clock.pause();
-        let dialled = dial(&context.endpoint, &context.addresses, limit).await;
+        let dialled = dial(&context.endpoint, &context.addresses, &context.lookups, limit).await;
         self.clock.resume();
         match dialled {
             Ok(stream) => {
                 self.net_failure = None;
                 let session = context.tally.session_opened();
-                Ok(Connection::to_server(Box::new(stream), context.tls_required, slot.counted(session)))
+                let connection = Connection::to_server(Box::new(stream), context.tls_required, slot.counted(session));
+                Ok(connection.gated(context.gate.clone()))
             }
             Err(failure) => {
                 let answer = NetError::from(&failure);
@@ -153,7 +176,7 @@ impl HostConnection for GuestState {
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, NetError>> {
         self.allow_import("net.connection.try-read")?;
         let read = self.table.get_mut(&handle)?.try_read(bounded(max));
-        Ok(self.told(read))
+        self.told(read)
     }
 
     async fn read(
@@ -166,7 +189,7 @@ impl HostConnection for GuestState {
         let (clock, limit) = (self.clock.clone(), self.wait(Duration::from_millis(timeout_ms.into())));
         let connection = self.table.get_mut(&handle)?;
         let read = parked(&clock, limit, connection.readable()).await.map(|()| connection.take(bounded(max)));
-        Ok(self.told(read))
+        self.told(read)
     }
 
     async fn wait_readable(
@@ -178,7 +201,7 @@ impl HostConnection for GuestState {
         let (clock, limit) = (self.clock.clone(), self.wait(Duration::from_millis(timeout_ms.into())));
         let connection = self.table.get_mut(&handle)?;
         let readable = parked(&clock, limit, connection.readable()).await;
-        Ok(self.told(readable))
+        self.told(readable)
     }
 
     async fn write(&mut self, handle: Resource<Connection>, bytes: Vec<u8>) -> wasmtime::Result<Result<(), NetError>> {
@@ -193,7 +216,7 @@ impl HostConnection for GuestState {
             // Nobody knows how much of it arrived: what follows would be read as something else.
             connection.close();
         }
-        Ok(self.told(written))
+        self.told(written)
     }
 
     async fn start_tls(&mut self, handle: Resource<Connection>) -> wasmtime::Result<Result<Option<Vec<u8>>, NetError>> {
@@ -210,7 +233,7 @@ impl HostConnection for GuestState {
         let outcome = connection.start_tls(config, name, limit).await;
         clock.resume();
         self.call.encrypted |= outcome.is_ok();
-        Ok(self.told(outcome))
+        self.told(outcome)
     }
 
     async fn close(&mut self, handle: Resource<Connection>) -> wasmtime::Result<()> {

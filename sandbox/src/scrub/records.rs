@@ -2,62 +2,67 @@
 //!
 //! The same list gives the records their equality, which the generated code has not.
 
-use super::{Scrub, Scrubber, TooLarge};
+use super::{Scrub, Scrubber, Unfit};
 use crate::contract;
 
 /// Strings of one kind, alone or in an option or a list.
 trait Strings: Sized {
-    fn each(self, clean: &impl Fn(&str) -> Result<String, TooLarge>) -> Result<Self, TooLarge>;
+    fn each(self, clean: &impl Fn(&str) -> Result<String, Unfit>) -> Result<Self, Unfit>;
 }
 
 impl Strings for String {
-    fn each(self, clean: &impl Fn(&str) -> Result<String, TooLarge>) -> Result<Self, TooLarge> {
+    fn each(self, clean: &impl Fn(&str) -> Result<String, Unfit>) -> Result<Self, Unfit> {
         clean(&self)
     }
 }
 
 impl<T: Strings> Strings for Option<T> {
-    fn each(self, clean: &impl Fn(&str) -> Result<String, TooLarge>) -> Result<Self, TooLarge> {
+    fn each(self, clean: &impl Fn(&str) -> Result<String, Unfit>) -> Result<Self, Unfit> {
         self.map(|inner| inner.each(clean)).transpose()
     }
 }
 
 impl<T: Strings> Strings for Vec<T> {
-    fn each(self, clean: &impl Fn(&str) -> Result<String, TooLarge>) -> Result<Self, TooLarge> {
+    fn each(self, clean: &impl Fn(&str) -> Result<String, Unfit>) -> Result<Self, Unfit> {
         self.into_iter().map(|inner| inner.each(clean)).collect()
     }
 }
 
 /// For people.
-fn text<T: Strings>(value: T, scrubber: &Scrubber) -> Result<T, TooLarge> {
+fn text<T: Strings>(value: T, scrubber: &Scrubber) -> Result<T, Unfit> {
     value.each(&|text| Ok(scrubber.text(text)))
 }
 
-/// What the host compares.
-fn word<T: Strings>(value: T, scrubber: &Scrubber) -> Result<T, TooLarge> {
+/// What the host compares and nobody chose.
+fn word<T: Strings>(value: T, scrubber: &Scrubber) -> Result<T, Unfit> {
     value.each(&|text| scrubber.word(text))
 }
 
+/// What the host compares and somebody chose.
+fn named<T: Strings>(value: T, scrubber: &Scrubber) -> Result<T, Unfit> {
+    value.each(&|text| scrubber.name(text))
+}
+
 /// Documents.
-fn json<T: Strings>(value: T, scrubber: &Scrubber) -> Result<T, TooLarge> {
+fn json<T: Strings>(value: T, scrubber: &Scrubber) -> Result<T, Unfit> {
     value.each(&|text| scrubber.json(text))
 }
 
 /// Further records.
-fn record<T: Scrub>(value: T, scrubber: &Scrubber) -> Result<T, TooLarge> {
+fn record<T: Scrub>(value: T, scrubber: &Scrubber) -> Result<T, Unfit> {
     value.scrub(scrubber)
 }
 
 /// Numbers, booleans and enums: what is `Copy` has no string.
 #[expect(clippy::unnecessary_wraps, reason = "all kinds have one shape")]
-fn plain<T: Copy>(value: T, _: &Scrubber) -> Result<T, TooLarge> {
+fn plain<T: Copy>(value: T, _: &Scrubber) -> Result<T, Unfit> {
     Ok(value)
 }
 
 macro_rules! records {
     ($($record:ident { $($field:ident: $kind:ident),* $(,)? })*) => {$(
         impl Scrub for contract::$record {
-            fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+            fn scrub(self, scrubber: &Scrubber) -> Result<Self, Unfit> {
                 let Self { $($field),* } = self;
                 Ok(Self { $($field: $kind($field, scrubber)?),* })
             }
@@ -83,37 +88,37 @@ records! {
     OptionProblem { path: text, problem: text }
     Examination { privileges: record, references: record, companions: record }
     PrivilegeRequest { path: text, privilege: plain }
-    Reference { path: text, kind: plain, name: word, standing: plain }
-    Companion { path: text, kind: plain, name: word, wants_password: plain }
+    Reference { path: text, kind: plain, name: named, standing: plain }
+    Companion { path: text, kind: plain, name: named, wants_password: plain }
     InstanceExamination { tls: plain, connect_timeout_ms: plain, statement_timeout_ms: plain }
-    Mark { cluster: word, operator: word, kind: word, namespace: word, name: word, nonce: word }
-    Change { id: word, field: text, expected: text, actual: text, destructive: plain, impossible: plain }
-    UpdateReport { changes: record, applied: word, details: json }
-    OwnedObject { database: word, schema: word, name: word, kind: word }
-    Listed { name: word, mark: record, standing: plain }
-    Listing { items: record, next: word }
-    ServerFacts { version: text, identity: word, administrator: word, superuser: plain }
+    Mark { cluster: named, operator: named, kind: named, namespace: named, name: named, nonce: named }
+    Change { id: named, field: text, expected: text, actual: text, destructive: plain, impossible: plain }
+    UpdateReport { changes: record, applied: named, details: json }
+    OwnedObject { database: named, schema: named, name: named, kind: named }
+    Listed { name: named, mark: record, standing: plain }
+    Listing { items: record, next: named }
+    ServerFacts { version: text, identity: word, administrator: named, superuser: plain }
     DatabaseInfo {
-        name: word, object_id: word, owner: word, mark: record, standing: plain, size_bytes: plain, details: json,
+        name: named, object_id: word, owner: named, mark: record, standing: plain, size_bytes: plain, details: json,
     }
     ScriptReport { executed: plain, failure: record }
     ScriptFailure { statement: plain, error: record }
-    UserInfo { name: word, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
-    RoleInfo { name: word, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
-    Granted { level: word, object: word, privilege: word, grantable: plain, grantor: word }
+    UserInfo { name: named, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
+    RoleInfo { name: named, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
+    Granted { level: named, object: named, privilege: named, grantable: plain, grantor: named }
     GrantReport { update: record, held: record, stated: record }
-    Extension { name: word, schema: word, version: word }
-    ToolPlan { tool: word, arguments: record, data: plain, format: word, minimum_version: word }
+    Extension { name: named, schema: named, version: named }
+    ToolPlan { tool: named, arguments: record, data: plain, format: named, minimum_version: named }
     StderrLine { class: plain, percent: plain, message: text }
     Description {
         engines: record, adapter_version: word, servers: record, groups: record, blocks: record, fields: record,
         tools: record, name_limits: record,
     }
-    EngineName { name: word, aliases: word }
-    ServerVersion { engine: word, oldest: word, newest: word }
-    OptionBlock { owner: plain, block: word, schema: json }
-    FieldList { owner: plain, readable: word }
-    ToolRequest { id: word, reason: text }
+    EngineName { name: named, aliases: named }
+    ServerVersion { engine: named, oldest: word, newest: word }
+    OptionBlock { owner: plain, block: named, schema: json }
+    FieldList { owner: plain, readable: named }
+    ToolRequest { id: named, reason: text }
     NameLimit { kind: plain, bytes: plain }
     ProgressStatus { percent: plain, phase: text }
 }
@@ -134,28 +139,28 @@ equal! {
 }
 
 impl<T: Scrub> Scrub for Option<T> {
-    fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+    fn scrub(self, scrubber: &Scrubber) -> Result<Self, Unfit> {
         self.map(|inner| inner.scrub(scrubber)).transpose()
     }
 }
 
 impl<T: Scrub> Scrub for Vec<T> {
-    fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+    fn scrub(self, scrubber: &Scrubber) -> Result<Self, Unfit> {
         self.into_iter().map(|inner| inner.scrub(scrubber)).collect()
     }
 }
 
-/// A list of plain words.
+/// A list of names.
 impl Scrub for String {
-    fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
-        scrubber.word(&self)
+    fn scrub(self, scrubber: &Scrubber) -> Result<Self, Unfit> {
+        scrubber.name(&self)
     }
 }
 
 macro_rules! without_strings {
     ($($plain:ty),*) => {$(
         impl Scrub for $plain {
-            fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+            fn scrub(self, scrubber: &Scrubber) -> Result<Self, Unfit> {
                 plain(self, scrubber)
             }
         }
@@ -165,10 +170,11 @@ macro_rules! without_strings {
 without_strings!((), bool, u32, contract::OperationGroup, contract::LoginOutcome);
 
 impl Scrub for contract::ErrorKind {
-    fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+    fn scrub(self, scrubber: &Scrubber) -> Result<Self, Unfit> {
         Ok(match self {
             Self::InvalidOptions(problems) => Self::InvalidOptions(problems.scrub(scrubber)?),
-            Self::Engine(code) => Self::Engine(scrubber.word(&code)?),
+            // The host shows it and never reads it.
+            Self::Engine(code) => Self::Engine(scrubber.text(&code)),
             Self::Authentication
             | Self::PermissionDenied
             | Self::NotFound
@@ -197,7 +203,7 @@ impl PartialEq for contract::ErrorKind {
 impl Eq for contract::ErrorKind {}
 
 impl Scrub for contract::Argument {
-    fn scrub(self, scrubber: &Scrubber) -> Result<Self, TooLarge> {
+    fn scrub(self, scrubber: &Scrubber) -> Result<Self, Unfit> {
         Ok(match self {
             Self::Literal(literal) => Self::Literal(scrubber.word(&literal)?),
             Self::SocketDirectory(before) => Self::SocketDirectory(scrubber.word(&before)?),

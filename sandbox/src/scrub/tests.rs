@@ -49,11 +49,90 @@ fn base64_is_found_at_every_offset() {
 }
 
 #[test]
-fn a_short_secret_is_replaced_only_where_it_is_the_whole_string() {
+fn a_short_secret_counts_only_where_it_is_the_whole_string_and_in_a_name_not_at_all() {
     let scrubber = knowing(&["abc"]);
     assert_eq!(scrubber.text("abc"), REDACTED);
     assert_eq!(scrubber.text("the abc"), "the abc");
-    assert_eq!(scrubber.word("abc").unwrap(), REDACTED);
+    assert_eq!(scrubber.word("abc"), Err(Unfit::Secret));
+    assert_eq!(scrubber.word("abcd").unwrap(), "abcd");
+    assert_eq!(scrubber.name("abc").unwrap(), "abc");
+}
+
+#[test]
+fn a_word_that_holds_a_secret_is_refused_and_never_changed() {
+    let scrubber = knowing(&["secret-1"]);
+    let shown = STANDARD.encode("admin:secret-1");
+    for word in ["secret-1", "the secret-1", &shown, &hex::encode("secret-1")] {
+        assert_eq!(scrubber.word(word), Err(Unfit::Secret), "{word}");
+        assert_eq!(scrubber.name(word), Err(Unfit::Secret), "{word}");
+    }
+    assert_eq!(scrubber.name("secret").unwrap(), "secret");
+}
+
+#[test]
+fn what_was_lent_to_an_earlier_call_is_in_no_text_and_no_matter_of_names() {
+    let mut scrubber = knowing(&["administrators"]);
+    scrubber.lend(&SecretValue::new("customers"));
+    assert_eq!(scrubber.name("customers"), Err(Unfit::Secret));
+    scrubber.begin_call();
+    assert_eq!(scrubber.name("customers").unwrap(), "customers");
+    assert_eq!(scrubber.text("table customers"), "table [redacted]");
+    assert_eq!(scrubber.name("administrators"), Err(Unfit::Secret), "the administrator's is looked for in every call");
+    scrubber.lend(&SecretValue::new("customers"));
+    assert_eq!(scrubber.name("customers"), Err(Unfit::Secret), "it was lent again");
+    assert_eq!(scrubber.secrets(), 2);
+}
+
+#[test]
+fn somebodys_password_does_not_change_what_another_holds() {
+    let text = str::to_owned;
+    let held = || contract::Granted {
+        level: text("table"),
+        object: vec![text("db"), text("public"), text("customers")],
+        privilege: text("SELECT"),
+        grantable: false,
+        grantor: Some(text("postgres")),
+    };
+    let mut scrubber = knowing(&["admins password"]);
+    for password in ["public", "customers", "SELECT", "db", "table"] {
+        scrubber.lend(&SecretValue::new(password));
+    }
+    scrubber.begin_call();
+    assert!(held().scrub(&scrubber).unwrap() == held());
+}
+
+#[test]
+fn a_mark_is_read_although_its_words_are_passwords_and_nobody_said_them() {
+    let text = str::to_owned;
+    let mark = || contract::Mark {
+        cluster: text("5b1c"),
+        operator: text("default"),
+        kind: text("User"),
+        namespace: text("team-a"),
+        name: text("app"),
+        nonce: text("0123456789abcdef"),
+    };
+    let mut scrubber = knowing(&["default"]);
+    scrubber.lend(&SecretValue::new("team-a"));
+    assert!(mark().scrub(&scrubber).unwrap() == mark());
+    scrubber.lend(&SecretValue::new("0123456789abcdef"));
+    assert!(matches!(mark().scrub(&scrubber), Err(Unfit::Secret)));
+    scrubber.say("0123456789abcdef");
+    assert!(mark().scrub(&scrubber).unwrap() == mark());
+}
+
+#[test]
+fn a_secret_that_is_a_public_word_too_is_no_secret_within_words() {
+    let mut scrubber = knowing(&["postgres"]);
+    assert_eq!(scrubber.name("postgres_fdw"), Err(Unfit::Secret));
+    scrubber.add_public("postgres");
+    assert_eq!(scrubber.name("postgres_fdw").unwrap(), "postgres_fdw");
+    scrubber.lend(&SecretValue::new("app-owner"));
+    scrubber.say("app-owner");
+    assert_eq!(scrubber.word("password:app-owner").unwrap(), "password:app-owner");
+    scrubber.begin_call();
+    scrubber.lend(&SecretValue::new("app-owner"));
+    assert_eq!(scrubber.word("password:app-owner"), Err(Unfit::Secret), "nobody said it in this call");
 }
 
 #[test]

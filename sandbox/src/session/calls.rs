@@ -5,8 +5,8 @@ use wasmtime::component::Resource;
 use super::Session;
 use crate::contract::{
     BackupSpec, CompanionPassword, DatabaseInfo, DatabaseSpec, Extension, GrantReport, GrantSpec, Granted, Grantee,
-    Listing, LoginOutcome, Mark, OwnedObject, Page, Proof, RestoreSpec, RoleInfo, RoleSpec, Script, ScriptReport,
-    Selection, ServerFacts, ToolPlan, UpdateReport, UserInfo, UserSpec,
+    LoginOutcome, Mark, OwnedObject, Proof, RestoreSpec, RoleInfo, RoleSpec, Script, ScriptReport, Selection,
+    ServerFacts, ToolPlan, UpdateReport, UserInfo, UserSpec,
 };
 use crate::error::CallError;
 use crate::guest::Guest;
@@ -91,7 +91,7 @@ impl PublicWords for Extension {
 
 fn say(state: &mut GuestState, words: &[Vec<&str>]) {
     for word in words.iter().flatten() {
-        state.scrubber.add_public(word);
+        state.scrubber.say(word);
     }
 }
 
@@ -143,8 +143,6 @@ calls! {
     database_exists = dbprovision_adapter_database_operations.call_exists(name: &str; name) public(name) -> bool;
     /// What a database is.
     get_database_info = dbprovision_adapter_database_operations.call_get_info(name: &str; name) public(name) -> Option<DatabaseInfo>;
-    /// The databases.
-    list_databases = dbprovision_adapter_database_operations.call_list(page: &Page; page) public() -> Listing;
     /// Ends the sessions in a database.
     terminate_database_sessions = dbprovision_adapter_database_operations.call_terminate_sessions(name: &str; name) public(name) -> u32;
     /// Runs statements in a database.
@@ -161,8 +159,6 @@ calls! {
     user_exists = dbprovision_adapter_user_operations.call_exists(name: &str; name) public(name) -> bool;
     /// What an account is.
     get_user_info = dbprovision_adapter_user_operations.call_get_info(name: &str; name) public(name) -> Option<UserInfo>;
-    /// The accounts.
-    list_users = dbprovision_adapter_user_operations.call_list(page: &Page; page) public() -> Listing;
     /// What an account owns.
     user_owned_objects = dbprovision_adapter_user_operations.call_owned_objects(name: &str, limit: u32; name, limit)
         public(name) -> Vec<OwnedObject>;
@@ -188,8 +184,6 @@ calls! {
     role_exists = dbprovision_adapter_role_operations.call_exists(name: &str; name) public(name) -> bool;
     /// What a role is.
     get_role_info = dbprovision_adapter_role_operations.call_get_info(name: &str; name) public(name) -> Option<RoleInfo>;
-    /// The roles.
-    list_roles = dbprovision_adapter_role_operations.call_list(page: &Page; page) public() -> Listing;
     /// What a role owns.
     role_owned_objects = dbprovision_adapter_role_operations.call_owned_objects(name: &str, limit: u32; name, limit)
         public(name) -> Vec<OwnedObject>;
@@ -246,13 +240,14 @@ impl Session {
         passwords: &[(String, SecretValue)],
         selection: &Selection,
     ) -> Result<UpdateReport, CallError> {
+        passwords.iter().try_for_each(|(_, password)| password.check_length())?;
         let (origin, wall) = (self.origin(), self.wall);
         let guest = self.connected().await?;
         guest.begin(wall)?;
         say(guest.state(), &[spec.public_words(), mark.public_words()]);
         let mut lent = Vec::with_capacity(passwords.len());
         for (name, password) in passwords {
-            guest.state().scrubber.add_public(name);
+            guest.state().scrubber.say(name);
             lent.push(CompanionPassword { name: name.clone(), password: lend(guest.state(), password)? });
         }
         let (adapter, store) = guest.parts();
@@ -269,6 +264,7 @@ impl Session {
         password: Option<&SecretValue>,
         mark: &Mark,
     ) -> Result<UserInfo, CallError> {
+        password.map_or(Ok(()), SecretValue::check_length)?;
         let (origin, wall) = (self.origin(), self.wall);
         let guest = self.connected().await?;
         guest.begin(wall)?;
@@ -287,6 +283,7 @@ impl Session {
         password: Option<&SecretValue>,
         selection: &Selection,
     ) -> Result<UpdateReport, CallError> {
+        password.map_or(Ok(()), SecretValue::check_length)?;
         let (origin, wall) = (self.origin(), self.wall);
         let guest = self.connected().await?;
         guest.begin(wall)?;
@@ -300,6 +297,7 @@ impl Session {
 
     /// Tries to log in as an account.
     pub async fn try_login(&mut self, name: &str, password: &SecretValue) -> Result<LoginOutcome, CallError> {
+        password.check_length()?;
         let (origin, wall) = (self.origin(), self.wall);
         let guest = self.connected().await?;
         guest.begin(wall)?;

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::addresses::AddressPolicy;
 use crate::binding::{Binding, Credentials, Endpoint};
-use crate::contract::{DatabaseSpec, ErrorKind, Settings, TlsMode};
+use crate::contract::{DatabaseSpec, ErrorKind, Mark, Selection, Settings, TlsMode, UserSpec};
 use crate::error::CallClass;
 use crate::limits::Limits;
 use crate::load::tests::{ERROR, OK, SCRATCH, SERVER, Script, everything, sandbox};
@@ -58,6 +58,7 @@ fn binding(address: SocketAddr) -> Binding {
         settings,
         limits: Limits { processor: Duration::from_millis(300), wall: Duration::from_secs(2), ..Limits::default() },
         idle: Duration::from_mins(5),
+        gate: None,
     }
 }
 
@@ -210,6 +211,35 @@ async fn a_secret_in_an_error_does_not_come_out() {
         (error.message.as_str(), error.detail.as_str()),
         ("the password is [redacted], really", "the password is [redacted], really")
     );
+}
+
+#[tokio::test]
+async fn a_secret_of_more_than_four_kibibytes_is_lent_to_no_guest() {
+    let (address, _open, _serving) = silent_server().await;
+    let adapter = sandbox().load(ping_is(&format!("(i32.const {OK})")).component(), &everything(), None).await.unwrap();
+    let server = adapter.bind(binding(address)).unwrap();
+    let (long, most) = (SecretValue::new(vec![b'x'; 4097]), SecretValue::new(vec![b'x'; 4096]));
+    let name = || "x".to_owned();
+    let mark = Mark { cluster: name(), operator: name(), kind: name(), namespace: name(), name: name(), nonce: name() };
+    let user = UserSpec { name: name(), roles: vec![], shared_roles: vec![], comment: None, options: None };
+    let database = DatabaseSpec { name: name(), owner: None, comment: None, options: None };
+    let mut session = server.lane(Lane::Work, WAIT).await.unwrap();
+    let refused = [
+        session.try_login("x", &long).await.map(drop),
+        session.create_user(&user, Some(&long), &mark).await.map(drop),
+        session.update_user(&user, Some(&long), &Selection::All).await.map(drop),
+        session.update_database(&database, &mark, &[(name(), long.clone())], &Selection::All).await.map(drop),
+    ];
+    for refused in refused.map(Result::unwrap_err) {
+        assert!(matches!(refused, CallError::SecretTooLong(4097)), "{refused:?}");
+        assert_eq!(refused.class(), CallClass::Refused);
+    }
+    assert_eq!(server.counters().sessions_opened, 0);
+    // The guest, which can do nothing but ping, is asked.
+    assert!(matches!(session.try_login("x", &most).await, Err(CallError::Trapped { .. })));
+    let credentials = Credentials { username: name(), password: long };
+    let refused = ping(&adapter.bind(Binding { credentials, ..binding(address) }).unwrap()).await.unwrap_err();
+    assert!(matches!(refused, CallError::SecretTooLong(4097)), "{refused:?}");
 }
 
 #[tokio::test]

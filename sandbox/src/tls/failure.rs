@@ -43,6 +43,9 @@ pub enum TlsFailure {
     /// The server has no TLS, and the instance demands it.
     #[error("the server does not offer TLS, and the instance asks for it")]
     NotOffered,
+    /// Bytes arrived in plain text before the handshake, and could be taken for the server's encrypted word.
+    #[error("the server, or somebody on the way to it, sent bytes before the TLS handshake")]
+    Injected,
     /// The handshake failed otherwise.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),

@@ -1,5 +1,7 @@
 //! Every mode against every kind of certificate, over real handshakes.
 
+mod openssl;
+
 use std::time::Duration;
 
 use rcgen::{
@@ -310,79 +312,4 @@ fn the_key_of_a_client_is_not_printed() {
     let mut settings = settings(TlsMode::Require, None);
     settings.client = Some((b"certificate".to_vec(), SecretValue::new("the key")));
     assert!(!format!("{settings:?}").contains("the key"));
-}
-
-/// Certificates as people make them with openssl's command: RSA, keys in the old formats, version 1.
-mod openssl {
-    use std::path::Path;
-    use std::process::Command;
-
-    use super::*;
-
-    fn run(directory: &Path, arguments: &str) {
-        let output = Command::new("openssl").args(arguments.split(' ')).current_dir(directory).output().unwrap();
-        assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn text(directory: &Path, name: &str) -> String {
-        std::fs::read_to_string(directory.join(name)).unwrap()
-    }
-
-    fn identity(directory: &Path, certificate: &str, key: &str) -> Identity {
-        let (pem, key_pem) = (text(directory, certificate), text(directory, key));
-        run(directory, &format!("pkcs8 -topk8 -nocrypt -in {key} -outform DER -out key.der"));
-        let key = std::fs::read(directory.join("key.der")).unwrap();
-        Identity { chain: certificates(pem.as_bytes()).unwrap(), key, pem, key_pem }
-    }
-
-    #[tokio::test]
-    async fn rsa_and_a_certificate_of_version_1_are_accepted_like_any_other() {
-        let directory = tempfile::tempdir().unwrap();
-        let at = directory.path();
-        run(at, "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=root");
-        run(at, "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=db.example.com");
-        std::fs::write(at.join("v3"), "subjectAltName=DNS:db.example.com\n").unwrap();
-        run(at, "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out v1.pem");
-        run(at, "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile v3 -out v3.pem");
-        let authority = text(at, "ca.pem");
-        for certificate in ["v1.pem", "v3.pem"] {
-            let server = identity(at, certificate, "server.key");
-            assert_eq!(accepting(&authority, "db.example.com", &server).await, [true; 5], "{certificate}");
-            assert_eq!(
-                accepting(&authority, "x.example.com", &server).await,
-                [true, true, true, true, false],
-                "{certificate}"
-            );
-        }
-        run(at, "req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem -days 2 -subj /CN=root");
-        let other = text(at, "other.pem");
-        for certificate in ["v1.pem", "v3.pem"] {
-            let server = identity(at, certificate, "server.key");
-            assert_eq!(
-                accepting(&other, "db.example.com", &server).await,
-                [true, true, false, false, false],
-                "{certificate}"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn a_clients_key_may_be_in_any_of_the_three_formats() {
-        let directory = tempfile::tempdir().unwrap();
-        let at = directory.path();
-        run(at, "req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -days 2 -subj /CN=admin");
-        run(at, "rsa -in rsa.key -traditional -out rsa.pkcs1");
-        run(at, "ecparam -name prime256v1 -genkey -noout -out ec.sec1");
-        run(at, "req -x509 -key ec.sec1 -out ec.pem -days 2 -subj /CN=admin");
-        for (certificate, key, begins) in [
-            ("rsa.pem", "rsa.key", "BEGIN PRIVATE"),
-            ("rsa.pem", "rsa.pkcs1", "BEGIN RSA PRIVATE"),
-            ("ec.pem", "ec.sec1", "BEGIN EC PRIVATE"),
-        ] {
-            assert!(text(at, key).contains(begins));
-            let mut settings = settings(TlsMode::Require, None);
-            settings.client = Some((text(at, certificate).into_bytes(), SecretValue::new(text(at, key))));
-            assert!(TlsContext::new(&settings, "db", no_roots).is_ok(), "{key}");
-        }
-    }
 }

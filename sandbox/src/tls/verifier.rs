@@ -46,22 +46,50 @@ impl Verifier {
         let is_pinned = self.authorities.iter().any(|authority| authority == der);
         // rustls takes neither a CA as a server's certificate nor certificates of version 1, both of which people
         // make with openssl's defaults and libpq accepts.
-        if is_pinned || self.is_old_and_signed_by_authority(parsed) {
+        if is_pinned {
             return check_dates(parsed, now);
         }
+        if let Some(signer) = self.check_signer_of_old(parsed, now) {
+            return signer.and_then(|()| check_dates(parsed, now));
+        }
         let usable = ParsedCertificate::try_from(der).map_err(|error| TlsFailure::Certificate(error.to_string()))?;
-        verify_server_cert_signed_by_trust_anchor(&usable, &self.roots, intermediates, now, self.algorithms.all)
-            .map_err(|error| failure(&error, parsed))
+        let verify = |roots: &RootCertStore| {
+            verify_server_cert_signed_by_trust_anchor(&usable, roots, intermediates, now, self.algorithms.all)
+                .map_err(|error| failure(&error, parsed))
+        };
+        verify(&self.roots)?;
+        // rustls asks no date of an authority that it was given; OpenSSL does.
+        match self.timely_authorities(now) {
+            (timely, Some(problem)) => verify(&timely).or(Err(problem)),
+            (_, None) => Ok(()),
+        }
     }
 
-    /// A certificate of version 1 that one of the configured authorities signed directly.
-    fn is_old_and_signed_by_authority(&self, parsed: &X509Certificate<'_>) -> bool {
-        parsed.version() == X509Version::V1
-            && self.authorities.iter().any(|authority| self.signed_by(parsed, authority))
+    /// The configured authorities that are valid now, and why another is not.
+    fn timely_authorities(&self, now: UnixTime) -> (RootCertStore, Option<TlsFailure>) {
+        let (mut timely, mut problem) = (RootCertStore::empty(), None);
+        for authority in &self.authorities {
+            match X509Certificate::from_der(authority).map(|(_, parsed)| check_authority(&parsed, now)) {
+                Ok(Err(untimely)) => problem = Some(untimely),
+                // That they can be added was seen when the settings were read.
+                Ok(Ok(())) | Err(_) => drop(timely.add(authority.clone())),
+            }
+        }
+        (timely, problem)
     }
 
-    fn signed_by(&self, parsed: &X509Certificate<'_>, authority: &CertificateDer<'_>) -> bool {
-        let Ok((_, authority)) = X509Certificate::from_der(authority) else { return false };
+    /// Whether the authority that signed a certificate of version 1 directly is valid now; none: it is of another
+    /// version, or nobody did. Of an authority that was renewed with its key, one certificate has to be valid.
+    fn check_signer_of_old(&self, parsed: &X509Certificate<'_>, now: UnixTime) -> Option<Result<(), TlsFailure>> {
+        if parsed.version() != X509Version::V1 {
+            return None;
+        }
+        let authorities = self.authorities.iter().filter_map(|authority| X509Certificate::from_der(authority).ok());
+        let signers = authorities.filter(|(_, authority)| self.signed_by(parsed, authority));
+        signers.map(|(_, authority)| check_authority(&authority, now)).reduce(Result::or)
+    }
+
+    fn signed_by(&self, parsed: &X509Certificate<'_>, authority: &X509Certificate<'_>) -> bool {
         if authority.subject().as_raw() != parsed.issuer().as_raw() || !authority.is_ca() {
             return false;
         }
@@ -160,13 +188,28 @@ fn starts_with_oid(identifier: &[u8], oid: &[u8]) -> bool {
 }
 
 fn check_dates(parsed: &X509Certificate<'_>, now: UnixTime) -> Result<(), TlsFailure> {
+    check_validity(parsed, now, TlsFailure::Expired, TlsFailure::NotValidYet)
+}
+
+fn check_authority(parsed: &X509Certificate<'_>, now: UnixTime) -> Result<(), TlsFailure> {
+    let expired = |date: String| TlsFailure::Certificate(format!("its authority expired on {date}"));
+    let early = |date: String| TlsFailure::Certificate(format!("its authority is not valid before {date}"));
+    check_validity(parsed, now, expired, early)
+}
+
+fn check_validity(
+    parsed: &X509Certificate<'_>,
+    now: UnixTime,
+    expired: fn(String) -> TlsFailure,
+    early: fn(String) -> TlsFailure,
+) -> Result<(), TlsFailure> {
     let validity = parsed.validity();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     if now > validity.not_after.timestamp() {
-        return Err(TlsFailure::Expired(date(validity.not_after)));
+        return Err(expired(date(validity.not_after)));
     }
     if now < validity.not_before.timestamp() {
-        return Err(TlsFailure::NotValidYet(date(validity.not_before)));
+        return Err(early(date(validity.not_before)));
     }
     Ok(())
 }

@@ -86,6 +86,7 @@ fn binding(server: &PostgresEndpoint) -> Result<Binding> {
         },
         limits: Limits::default(),
         idle: Duration::from_mins(1),
+        gate: None,
     })
 }
 

@@ -105,6 +105,7 @@ impl Site {
             },
             limits: Limits::default(),
             idle: Duration::from_mins(1),
+            gate: None,
         })
     }
 

@@ -52,6 +52,8 @@ behaviours! {
     // In a pure function.
     /// Loops.
     LoopsInAnExamination,
+    /// Traps.
+    TrapsInAnExamination,
     /// Dials, and asks for the credentials.
     DialsInAnExamination,
 
@@ -101,6 +103,15 @@ behaviours! {
     /// Reads and waits with the largest numbers there are.
     AsksForTheMost,
 
+    /// Says again and again that it is done.
+    FloodsTheEnd,
+    /// Writes lines to the log that are as long as they may be.
+    FloodsTheLogWithLongLines,
+    /// Answers every page of a listing with as many names as were asked for, and a next page.
+    ListsWithoutAnEnd,
+    /// Answers a page of a listing with one name more than was asked for.
+    ListsMoreThanAPage,
+
     // In a call: breaking off.
     /// Traps with two sessions open, in the middle of a request.
     TrapsInTheMiddle,
@@ -134,9 +145,9 @@ behaviours! {
     LeaksInTheLog,
     /// In a progress report.
     LeaksInProgress,
-    /// In a report of changes.
+    /// In a report of changes: texts and a document.
     LeaksInAReport,
-    /// In names and in a document.
+    /// In names and ids.
     LeaksInAnAnswer,
 }
 

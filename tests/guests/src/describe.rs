@@ -1,4 +1,5 @@
-//! What the guest says of itself, and how it misbehaves while doing so: no import may be called here.
+//! What the guest says of itself, and how it misbehaves while doing so: no import may be called here. One that lists
+//! without an end says that it can be searched, so that somebody asks it.
 
 use dbprovision_sdk::adapter::{BlockOwner, Description, EngineName, OperationGroup, OptionBlock};
 use dbprovision_sdk::bindings::dbprovision::adapter::secrets;
@@ -25,6 +26,9 @@ pub(crate) fn describe() -> Description {
         Behaviour::DescribesTooMany => {
             let more = (0..100).map(|number| EngineName { name: format!("toy{number}"), aliases: Vec::new() });
             description.engines.extend(more);
+        }
+        Behaviour::ListsWithoutAnEnd => {
+            description.groups.extend([OperationGroup::User, OperationGroup::Role, OperationGroup::Discovery]);
         }
         Behaviour::DescribesABrokenSchema => description = honest("{\"type\": "),
         Behaviour::ClaimsANameTwice => {

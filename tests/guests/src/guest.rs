@@ -4,13 +4,13 @@ use dbprovision_sdk::adapter::databases::{DatabaseInfo, DatabaseSpec};
 use dbprovision_sdk::adapter::{Description, InstanceExamination, Server, Settings};
 use dbprovision_sdk::bindings::dbprovision::adapter::{net, secrets};
 use dbprovision_sdk::{
-    Adapter, Backups, Change, Databases, Error, ErrorKind, Examination, Grants, Mark, NetError, Restores, Result,
-    Roles, Schemas, Secret, Selection, Standing, UpdateReport, Users,
+    Adapter, Backups, Change, Databases, Error, ErrorKind, Examination, Grants, Listing, Mark, NetError, Page,
+    Restores, Result, Roles, Schemas, Secret, Selection, Standing, UpdateReport, Users,
 };
 
 use crate::misbehave::{loop_for_ever, misbehave, park};
 use crate::toy::Session;
-use crate::{Behaviour, MISBEHAVE, SECOND_SESSION, WAIT, describe, leak};
+use crate::{Behaviour, MISBEHAVE, SECOND_SESSION, WAIT, WAIT_AND_GO_ON, describe, leak, list};
 
 /// The adapter and its session.
 #[derive(Default)]
@@ -76,6 +76,7 @@ impl Databases for Guest {
             #[expect(clippy::wildcard_enum_match_arm, reason = "all others misbehave elsewhere")]
             match Behaviour::chosen() {
                 Behaviour::LoopsInAnExamination => loop_for_ever(),
+                Behaviour::TrapsInAnExamination => std::process::abort(),
                 Behaviour::DialsInAnExamination => {
                     if !matches!(net::connect("primary"), Err(NetError::Denied(_))) {
                         return Err(Error::conflict("an examination has a connection"));
@@ -94,6 +95,10 @@ impl Databases for Guest {
         match name {
             MISBEHAVE => misbehave(self.session()?),
             WAIT => Ok(self.session()?.ask(b"WAIT")? == "DONE"),
+            WAIT_AND_GO_ON => {
+                self.session()?.ask(b"WAIT")?;
+                self.ping().map(|()| true)
+            }
             SECOND_SESSION => {
                 let mut second = Session::open()?;
                 let answer = second.ask(b"PING")?;
@@ -104,42 +109,64 @@ impl Databases for Guest {
         }
     }
 
+    fn list(&mut self, page: &Page) -> Result<Listing> {
+        list::list(page)
+    }
+
     fn update(&mut self, _: &DatabaseSpec, _: &Mark, _: &[(String, Secret)], _: &Selection) -> Result<UpdateReport> {
         if Behaviour::chosen() != Behaviour::LeaksInAReport {
             return Ok(UpdateReport { changes: Vec::new(), applied: Vec::new(), details: None });
         }
         let sentence = leak::sentence(&self.session()?.password);
+        let escaped = sentence.replace('\\', "\\\\").replace('"', "\\\"");
         let change = Change {
-            id: sentence.clone(),
+            id: "owner".to_owned(),
             field: sentence.clone(),
             expected: sentence.clone(),
-            actual: sentence.clone(),
+            actual: sentence,
             destructive: false,
             impossible: false,
         };
-        Ok(UpdateReport { changes: vec![change], applied: vec![sentence], details: None })
+        let details = Some(format!("{{\"{escaped}\": [\"{escaped}\"]}}"));
+        Ok(UpdateReport { changes: vec![change], applied: vec!["owner".to_owned()], details })
     }
 
-    fn get_info(&mut self, _: &str) -> Result<Option<DatabaseInfo>> {
+    fn get_info(&mut self, name: &str) -> Result<Option<DatabaseInfo>> {
         if Behaviour::chosen() != Behaviour::LeaksInAnAnswer {
             return Ok(None);
         }
-        let sentence = leak::sentence(&self.session()?.password);
-        let escaped = sentence.replace('\\', "\\\\").replace('"', "\\\"");
-        Ok(Some(DatabaseInfo {
-            name: sentence.clone(),
-            object_id: Some(sentence.clone()),
-            owner: Some(String::from_utf8_lossy(&self.session()?.password).into_owned()),
+        let password = &self.session()?.password;
+        let mut info = DatabaseInfo {
+            name: name.to_owned(),
+            object_id: None,
+            owner: None,
             mark: None,
             standing: Standing::Ordinary,
             size_bytes: None,
-            details: Some(format!("{{\"{escaped}\": [\"{escaped}\"]}}")),
-        }))
+            details: None,
+        };
+        match name {
+            "name" => info.name = leak::sentence(password),
+            "id" => info.object_id = Some(leak::sentence(password)),
+            "owner" => info.owner = Some(String::from_utf8_lossy(password).into_owned()),
+            _ => {}
+        }
+        Ok(Some(info))
     }
 }
 
-impl Users for Guest {}
-impl Roles for Guest {}
+impl Users for Guest {
+    fn list(&mut self, page: &Page) -> Result<Listing> {
+        list::list(page)
+    }
+}
+
+impl Roles for Guest {
+    fn list(&mut self, page: &Page) -> Result<Listing> {
+        list::list(page)
+    }
+}
+
 impl Grants for Guest {}
 impl Schemas for Guest {}
 impl Backups for Guest {}

@@ -12,6 +12,7 @@ mod behaviour;
 mod describe;
 mod guest;
 mod leak;
+mod list;
 mod misbehave;
 mod toy;
 
@@ -26,5 +27,8 @@ pub const SECOND_SESSION: &str = "second-session";
 
 /// The database about which an honest guest waits for the server's word.
 pub const WAIT: &str = "wait";
+
+/// The database about which an honest guest waits for the server's word, and then says something more.
+pub const WAIT_AND_GO_ON: &str = "wait-and-go-on";
 
 dbprovision_sdk::adapter!(Guest);

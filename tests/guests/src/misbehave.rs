@@ -33,7 +33,9 @@ pub(crate) fn misbehave(session: &mut Session) -> Result<bool> {
         Behaviour::WritesFarTooMuch => session.connection().write(&vec![b'x'; 8 << 20])?,
         Behaviour::AsksForTooMuchRandomness => return Ok(random::bytes(u32::MAX).is_empty()),
         Behaviour::FloodsTheLog => flood_the_log(),
-        Behaviour::FloodsProgress => flood_progress(),
+        Behaviour::FloodsProgress => flood_progress(7),
+        Behaviour::FloodsTheEnd => flood_progress(100),
+        Behaviour::FloodsTheLogWithLongLines => flood_the_log_with_long_lines(),
         Behaviour::AsksForTheMost => return ask_for_the_most(),
         Behaviour::TrapsInTheMiddle => {
             dial()?.write(b"a request without an e")?;
@@ -145,9 +147,16 @@ fn flood_the_log() {
     }
 }
 
-fn flood_progress() {
+fn flood_the_log_with_long_lines() {
+    let line = "long ".repeat(2000);
+    for _ in 0..400 {
+        log::write(Level::Info, &line);
+    }
+}
+
+fn flood_progress(percent: u8) {
     for number in 0..5000 {
-        progress::report(&progress::Status { percent: Some(7), phase: format!("step {number}") });
+        progress::report(&progress::Status { percent: Some(percent), phase: format!("step {number}") });
     }
 }
 

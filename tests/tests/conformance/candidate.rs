@@ -159,6 +159,7 @@ fn binding(ground: &dyn Ground, table: &Table, account: Account, options: &Value
         settings: settings(ground, table, options),
         limits: Limits::default(),
         idle: Duration::from_mins(1),
+        gate: None,
     }
 }
 

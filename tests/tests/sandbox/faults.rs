@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hostile_guests::{Behaviour, MISBEHAVE};
+use sandbox::contract::DatabaseSpec;
 use sandbox::{CallClass, CallError, Lane, LoadError, Server};
 
+use crate::limits::named;
 use crate::trial::{TURN, Trial, assert_clean, assert_replaced, binding, eventually, exists, load, misbehave};
 
 /// The trap is the guest's affair: it is gone, everything else goes on.
@@ -45,20 +47,32 @@ pub(crate) async fn a_guest_that_closed_its_session_is_not_lent_again(trial: &Tr
     assert_replaced(&server).await;
 }
 
+async fn assert_left_alone(server: &Arc<Server>) {
+    let error = exists(server, "app").await.unwrap_err();
+    assert!(matches!(error, CallError::Quarantined { .. }), "{error:?}");
+    assert_eq!(error.class(), CallClass::Guest);
+}
+
 pub(crate) async fn an_adapter_that_keeps_trapping_is_left_alone_and_no_other(trial: &Trial) {
     let adapter = trial.adapter().await;
-    let bind = || adapter.bind(binding("the same adapter", &trial.toy)).unwrap();
-    let (first, second) = (bind(), bind());
-    for server in [&first, &second, &first, &second, &first] {
-        let error = exists(server, MISBEHAVE).await.unwrap_err();
-        assert!(matches!(error, CallError::Trapped { .. }), "{error:?}");
+    let bind = |name: &str| adapter.bind(binding(name, &trial.toy)).unwrap();
+    for name in ["one", "two", "three"] {
+        let server = bind(name);
+        // What happened at another server is nothing to this one, nor to the adapter's pure functions.
+        assert!(exists(&server, "app").await.unwrap());
+        adapter.examine_database(&named("app")).await.unwrap();
+        for _ in 0..5 {
+            let error = exists(&server, MISBEHAVE).await.unwrap_err();
+            assert!(matches!(error, CallError::Trapped { .. }), "{error:?}");
+        }
+        assert_left_alone(&server).await;
+        // Binding it again is no way out.
+        assert_left_alone(&bind(name)).await;
     }
-    // It is the adapter that is left alone, at every server.
-    for server in [&first, &second, &bind()] {
-        let error = exists(server, "app").await.unwrap_err();
-        assert!(matches!(error, CallError::Quarantined { .. }), "{error:?}");
-        assert_eq!(error.class(), CallClass::Guest);
-    }
+    // It fails wherever it is called: it is the adapter that is left alone, at every server.
+    assert_left_alone(&bind("four")).await;
+    let error = adapter.examine_database(&named("app")).await.unwrap_err();
+    assert!(matches!(error, CallError::Quarantined { .. }), "{error:?}");
     let error = adapter.check_quarantine().unwrap_err();
     assert!(error.to_string().contains(&adapter.digest().to_string()), "{error}");
     // Loading it again does not bring it back.
@@ -67,6 +81,23 @@ pub(crate) async fn an_adapter_that_keeps_trapping_is_left_alone_and_no_other(tr
     assert!(matches!(**source, CallError::Quarantined { .. }), "{source}");
     let other = load(&trial.sandbox, Behaviour::Honest).await.bind(binding("another adapter", &trial.toy)).unwrap();
     assert!(exists(&other, "app").await.unwrap());
+}
+
+pub(crate) async fn a_spec_that_makes_an_examination_trap_is_left_alone_and_no_other(trial: &Trial) {
+    let adapter = trial.adapter().await;
+    for _ in 0..5 {
+        let error = adapter.examine_database(&named(MISBEHAVE)).await.unwrap_err();
+        assert!(matches!(error, CallError::Trapped { .. }), "{error:?}");
+    }
+    let error = adapter.examine_database(&named(MISBEHAVE)).await.unwrap_err();
+    assert!(matches!(error, CallError::Quarantined { .. }), "{error:?}");
+    // Every other spec is examined, also one that differs in little, and the adapter serves its servers.
+    adapter.examine_database(&named("app")).await.unwrap();
+    let changed = DatabaseSpec { comment: Some("changed".to_owned()), ..named(MISBEHAVE) };
+    let error = adapter.examine_database(&changed).await.unwrap_err();
+    assert!(matches!(error, CallError::Trapped { .. }), "{error:?}");
+    adapter.check_quarantine().unwrap();
+    assert!(exists(&trial.server().await, "app").await.unwrap());
 }
 
 pub(crate) async fn a_call_that_nobody_waits_for_ends_its_guest(trial: &Trial) {

@@ -142,7 +142,26 @@ pub(crate) async fn a_flood_of_lines_is_cut_off(trial: &Trial) {
     assert!(log.iter().any(|line| line.contains("logs too much")), "nobody was told");
 }
 
+pub(crate) async fn a_flood_of_long_lines_is_cut_off(trial: &Trial) {
+    let server = trial.server().await;
+    assert!(misbehave(&server).await.unwrap());
+    assert_kept(&server).await;
+    let log = trial.log();
+    let bytes: usize = log.iter().map(String::len).sum();
+    assert!((128 << 10..512 << 10).contains(&bytes), "{bytes} bytes were logged");
+    let told = log.iter().filter(|line| line.contains("logs too much")).count();
+    assert_eq!(told, 1);
+}
+
 pub(crate) async fn a_flood_of_progress_is_thinned_out(trial: &Trial) {
+    assert_thinned_out(trial).await;
+}
+
+pub(crate) async fn the_end_is_told_once(trial: &Trial) {
+    assert_thinned_out(trial).await;
+}
+
+async fn assert_thinned_out(trial: &Trial) {
     let server = trial.server().await;
     let mut session = server.lane(Lane::Work, TURN).await.unwrap();
     session.ping().await.unwrap();

@@ -1,10 +1,11 @@
 //! What honest guests may count on: few sessions, used again, closed when idle, and a lane that is never full.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use hostile_guests::{Behaviour, SECOND_SESSION, WAIT};
-use sandbox::{Binding, CallError, Lane, Limits, Sandbox, Server};
+use hostile_guests::{Behaviour, SECOND_SESSION, WAIT, WAIT_AND_GO_ON};
+use sandbox::{Binding, CallClass, CallError, Lane, Limits, Sandbox, Server, WriteGate};
 use tokio::task::JoinSet;
 
 use crate::toy::{Offer, Toy};
@@ -112,6 +113,33 @@ async fn a_call_may_take_as_long_as_its_binding_says_and_no_longer() {
     assert!(matches!(error, CallError::DeadlineExceeded(after) if after == short), "{error:?}");
     toy.release();
     assert!(waiting.await.unwrap().unwrap(), "it was answered later than the other call could wait");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_shut_gate_nothing_more_is_sent_even_in_the_middle_of_a_call() {
+    let toy = Toy::start(Offer::default()).await;
+    let open = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&open);
+    let gate = WriteGate::new(move || asked.load(Ordering::SeqCst));
+    let (_sandbox, server) = honest(&toy, |binding| binding.gate = Some(gate)).await;
+    let caller = Arc::clone(&server);
+    let calling = tokio::spawn(async move { exists(&caller, WAIT_AND_GO_ON).await });
+    eventually("it waits", || toy.seen.waiting() == 1).await;
+    let said = toy.seen.plain();
+    open.store(false, Ordering::SeqCst);
+    toy.release();
+    let error = calling.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Stopped), "{error:?}");
+    assert_eq!(error.class(), CallClass::Host);
+    eventually("its session is closed", || server.counters().sessions_open == 0 && toy.seen.open() == 0).await;
+    for _ in 0..6 {
+        let error = exists(&server, "app").await.unwrap_err();
+        assert!(matches!(error, CallError::Stopped), "{error:?}");
+    }
+    assert_eq!(toy.seen.plain(), said, "no login, no good-bye");
+    assert_eq!((server.counters().traps, server.counters().reveals), (0, 7), "nobody is to blame");
+    open.store(true, Ordering::SeqCst);
+    assert!(exists(&server, "app").await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

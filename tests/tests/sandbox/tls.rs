@@ -12,7 +12,11 @@ use std::sync::Arc;
 
 use hostile_guests::Behaviour;
 use sandbox::contract::TlsMode;
-use sandbox::{Adapter, Binding, CallClass, CallError, Lane, NetFailure, SecretValue, TlsFailure, TlsSettings};
+use sandbox::{
+    Adapter, Binding, CallClass, CallError, Endpoint, Lane, NetFailure, SecretValue, TlsFailure, TlsSettings,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use crate::certificates::{Algorithm, Authority, Identity};
@@ -198,4 +202,35 @@ async fn every_mode_means_what_libpq_means_by_it_with_ecdsa() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_mode_means_what_libpq_means_by_it_with_rsa() {
     assert_modes(Algorithm::Rsa).await;
+}
+
+/// The port of a server that agrees to encrypt, and says something more before it does.
+async fn injecting() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.read_exact(&mut [0; 5]).await.unwrap();
+            stream.write_all(b"SOK the-toy\n").await.unwrap();
+            drop(stream.read_to_end(&mut Vec::new()).await);
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_before_the_handshake_are_told_as_what_they_are() {
+    let (toy, port) = (Toy::start(Offer::default()).await, injecting().await);
+    let adapter = load(&sandbox(), Behaviour::Honest).await;
+    for mode in [TlsMode::Prefer, TlsMode::Require] {
+        let endpoint = Endpoint { host: "localhost".to_owned(), port };
+        let binding = Binding { endpoint, tls: TlsSettings::of(mode), ..binding("injected", &toy) };
+        let server = adapter.bind(binding).unwrap();
+        let error = server.lane(Lane::Work, TURN).await.unwrap().ping().await.unwrap_err();
+        let CallError::Unreachable { failure, answer } = &error else { panic!("{mode:?}: {error:?}") };
+        assert_eq!(*failure, NetFailure::Tls(TlsFailure::Injected), "{mode:?}");
+        assert_eq!(error.class(), CallClass::Refused);
+        assert_eq!(answer.message, failure.to_string(), "{mode:?}");
+        assert_eq!(server.counters().reveals, 0, "{mode:?}");
+    }
 }

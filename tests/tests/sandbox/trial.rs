@@ -125,9 +125,14 @@ impl Trial {
 
 /// A sandbox with room for some guests.
 pub(crate) fn sandbox() -> Sandbox {
+    sandbox_for(24)
+}
+
+/// A sandbox with room for so many guests.
+pub(crate) fn sandbox_for(guests: u32) -> Sandbox {
     // Most tests compile the same guests; what is compiled is found again by its bytes.
     let compiled = workspace::target().join("tmp/compiled-guests");
-    Sandbox::new(&SandboxConfig { guests: 24, cache_directory: Some(compiled), ..SandboxConfig::default() }).unwrap()
+    Sandbox::new(&SandboxConfig { guests, cache_directory: Some(compiled), ..SandboxConfig::default() }).unwrap()
 }
 
 /// Loads one.
@@ -152,6 +157,7 @@ pub(crate) fn binding(name: &str, toy: &Toy) -> Binding {
         },
         limits: Limits { processor: Duration::from_millis(500), wall: Duration::from_secs(3), ..Limits::default() },
         idle: Duration::from_mins(5),
+        gate: None,
     }
 }
 

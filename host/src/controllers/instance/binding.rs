@@ -9,7 +9,7 @@ use kube::ResourceExt as _;
 use planning::consent::{Referrer, Target};
 use planning::{Blocked, consent, tls};
 use sandbox::contract::{BlockOwner, Settings};
-use sandbox::{Binding, Credentials, Endpoint, SecretValue, TlsSettings};
+use sandbox::{Binding, Credentials, Endpoint, SecretValue, TlsSettings, WriteGate};
 use sha2::{Digest as _, Sha256};
 
 use super::{Connected, limits};
@@ -47,6 +47,7 @@ pub(super) async fn prepare<I: Connected>(run: &Run<I>) -> Result<Prepared, Stop
     let (tls, certificates) = certificates(run, mode).await?;
     let limits = limits::of(&examination, &block)?;
     let hash = hash(spec, &engine, &settings, &credentials, &certificates);
+    let term = run.ctx.term.clone();
     let binding = Binding {
         name: run.object.id().to_string(),
         endpoint: Endpoint { host: spec.connection.host.clone(), port: spec.connection.port },
@@ -56,6 +57,7 @@ pub(super) async fn prepare<I: Connected>(run: &Run<I>) -> Result<Prepared, Stop
         settings,
         limits,
         idle: IDLE,
+        gate: Some(WriteGate::new(move || term.check().is_ok())),
     };
     Ok(Prepared { engine, binding, hash })
 }

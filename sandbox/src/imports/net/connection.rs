@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsConnector;
 
+use super::gated::Gated;
+use crate::binding::WriteGate;
 use crate::counters::OpenSession;
 use crate::tls::{TlsFailure, binding_data, client_problem};
 
@@ -38,6 +40,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 pub(crate) enum StreamError {
     Closed,
     TimedOut,
+    /// Nothing more may be sent.
+    Stopped,
+    /// Bytes came in plain text before the handshake.
+    Injected,
     Denied(&'static str),
     Tls(TlsFailure),
     Io(io::Error),
@@ -79,12 +85,18 @@ pub struct Connection {
     tls_required: bool,
     plain_sent: usize,
     plain_received: usize,
+    gate: Option<WriteGate>,
     slot: Option<Slot>,
 }
 
 impl Connection {
     pub(super) fn to_server(stream: Box<dyn ByteStream>, tls_required: bool, slot: Slot) -> Self {
         Self { slot: Some(slot), ..Self::plain(stream, tls_required, false) }
+    }
+
+    /// Nothing is sent on it unless the gate says so at that moment.
+    pub(super) fn gated(self, gate: Option<WriteGate>) -> Self {
+        Self { gate, ..self }
     }
 
     /// The stream of a tool that the guest mediates for. It carries no secret, and closing it is the host's.
@@ -102,6 +114,7 @@ impl Connection {
             tls_required,
             plain_sent: 0,
             plain_received: 0,
+            gate: None,
             slot: None,
         }
     }
@@ -118,6 +131,10 @@ impl Connection {
     /// The stream with what arrived and was not read, for the host to go on with.
     pub(crate) fn into_parts(mut self) -> Option<Parts> {
         let stream = self.stream.take()?;
+        let stream: Box<dyn ByteStream> = match self.gate.take() {
+            Some(gate) => Box::new(Gated::new(stream, gate)),
+            None => stream,
+        };
         Some((stream, std::mem::take(&mut self.unread), self.slot.take()))
     }
 
@@ -211,8 +228,19 @@ impl Connection {
         poll_fn(|context| self.poll_write(context, &mut rest)).await
     }
 
+    /// Whether something may be sent; if not, nothing ever is.
+    fn check_gate(&mut self) -> Result<(), StreamError> {
+        if self.gate.as_ref().is_none_or(WriteGate::is_open) {
+            return Ok(());
+        }
+        self.close();
+        Err(StreamError::Stopped)
+    }
+
     fn poll_write(&mut self, context: &mut Context<'_>, rest: &mut &[u8]) -> Poll<Result<(), StreamError>> {
         loop {
+            // At every piece: the process may have slept since the last one.
+            self.check_gate()?;
             let Some(stream) = &mut self.stream else { return Poll::Ready(Err(StreamError::Closed)) };
             let step = if rest.is_empty() {
                 Pin::new(stream).poll_flush(context).map_ok(|()| None)
@@ -244,6 +272,7 @@ impl Connection {
         if self.is_tool || self.is_encrypted {
             return Err(StreamError::Denied("this stream cannot be encrypted"));
         }
+        self.check_gate()?;
         // Bytes that came before the handshake are from whoever could write in plain text (CVE-2021-23222).
         if self.unread.is_empty() && !self.ended {
             match self.poll_more(&mut Context::from_waker(Waker::noop())) {
@@ -253,7 +282,7 @@ impl Connection {
         }
         if !self.unread.is_empty() {
             self.close();
-            return Err(StreamError::Denied("the server sent bytes before the TLS handshake"));
+            return Err(StreamError::Injected);
         }
         let Some(stream) = self.stream.take() else { return Err(StreamError::Closed) };
         let handshake = TlsConnector::from(config).connect(name, stream);

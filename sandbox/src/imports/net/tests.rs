@@ -6,6 +6,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::*;
+use crate::binding::WriteGate;
 use crate::contract::TlsMode;
 use crate::tls::{TlsContext, TlsSettings};
 
@@ -62,6 +63,52 @@ async fn two_sides_that_both_write_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
+async fn a_gate_that_shuts_in_the_middle_of_a_write_lets_no_further_piece_through() {
+    let open = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&open);
+    let (ours, mut theirs) = stream(false);
+    let mut ours = ours.gated(Some(WriteGate::new(move || asked.load(Ordering::SeqCst))));
+    let bytes = vec![1; 100_000];
+    let (written, ()) = tokio::join!(ours.write(&bytes), async {
+        // The pipe is full by now, and the writer waits for room.
+        open.store(false, Ordering::SeqCst);
+        theirs.read_exact(&mut [0; 4096]).await.unwrap();
+    });
+    assert!(matches!(written, Err(StreamError::Stopped)), "{written:?}");
+    let mut rest = Vec::new();
+    theirs.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty(), "{} bytes more", rest.len());
+    assert!(matches!(ours.readable().await, Err(StreamError::Closed)));
+}
+
+#[tokio::test]
+async fn the_gate_of_a_stream_goes_with_it_to_the_host() {
+    let open = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&open);
+    let (ours, mut theirs) = stream(false);
+    let ours = ours.gated(Some(WriteGate::new(move || asked.load(Ordering::SeqCst))));
+    let (mut relayed, _unread, _slot) = ours.into_parts().unwrap();
+    relayed.write_all(b"before").await.unwrap();
+    open.store(false, Ordering::SeqCst);
+    relayed.write_all(b"after").await.unwrap_err();
+    relayed.shutdown().await.unwrap_err();
+    drop(relayed);
+    let mut heard = Vec::new();
+    theirs.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(heard, b"before");
+}
+
+#[tokio::test]
+async fn nothing_is_encrypted_behind_a_shut_gate() {
+    let (ours, mut theirs) = stream(true);
+    let mut ours = ours.gated(Some(WriteGate::new(|| false)));
+    let (config, name) = handshake();
+    let refused = ours.start_tls(config, name, Duration::from_secs(5)).await.unwrap_err();
+    assert!(matches!(refused, StreamError::Stopped), "{refused:?}");
+    assert_eq!(theirs.read(&mut [0; 10]).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn where_tls_is_required_plain_bytes_are_capped_in_both_directions() {
     let (mut ours, mut theirs) = stream(true);
     assert!(!ours.may_carry_secrets());
@@ -90,7 +137,8 @@ async fn bytes_before_the_handshake_fail_it() {
         }
         let (config, name) = handshake();
         let refused = ours.start_tls(config, name, Duration::from_secs(5)).await.unwrap_err();
-        assert!(matches!(refused, StreamError::Denied(_)), "{refused:?}");
+        assert!(matches!(refused, StreamError::Injected), "{refused:?}");
+        assert!(matches!(NetError::from(refused), NetError::Denied(_)));
         assert!(matches!(ours.write(b"x").await, Err(StreamError::Closed)));
         assert!(!ours.may_carry_secrets());
     }
@@ -155,4 +203,21 @@ async fn a_wait_in_the_host_ends_with_its_deadline_and_is_not_the_guests_time() 
     .await;
     assert!(matches!(waited, Err(StreamError::TimedOut)));
     assert!(!is_done.load(Ordering::Relaxed));
+}
+
+#[tokio::test]
+async fn what_the_host_does_while_a_guest_waits_is_the_guests_time() {
+    let clock = Clock::new(Duration::from_millis(200));
+    clock.restart();
+    let waited = parked(&clock, Duration::from_millis(400), std::future::pending::<Result<(), StreamError>>()).await;
+    assert!(matches!(waited, Err(StreamError::TimedOut)));
+    assert_eq!(clock.violation(), None);
+    parked(&clock, Duration::from_secs(5), async {
+        // As long as encrypting much of what a guest writes takes.
+        std::thread::sleep(Duration::from_millis(400));
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert!(clock.violation().is_some());
 }

@@ -100,7 +100,8 @@ pub(crate) fn owner(session: &mut Session, name: &str) -> Result<String> {
 /// Every database, with its owner and whether it can be entered.
 pub(crate) fn owners(reader: &mut dyn Reader) -> Result<BTreeMap<String, Reachable>> {
     let rows = reader.rows(
-        "SELECT d.datname::pg_catalog.text, pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text, d.datallowconn
+        "SELECT d.datname::pg_catalog.text, pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text,
+                d.datallowconn AND d.datconnlimit <> -2
            FROM pg_catalog.pg_database d",
         &[],
     )?;

@@ -124,8 +124,13 @@ SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text,
 /// Memberships, and rights on every database of the server.
 pub(crate) fn shared(reader: &mut dyn Reader, facts: &Facts, holder: &Holder) -> Result<Vec<Held>> {
     let mut found = memberships(reader, facts, &holder.id)?;
-    found.extend(level(reader, Level::Database, DATABASES, &[], holder)?);
+    found.extend(on_databases(reader, holder)?);
     Ok(found)
+}
+
+/// Rights on every database of the server.
+pub(crate) fn on_databases(reader: &mut dyn Reader, holder: &Holder) -> Result<Vec<Held>> {
+    level(reader, Level::Database, DATABASES, &[], holder)
 }
 
 /// Rights in the reader's database.

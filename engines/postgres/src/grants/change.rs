@@ -13,6 +13,7 @@ use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::{Error, ErrorKind, Result, Selection};
 
 use super::asked::Asked;
+use super::dependents;
 use super::differences::{Comparison, Index};
 use super::resolve::{self, Wish};
 use super::right::{Held, INHERIT, Known, Level, MEMBER, Right, SET};
@@ -297,7 +298,7 @@ fn change_shared(
     place: Place,
     ids: &BTreeSet<&str>,
 ) -> Result<View> {
-    connected.locked("grants", |session, facts| {
+    let outcome = connected.locked("grants", |session, facts| {
         let view = task.shared_view(session, facts, known)?;
         let now = |one: &&Difference| one.place == place && ids.contains(one.change.id.as_str());
         let now: Vec<&Difference> = view.differences.iter().filter(now).collect();
@@ -305,6 +306,12 @@ fn change_shared(
         let after = task.shared_view(session, facts, known)?;
         taken(&now, &after)?;
         Ok(after)
+    });
+    outcome.map_err(|error| {
+        let facts = connected.facts.clone();
+        let Ok(session) = connected.main() else { return error };
+        let passed = |session: &mut Session| rights::passed_shared(session, &facts, &known.role_id);
+        dependents::explain(error, session, &task.grantee, ids, passed)
     })
 }
 
@@ -318,7 +325,7 @@ fn change_inside(
     ids: &BTreeSet<&str>,
 ) -> Result<View> {
     // The lock is in the main database: one in the tenant's could be held by the tenant.
-    connected.locked(&format!("grants:{name}"), |_, facts| {
+    let outcome = connected.locked(&format!("grants:{name}"), |_, facts| {
         inner.transaction(|inner| {
             let view = task.inside_view(inner, facts, known, name)?;
             let now: Vec<&Difference> =
@@ -328,6 +335,10 @@ fn change_inside(
             taken(&now, &after)?;
             Ok(after)
         })
+    });
+    outcome.map_err(|error| {
+        let passed = |session: &mut Session| rights::passed_inside(session, &known.role_id);
+        dependents::explain(error, inner, &task.grantee, ids, passed)
     })
 }
 

@@ -20,6 +20,10 @@ use crate::statements::grant::{self, Options, Target};
 /// The right to enter a database.
 const CONNECT: &str = "CONNECT";
 
+/// How the ids of what takes begin.
+const REVOKE: &str = "revoke";
+const REVOKE_OPTION: &str = "revoke-option";
+
 /// Everything that decides what differs in one place: the whole server, or the inside of a database.
 pub(crate) struct Comparison<'known> {
     pub(crate) facts: &'known Facts,
@@ -279,9 +283,9 @@ impl Comparison<'_> {
         let words: Vec<&str> = losses.iter().map(|loss| loss.held.right.privilege.as_str()).collect();
         let shown = Right { privilege: words.join(", "), ..right.clone() };
         let (verb, expected, actual) = if first.only_option {
-            ("revoke-option", "granted without grant option", " with grant option")
+            (REVOKE_OPTION, "granted without grant option", " with grant option")
         } else {
-            ("revoke", "not granted", "")
+            (REVOKE, "not granted", "")
         };
         let field = first.path.unwrap_or(match right.level {
             Level::Membership => "options.roles",
@@ -352,8 +356,21 @@ impl Comparison<'_> {
 }
 
 fn id(verb: &str, right: &Right, grantor: Option<&str>) -> String {
-    let known = Known { right: right.clone(), grantable: false, grantor: None }.write();
-    let object = serde_json::json!(known.object);
     let by = grantor.map(|name| format!(":{name}")).unwrap_or_default();
-    format!("{verb}:{}:{object}:{}{by}", known.level, known.privilege)
+    format!("{}{}{by}", start(verb, right), right.privilege)
+}
+
+/// What comes before the privileges.
+fn start(verb: &str, right: &Right) -> String {
+    let known = Known { right: right.clone(), grantable: false, grantor: None }.write();
+    format!("{verb}:{}:{}:", known.level, serde_json::json!(known.object))
+}
+
+/// Whether the change of this id takes the right, or that it may be given on. Everyone's is the same right here.
+pub(super) fn takes(id: &str, right: &Right) -> bool {
+    let own = Right { everyone: false, ..right.clone() };
+    [REVOKE, REVOKE_OPTION].iter().any(|verb| {
+        let words = id.strip_prefix(&start(verb, &own)).and_then(|rest| rest.split(':').next());
+        words.is_some_and(|words| words.split(", ").any(|word| word == right.privilege))
+    })
 }

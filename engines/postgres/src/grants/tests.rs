@@ -313,6 +313,24 @@ fn a_grant_option_is_taken_without_the_right() {
 }
 
 #[test]
+fn a_change_that_takes_a_right_is_known_by_its_id() {
+    let there = [
+        held(Level::Table, &["d", "s", "t"], "SELECT", "owner"),
+        held(Level::Table, &["d", "s", "t"], "INSERT", "owner"),
+    ];
+    let recorded: Vec<Known> = there.iter().map(Held::known).collect();
+    let found = compare(&[], &there, &recorded, &[], false);
+    let takes = |held: &Held| super::differences::takes(&found[0].change.id, &held.right);
+    assert!(there.iter().all(takes));
+    assert!(!takes(&held(Level::Table, &["d", "s", "t"], "UPDATE", "owner")));
+    assert!(!takes(&held(Level::Table, &["d", "s", "u"], "SELECT", "owner")));
+    assert!(!takes(&held(Level::Sequence, &["d", "s", "t"], "SELECT", "owner")));
+    let wish = wishes(&entry(&json!({"schema": "s", "tables": ["t"], "privileges": ["SELECT"]})), 170_000);
+    let given = compare(&wish, &[], &[], &[], false);
+    assert!(!super::differences::takes(&given[0].change.id, &there[0].right), "what gives takes nothing");
+}
+
+#[test]
 fn options_of_a_membership_are_rights_of_their_own() {
     let asked =
         Asked::read(&spec(&json!({"memberships": [{"role": "team", "admin": true, "inherit": false}]}))).unwrap();

@@ -1,6 +1,6 @@
 //! Roles: their attributes, settings and memberships.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::{Error, Mark, Page, Result, Standing};
 
@@ -8,7 +8,7 @@ use super::reader::{Question, Reader};
 use super::{Comment, moment};
 use crate::connect::Session;
 use crate::server::Facts;
-use crate::{names, note};
+use crate::{names, note, quote};
 
 /// A role as it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,6 +151,13 @@ pub(crate) fn existing(reader: &mut dyn Reader, wanted: &BTreeSet<String>) -> Re
     }
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
     reader.about(&question, &wanted)?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The names of roles by their ids.
+pub(crate) fn names(session: &mut Session, ids: &[&str]) -> Result<BTreeMap<String, String>> {
+    let query = "SELECT r.oid::pg_catalog.text, r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r
+                  WHERE r.oid = ANY ($1::pg_catalog.oid[])";
+    session.rows(query, &[&quote::array(ids)])?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// Whether the first is a member of the second, in whichever way: as `pg_has_role` means it, but for superusers, who

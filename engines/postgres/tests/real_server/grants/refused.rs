@@ -164,3 +164,39 @@ fn an_extensions_functions_are_not_given() {
         assert_eq!(world.asks(server, "function", "app.akeys(app.hstore)", "EXECUTE"), "f");
     });
 }
+
+#[test]
+fn what_the_grantee_gave_on_is_named_before_it_is_taken() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "passed", tag);
+        let other = format!("passed_other_{tag}");
+        role(adapter, &other);
+        let entry = |grantable: bool| json!({"schema": "app", "tables": ["a"], "privileges": ["USAGE", "SELECT"], "withGrantOption": grantable});
+        let wide = settle(adapter, &world.spec(entry(true)));
+        server.sql_in(&world.database, &format!("SET ROLE {}; GRANT SELECT ON app.a TO {other}", world.grantee));
+        let narrow = GrantSpec { recorded: wide.held.clone(), ..world.spec(entry(false)) };
+        let gone = GrantSpec { recorded: wide.held, ..spec(&world.grantee, &json!({})) };
+        let told = |error: dbprovision_sdk::Error| {
+            assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
+            assert!(error.message.contains("SELECT on the table") && error.message.contains(&other), "{error:?}");
+        };
+        told(Grants::grant(adapter, &narrow, &Selection::All).unwrap_err());
+        told(Grants::revoke(adapter, &gone).unwrap_err());
+        server.sql_in(&world.database, &format!("SET ROLE {}; REVOKE SELECT ON app.a FROM {other}", world.grantee));
+        Grants::revoke(adapter, &gone).unwrap();
+        // A membership keeps who was made a member by whom from 16 on.
+        let team = format!("passed_team_{tag}");
+        role(adapter, &team);
+        let admin = json!({"memberships": [{"role": team, "admin": true}]});
+        let held = settle(adapter, &spec(&world.grantee, &admin)).held;
+        server.sql(&format!("SET ROLE {}; GRANT {team} TO {other}", world.grantee));
+        let gone = GrantSpec { recorded: held, ..spec(&world.grantee, &json!({})) };
+        if server.sql("SHOW server_version_num").parse::<i32>().unwrap() >= 160_000 {
+            let error = Grants::revoke(adapter, &gone).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
+            assert!(error.message.contains(&team) && error.message.contains(&other), "{error:?}");
+            server.sql(&format!("SET ROLE {}; REVOKE {team} FROM {other}", world.grantee));
+        }
+        Grants::revoke(adapter, &gone).unwrap();
+    });
+}

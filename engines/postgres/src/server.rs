@@ -1,6 +1,7 @@
 //! The server as it was found at login, and the sessions with it: one main session, and at most one more for a time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use dbprovision_sdk::adapter::{Server, Settings};
 use dbprovision_sdk::secret::instance_credentials;
@@ -9,6 +10,7 @@ use dbprovision_sdk::{Error, ErrorKind, Result};
 
 use crate::connect::{self, Account, Limits, Purpose, Session};
 use crate::grants::right::Level;
+use crate::observe::database::Reachable;
 use crate::observe::reader::{Reader, Swept};
 use crate::statements::Statement;
 use crate::statements::grant::Target;
@@ -98,6 +100,18 @@ impl Connected {
             Some(sweep) => work(&mut Swept { answers: sweep.server(), place: &mut Opened(main) }, facts),
             None => work(main, facts),
         }
+    }
+
+    /// Every database, with its owner and whether it can be entered.
+    pub(crate) fn databases(&mut self) -> Result<Rc<BTreeMap<String, Reachable>>> {
+        if let Some(known) = self.sweep.as_ref().and_then(|sweep| sweep.databases.clone()) {
+            return Ok(known);
+        }
+        let found = Rc::new(observe::database::owners(self.main()?)?);
+        if let Some(sweep) = &mut self.sweep {
+            sweep.databases = Some(found.clone());
+        }
+        Ok(found)
     }
 
     /// Looks at the inside of a database, in a session that is open no longer than this takes.

@@ -7,6 +7,7 @@
 //! Whoever changes rights in a database waits for the others who do; other programs' races are tried again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use dbprovision_sdk::adapter::grants::{GrantReport, Granted};
 use dbprovision_sdk::selection::{report, select};
@@ -22,7 +23,7 @@ use crate::difference::{Difference, Place};
 use crate::observe::database::Reachable;
 use crate::observe::reader::Reader;
 use crate::observe::rights::Holder;
-use crate::observe::{database, objects, owned, rights, role};
+use crate::observe::{objects, owned, rights, role};
 use crate::server::{Connected, Facts};
 use crate::{apply, names};
 
@@ -55,7 +56,7 @@ struct Ground {
     inherits: bool,
     /// Roles that the grantee is a member of by its own resource.
     own: BTreeSet<String>,
-    databases: BTreeMap<String, Reachable>,
+    databases: Rc<BTreeMap<String, Reachable>>,
 }
 
 impl Task {
@@ -186,10 +187,10 @@ fn with_rights(reader: &mut dyn Reader, role_id: &str) -> Result<Vec<String>> {
 const NOBODY: &str = "0";
 
 /// None where the grantee is not there.
-fn look(reader: &mut dyn Reader, grantee: &str) -> Result<Option<Ground>> {
-    let Some(role) = role::find(reader, grantee)? else { return Ok(None) };
+fn look(connected: &mut Connected, grantee: &str) -> Result<Option<Ground>> {
+    let Some(role) = connected.look(|reader, _| role::find(reader, grantee))? else { return Ok(None) };
     names::untouchable(role.standing)?;
-    let databases = database::owners(reader)?;
+    let databases = connected.databases()?;
     Ok(Some(Ground { role_id: role.id, inherits: role.inherit, own: role.given, databases }))
 }
 
@@ -204,11 +205,11 @@ fn memberships_of(role: &str) -> impl Iterator<Item = Known> {
 
 /// See `wit/grant.wit`.
 pub(crate) fn bring_about(connected: &mut Connected, task: &Task, selection: &Selection) -> Result<GrantReport> {
-    let known = match connected.look(|reader, _| look(reader, &task.grantee))? {
+    let known = match look(connected, &task.grantee)? {
         Some(known) => known,
         // What was its own went with it; what everyone was given is still there.
         None if task.takes_back => {
-            let databases = connected.look(|reader, _| database::owners(reader))?;
+            let databases = connected.databases()?;
             Ground { role_id: NOBODY.to_owned(), inherits: true, own: BTreeSet::new(), databases }
         }
         None => return Err(Error::dependency_missing(format!("the role {} is not there", task.grantee))),
@@ -360,10 +361,10 @@ fn taken(made: &[&Difference], after: &View) -> Result<()> {
 /// Everything that the role was given, on every level and in every database.
 pub(crate) fn everything(connected: &mut Connected, grantee: &str) -> Result<Vec<Granted>> {
     let facts = connected.facts.clone();
+    let role = role::find(connected.main()?, grantee)?
+        .ok_or_else(|| Error::not_found(format!("the role {grantee} is not there")))?;
+    let databases = connected.databases()?;
     let session = connected.main()?;
-    let role =
-        role::find(session, grantee)?.ok_or_else(|| Error::not_found(format!("the role {grantee} is not there")))?;
-    let databases = database::owners(session)?;
     let holder = Holder { id: role.id, everyone: false };
     let mut found = rights::shared(session, &facts, &holder)?;
     for name in with_rights(session, &holder.id)? {

@@ -191,7 +191,7 @@ fn look(connected: &mut Connected, grantee: &str) -> Result<Option<Ground>> {
     let Some(role) = connected.look(|reader, _| role::find(reader, grantee))? else { return Ok(None) };
     names::untouchable(role.standing)?;
     let databases = connected.databases()?;
-    Ok(Some(Ground { role_id: role.id, inherits: role.inherit, own: role.given, databases }))
+    Ok(Some(Ground { role_id: role.id, inherits: role.inherit, own: role.given.roles, databases }))
 }
 
 /// A membership that the grantee's own resource states counts like another grant's, with all that comes with it.

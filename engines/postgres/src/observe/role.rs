@@ -7,8 +7,9 @@ use dbprovision_sdk::{Error, Mark, Page, Result, Standing};
 use super::reader::{Question, Reader};
 use super::{Comment, moment};
 use crate::connect::Session;
+use crate::note::{self, Given};
 use crate::server::Facts;
-use crate::{names, note, quote};
+use crate::{names, quote};
 
 /// A role as it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +30,8 @@ pub(crate) struct Role {
     /// `name=value`, for every database.
     pub(crate) settings: Vec<String>,
     pub(crate) comment: Comment,
-    /// Memberships that its own resource gave it, as its comment notes.
-    pub(crate) given: BTreeSet<String>,
+    /// What its own resource gave it, as its comment notes.
+    pub(crate) given: Given,
     /// The administrator, its equal, a role that reaches beyond the databases, or one who can become one of them.
     pub(crate) privileged: bool,
     pub(crate) standing: Standing,

@@ -64,8 +64,10 @@ impl Task {
         self.asked.speaks_of_everyone() || self.recorded.iter().any(|known| known.right.everyone)
     }
 
-    fn holder(&self, known: &Ground) -> Holder {
-        Holder { id: known.role_id.clone(), everyone: self.everyone() }
+    /// Everyone's rights count where nobody here can give the grantee its own.
+    fn holder(&self, known: &Ground, wishes: &[Wish]) -> Holder {
+        let everyone = self.everyone() || wishes.iter().any(|wish| wish.out_of_reach);
+        Holder { id: known.role_id.clone(), everyone }
     }
 
     /// The server as a whole; read in the main session.
@@ -78,7 +80,7 @@ impl Task {
             inherits: known.inherits,
         };
         let wishes = resolve::shared(&self.asked, &server)?;
-        let mut held = rights::shared(reader, facts, &self.holder(known))?;
+        let mut held = rights::shared(reader, facts, &self.holder(known, &wishes))?;
         held.retain(|one| !one.right.everyone || self.names(&one.right));
         let owner = |right: &Right| {
             right.database().and_then(|name| known.databases.get(name)).map(|one| one.owner.clone()).unwrap_or_default()
@@ -93,7 +95,7 @@ impl Task {
         let there = objects::read(reader, facts, &resolve::interest(&self.asked, database, &self.recorded))?;
         let recorded: Vec<Known> = self.recorded_inside(database).cloned().collect();
         let wishes = resolve::inside(&self.asked, &there, facts, &recorded)?;
-        let held = rights::inside(reader, &self.holder(known))?;
+        let held = rights::inside(reader, &self.holder(known, &wishes))?;
         self.view(facts, &wishes, &held, &recorded, &|_| there.owner.clone())
     }
 

@@ -1,6 +1,6 @@
 //! What is held beside what should be, as differences with the statements that make them go away. Pure.
 //!
-//! A wish is satisfied by whoever granted it. What nobody states is taken back where this resource gave it, or,
+//! A wish is satisfied by whoever granted it, and where nobody here can give it, by what everyone has. What nobody states is taken back where this resource gave it, or,
 //! in the authoritative mode, whoever gave it; implicit rights never. What is taken is taken from the grantor's
 //! entry: where that is not the owner, as the grantor.
 //!
@@ -128,6 +128,10 @@ impl Comparison<'_> {
         self.index.held.get(right).into_iter().flatten().copied()
     }
 
+    fn everyone_holds(&self, right: &Right) -> bool {
+        self.entries(&Right { everyone: true, ..right.clone() }).next().is_some()
+    }
+
     fn wish(&self, right: &Right) -> Option<&Wish> {
         self.index.wishes.get(right).copied()
     }
@@ -168,6 +172,7 @@ impl Comparison<'_> {
             let own_future =
                 wish.right.level == Level::Default && wish.right.object.get(1).is_some_and(|one| one == self.grantee);
             (own_future && !wish.right.everyone)
+                || (wish.out_of_reach && !wish.grantable && self.everyone_holds(&wish.right))
                 || self
                     .entries(&wish.right)
                     .any(|held| held.grantable || !wish.grantable || (held.implicit && !held.right.everyone))

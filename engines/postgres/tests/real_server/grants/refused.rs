@@ -200,3 +200,26 @@ fn what_the_grantee_gave_on_is_named_before_it_is_taken() {
         Grants::revoke(adapter, &gone).unwrap();
     });
 }
+
+#[test]
+fn what_only_a_superuser_could_give_is_there_where_everyone_has_it() {
+    everywhere(|server, adapter, tag| {
+        let (name, database) = (format!("reach_{tag}"), format!("reach_{tag}"));
+        role(adapter, &name);
+        server.sql(&format!("CREATE DATABASE {database}"));
+        let entries = |grantable: bool| {
+            json!({"grants": [
+                {"database": database, "privileges": ["CONNECT"], "withGrantOption": grantable},
+                {"database": database, "schema": "public", "privileges": ["USAGE"], "withGrantOption": grantable},
+            ]})
+        };
+        let report = settle(adapter, &spec(&name, &entries(false)));
+        if tag == "c" {
+            assert_eq!((report.update.changes.len(), report.held.len()), (0, 0), "{:?}", report.update.changes);
+            let error = Grants::grant(adapter, &spec(&name, &entries(true)), &Selection::All).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::PermissionDenied, "{error:?}");
+        } else {
+            assert_eq!(words(&report.held), ["database  CONNECT", "schema public USAGE"]);
+        }
+    });
+}

@@ -8,7 +8,7 @@ mod asked;
 mod change;
 mod dependents;
 mod differences;
-mod privileges;
+pub(crate) mod privileges;
 mod resolve;
 pub(crate) mod right;
 

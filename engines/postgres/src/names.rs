@@ -110,7 +110,8 @@ pub(crate) fn untouchable(standing: Standing) -> Result<()> {
         Standing::Ordinary => Ok(()),
         Standing::Predefined | Standing::Dangerous | Standing::Protected => Err(Error::new(
             dbprovision_sdk::ErrorKind::PermissionDenied,
-            "this object is the server's own and is never changed",
+            "this is the server's, the managed service's or the administrator's own and is never changed: name an object \
+             that a resource made or adopted",
             "",
         )),
     }

@@ -249,7 +249,13 @@ fn each_privilege(group: &Group, facts: &Facts, problems: &mut Problems, mut the
 
 fn expand(stated: &Stated, path: &str, level: Level, facts: &Facts, problems: &mut Problems) -> Vec<&'static str> {
     stated.expand(level, facts.number).unwrap_or_else(|| {
-        problems.add(path, format!("this privilege came with PostgreSQL 17; the server is {}", facts.version));
+        let allowed = privileges::on(level, facts.number).join(", ");
+        let problem = format!(
+            "this privilege came with PostgreSQL 17; the server is {}, where a {} has {allowed} and ALL",
+            facts.version,
+            level.word()
+        );
+        problems.add(path, problem);
         Vec::new()
     })
 }

@@ -110,8 +110,8 @@ pub(crate) fn untouchable(standing: Standing) -> Result<()> {
         Standing::Ordinary => Ok(()),
         Standing::Predefined | Standing::Dangerous | Standing::Protected => Err(Error::new(
             dbprovision_sdk::ErrorKind::PermissionDenied,
-            "this is the server's, the managed service's or the administrator's own and is never changed: name an object \
-             that a resource made or adopted",
+            "this is the server's, the managed service's or the administrator's own and is never changed: name an \
+             object that a resource made or adopted",
             "",
         )),
     }

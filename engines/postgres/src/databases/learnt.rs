@@ -29,8 +29,8 @@ pub(crate) fn details(wanted: &Wanted, inside: Option<Inside>, found: Option<Fou
     serde_json::to_string(&status).ok()
 }
 
-/// What is not there yet is pending; what is there and not as it should be was changed by somebody, or could not be made
-/// so.
+/// What is not there yet is pending. What is there and not as it should be has failed: somebody changed it, or it could
+/// not be made so.
 fn ownership(companions: &Companions, found: &Found) -> PostgresOwnershipStatus {
     let Companions { role, user, default_privileges, drop_on_delete: _ } = companions;
     let begins_as = found.session_role.as_deref();

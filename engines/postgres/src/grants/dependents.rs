@@ -36,7 +36,7 @@ pub(super) fn explain(
     let mut found = passed(session).unwrap_or_default();
     found.retain(|one| changes.iter().any(|id| takes(id, &one.right)));
     let ids: Vec<&str> = found.iter().map(|one| one.to.as_str()).collect();
-    let names = role::names(session, &ids).unwrap_or_default();
+    let names = role::names_of(session, &ids).unwrap_or_default();
     let mut list: Vec<String> = found
         .iter()
         .take(MOST)

@@ -1,8 +1,8 @@
 //! What is held beside what should be, as differences with the statements that make them go away. Pure.
 //!
-//! A wish is satisfied by whoever granted it, and where nobody here can give it, by what everyone has. What nobody states is taken back where this resource gave it, or,
-//! in the authoritative mode, whoever gave it; implicit rights never. What is taken is taken from the grantor's
-//! entry: where that is not the owner, as the grantor.
+//! A wish is satisfied by whoever granted it, and where nobody here can give it, by what everyone has. What nobody
+//! states is taken back where this resource gave it, or, in the authoritative mode, whoever gave it; implicit rights
+//! never. What is taken is taken from the grantor's entry: where that is not the owner, as the grantor.
 //!
 //! The order matters within a transaction: taking a right on a table takes it on every column too, so what columns
 //! keep or get comes after.

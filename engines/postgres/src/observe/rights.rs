@@ -81,7 +81,8 @@ SELECT ARRAY[pg_catalog.current_database()::pg_catalog.text, n.nspname::pg_catal
        NULL::pg_catalog.text, pg_catalog.pg_get_userbyid(n.nspowner)::pg_catalog.text,
        a.grantee::pg_catalog.text
   FROM pg_catalog.pg_attribute t JOIN pg_catalog.pg_class c ON c.oid = t.attrelid
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, LATERAL (SELECT e.grantee, e.grantor, e.is_grantable, pg_catalog.array_agg(e.privilege_type) AS privileges
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
+       LATERAL (SELECT e.grantee, e.grantor, e.is_grantable, pg_catalog.array_agg(e.privilege_type) AS privileges
                   FROM pg_catalog.aclexplode(t.attacl) e
                  GROUP BY 1, 2, 3) a
  WHERE t.attacl IS NOT NULL AND NOT t.attisdropped AND {subjects}";

@@ -162,7 +162,7 @@ pub(crate) fn existing(reader: &mut dyn Reader, wanted: &BTreeSet<String>) -> Re
 }
 
 /// The names of roles by their ids.
-pub(crate) fn names(session: &mut Session, ids: &[&str]) -> Result<BTreeMap<String, String>> {
+pub(crate) fn names_of(session: &mut Session, ids: &[&str]) -> Result<BTreeMap<String, String>> {
     let query = "SELECT r.oid::pg_catalog.text, r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r
                   WHERE r.oid = ANY ($1::pg_catalog.oid[])";
     session.rows(query, &[&quote::array(ids)])?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()

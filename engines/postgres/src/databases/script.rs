@@ -139,6 +139,7 @@ fn remove(connected: &mut Connected, fence: &str, mark: &Mark, end_sessions: boo
     }
     end(connected, &role)?;
     for place in owned::presences(connected.main()?, &role.id)? {
+        place.check_open(fence)?;
         let Presence { database: Some(database), .. } = place else { continue };
         let owner = database::owner(connected.main()?, &database)?;
         let facts = connected.facts.clone();

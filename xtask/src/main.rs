@@ -36,7 +36,7 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Run the conformance suite against every other version of every server that can be had: PostgreSQL 17 and 18,
+    /// Run the conformance suite against every other version of every server that can be had: PostgreSQL 13, 17 and 18,
     /// MariaDB 11.8, MySQL 9.7. The distribution's own are part of `test`.
     Matrix {
         /// Arguments for `cargo nextest run`.

@@ -44,6 +44,8 @@ impl Purpose {
                 // An owner may set `role` for a database: the administrator would wake up as a tenant.
                 "role=none",
                 "standard_conforming_strings=on",
+                // Types of arguments are compared as the server writes them.
+                "quote_all_identifiers=off",
                 "default_transaction_isolation=read committed",
                 "default_transaction_read_only=off",
                 "default_transaction_deferrable=off",
@@ -59,7 +61,19 @@ impl Purpose {
             Self::Probe => &[],
         }
     }
+
+    /// The administrator's sessions end when it ends them; a script of the owner's has the owner's settings.
+    fn lasts(self) -> bool {
+        match self {
+            Self::Administration | Self::AdministratorScript => true,
+            Self::OwnerScript | Self::Probe => false,
+        }
+    }
 }
+
+/// Limits that an owner may set for a database, by the version they came with: an older server would refuse the login
+/// over them. The first session, which tells the version, is in the instance's own database.
+const TIMEOUTS: &[(i32, &str)] = &[(140_000, "idle_session_timeout=0"), (170_000, "transaction_timeout=0")];
 
 /// Who logs in.
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +143,8 @@ fn start(
 /// The start-up packet's `options`: a backslash goes before what would end a value.
 fn options(purpose: Purpose, limits: &Limits) -> String {
     let mut settings: Vec<String> = purpose.pinned().iter().map(|&setting| setting.to_owned()).collect();
+    let timeouts = TIMEOUTS.iter().filter(|(since, _)| purpose.lasts() && limits.version >= *since);
+    settings.extend(timeouts.map(|&(_, setting)| setting.to_owned()));
     settings.push(format!("statement_timeout={}", limits.statement_ms));
     settings.push(format!("lock_timeout={}", limits.lock_ms()));
     settings

@@ -1,12 +1,14 @@
 //! Rights and memberships: what a grant states, what is held, and the difference between them.
 //!
 //! `asked` reads the spec, `privileges` says what each level has, `resolve` makes single rights of it, `differences`
-//! compares, `change` reads and applies. `right` is the form in which all of them, and the host, speak of a right.
+//! compares, `change` reads and applies, `dependents` tells what is in the way. `right` is the form in which all of
+//! them, and the host, speak of a right.
 
 mod asked;
 mod change;
+mod dependents;
 mod differences;
-mod privileges;
+pub(crate) mod privileges;
 mod resolve;
 pub(crate) mod right;
 

@@ -15,8 +15,9 @@ pub(crate) const UNFINISHED: &str = "dbops_";
 /// The temporary role of a script.
 pub(crate) const SCRIPT_ROLE: &str = "dbops_script_";
 
-/// Predefined roles that reach beyond the databases: the server's files and programs, other servers, others' sessions.
-const DANGEROUS_ROLES: &[&str] = &[
+/// Roles that reach beyond the databases: the server's files and programs, other servers, others' sessions, and what
+/// managed services give their customers' administrators. Whoever can become one of them is privileged.
+pub(crate) const DANGEROUS_ROLES: &[&str] = &[
     "azure_pg_admin",
     "cloudsqlsuperuser",
     "pg_create_subscription",
@@ -109,7 +110,8 @@ pub(crate) fn untouchable(standing: Standing) -> Result<()> {
         Standing::Ordinary => Ok(()),
         Standing::Predefined | Standing::Dangerous | Standing::Protected => Err(Error::new(
             dbprovision_sdk::ErrorKind::PermissionDenied,
-            "this object is the server's own and is never changed",
+            "this is the server's, the managed service's or the administrator's own and is never changed: name an \
+             object that a resource made or adopted",
             "",
         )),
     }

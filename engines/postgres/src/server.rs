@@ -1,14 +1,21 @@
 //! The server as it was found at login, and the sessions with it: one main session, and at most one more for a time.
 
-use dbprovision_sdk::Result;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
 use dbprovision_sdk::adapter::{Server, Settings};
 use dbprovision_sdk::secret::instance_credentials;
 use dbprovision_sdk::sweep::{Opened, Opens};
+use dbprovision_sdk::{Error, ErrorKind, Result};
 
 use crate::connect::{self, Account, Limits, Purpose, Session};
-use crate::observe;
+use crate::grants::right::Level;
+use crate::observe::database::Reachable;
 use crate::observe::reader::{Reader, Swept};
+use crate::statements::Statement;
+use crate::statements::grant::Target;
 use crate::sweep::Sweep;
+use crate::{apply, errors, names, observe};
 
 /// What decides how things are done on this server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +61,10 @@ pub(crate) struct Connected {
 impl Connected {
     /// Logs in and looks at the server.
     pub(crate) fn open(settings: &Settings) -> Result<Self> {
-        let limits = Limits::read(settings)?;
+        let mut limits = Limits::read(settings)?;
         let mut main = administrator(&limits, &limits.database, Purpose::Administration)?;
         let facts = observe::server::facts(&mut main)?;
+        limits.version = facts.number;
         Ok(Self { limits, facts, main, sweep: None })
     }
 
@@ -69,8 +77,10 @@ impl Connected {
     }
 
     /// A second session, in another database. The caller closes it before the call ends: the instance has few.
-    pub(crate) fn inside(&self, database: &str, purpose: Purpose) -> Result<Session> {
-        administrator(&self.limits, database, purpose)
+    pub(crate) fn inside(&mut self, database: &str, purpose: Purpose) -> Result<Session> {
+        self.main()?;
+        let Self { limits, facts, main, .. } = self;
+        enter(limits, facts, main, database, purpose)
     }
 
     /// From now on, what only looks is answered from what was read before.
@@ -92,14 +102,28 @@ impl Connected {
         }
     }
 
+    /// Every database, with its owner and whether it can be entered.
+    pub(crate) fn databases(&mut self) -> Result<Rc<BTreeMap<String, Reachable>>> {
+        if let Some(known) = self.sweep.as_ref().and_then(|sweep| sweep.databases.clone()) {
+            return Ok(known);
+        }
+        let found = Rc::new(observe::database::owners(self.main()?)?);
+        if let Some(sweep) = &mut self.sweep {
+            sweep.databases = Some(found.clone());
+        }
+        Ok(found)
+    }
+
     /// Looks at the inside of a database, in a session that is open no longer than this takes.
     pub(crate) fn look_inside<T>(
         &mut self,
         database: &str,
         work: impl FnOnce(&mut dyn Reader, &Facts) -> Result<T>,
     ) -> Result<T> {
-        let Self { limits, facts, sweep, .. } = self;
-        let mut inner = Inner { limits, database, opened: None };
+        self.main()?;
+        let Self { limits, facts, main, sweep } = self;
+        let facts = &*facts;
+        let mut inner = Inner { limits, facts, main, database, opened: None };
         let outcome = match sweep {
             Some(sweep) => work(&mut Swept { answers: sweep.inside(database), place: &mut inner }, facts),
             None => inner.session().and_then(|session| work(session, facts)),
@@ -129,24 +153,16 @@ impl Connected {
     /// Reads the facts again: an upgrade or a change of the administrator's rights shows.
     pub(crate) fn look_again(&mut self) -> Result<()> {
         self.facts = observe::server::facts(self.main()?)?;
+        self.limits.version = self.facts.number;
         Ok(())
     }
 
     /// Does `work` in one transaction of the main session, alone with the object: everyone who changes `object`
     /// this way waits here.
-    pub(crate) fn locked<T>(
-        &mut self,
-        object: &str,
-        mut work: impl FnMut(&mut Session, &Facts) -> Result<T>,
-    ) -> Result<T> {
-        let facts = self.facts.clone();
-        self.main()?.transaction(|session| {
-            session.rows(
-                "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))::pg_catalog.text",
-                &[&format!("dbops:{object}")],
-            )?;
-            work(session, &facts)
-        })
+    pub(crate) fn locked<T>(&mut self, object: &str, work: impl FnMut(&mut Session, &Facts) -> Result<T>) -> Result<T> {
+        self.main()?;
+        let Self { facts, main, .. } = self;
+        alone(main, facts, object, work)
     }
 
     pub(crate) fn close(self) {
@@ -157,6 +173,8 @@ impl Connected {
 /// A session in a database that is opened when it is needed first.
 struct Inner<'known> {
     limits: &'known Limits,
+    facts: &'known Facts,
+    main: &'known mut Session,
     database: &'known str,
     opened: Option<Session>,
 }
@@ -167,10 +185,62 @@ impl Opens for Inner<'_> {
     fn session(&mut self) -> Result<&mut Session> {
         let session = match self.opened.take() {
             Some(session) => session,
-            None => administrator(self.limits, self.database, Purpose::Administration)?,
+            None => enter(self.limits, self.facts, self.main, self.database, Purpose::Administration)?,
         };
         Ok(self.opened.insert(session))
     }
+}
+
+/// Does `work` in one transaction that holds the lock of `object`.
+fn alone<T>(
+    main: &mut Session,
+    facts: &Facts,
+    object: &str,
+    mut work: impl FnMut(&mut Session, &Facts) -> Result<T>,
+) -> Result<T> {
+    main.transaction(|session| {
+        session.rows(
+            "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))::pg_catalog.text",
+            &[&format!("dbops:{object}")],
+        )?;
+        work(session, facts)
+    })
+}
+
+/// The server refuses a login to an account without CONNECT.
+const NO_RIGHT: &str = "42501";
+
+/// Opens a session in a database. Whoever owns it may have taken CONNECT from everyone, and an administrator who is no
+/// superuser would be kept out for good: it gives itself the right then, and keeps it, as it does where a grant takes
+/// CONNECT from everyone. That is no change of anything that a resource states, so a look does it too.
+fn enter(limits: &Limits, facts: &Facts, main: &mut Session, database: &str, purpose: Purpose) -> Result<Session> {
+    let refused = match administrator(limits, database, purpose) {
+        Err(error) if errors::code(&error) == Some(NO_RIGHT) => error,
+        outcome => return outcome,
+    };
+    let message = format!("the administrator may not connect to the database {database}: grant it CONNECT there");
+    let refused = Error { message, ..refused };
+    match let_in(main, facts, database) {
+        Err(error) if error.kind == ErrorKind::PermissionDenied => return Err(refused),
+        outcome => outcome?,
+    }
+    administrator(limits, database, purpose)
+        .map_err(|again| if errors::code(&again) == Some(NO_RIGHT) { refused } else { again })
+}
+
+/// Gives the administrator the right to connect, with the rights of the database's owner.
+fn let_in(main: &mut Session, facts: &Facts, database: &str) -> Result<()> {
+    let found = observe::database::find(main, database)?
+        .ok_or_else(|| Error::not_found(format!("the database {database} is not there")))?;
+    names::untouchable(found.standing)?;
+    let object = [found.name];
+    let receiver = Some(facts.administrator.as_str());
+    let target = Target { level: Level::Database, object: &object, arguments: None, receiver };
+    let way_in = Statement::own(target.grant(&["CONNECT"], false));
+    let owner = BTreeSet::from([found.owner]);
+    alone(main, facts, "grants", |session, facts| {
+        apply::acting_as(session, facts, &owner, |session| session.run(&way_in))
+    })
 }
 
 /// The credentials are asked for each time: they may have been replaced since.

@@ -1,10 +1,12 @@
 //! What a sweep remembers: of the server as a whole to its end, of the insides of databases the latest ones.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use dbprovision_sdk::sweep::{Answers, Budget};
 
 use crate::connect::Row;
+use crate::observe::database::Reachable;
 
 /// A row takes about 300 bytes: a quarter of the memory of a sweep each.
 const ROWS_OF_SERVER: usize = 100_000;
@@ -17,12 +19,15 @@ pub(crate) struct Sweep {
     server: Answers<Row>,
     insides: BTreeMap<String, Answers<Row>>,
     room: Budget,
+    /// Every database, once it was asked for: each grant needs the list, and making it anew for each would be grants
+    /// times databases.
+    pub(crate) databases: Option<Rc<BTreeMap<String, Reachable>>>,
 }
 
 impl Default for Sweep {
     fn default() -> Self {
         let server = Answers::within(&Budget::of(ROWS_OF_SERVER));
-        Self { server, insides: BTreeMap::new(), room: Budget::of(ROWS_OF_INSIDES) }
+        Self { server, insides: BTreeMap::new(), room: Budget::of(ROWS_OF_INSIDES), databases: None }
     }
 }
 

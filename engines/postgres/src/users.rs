@@ -24,6 +24,7 @@ use dbprovision_sdk::{
 
 use crate::connect::Session;
 use crate::difference::Difference;
+use crate::note::Given;
 use crate::observe::reader::Reader;
 use crate::observe::role::{self, Role};
 use crate::observe::{self, prove};
@@ -188,15 +189,18 @@ fn compare(reader: &mut dyn Reader, facts: &Facts, wanted: &Wanted, verifier: Op
     Ok(differences(wanted, &observed, verifier, facts))
 }
 
-/// Notes which memberships are the resource's own: those that it states, and those that it gave and still has to
-/// take back. What it gave and others state too is theirs now.
+/// Notes which memberships and settings are the resource's own: those that it states, and those that it gave and still
+/// has to take back. A membership that it gave and others state too is theirs now.
 fn note_given(session: &mut Session, facts: &Facts, wanted: &Wanted) -> Result<()> {
     let role = role::find(session, &wanted.name)?.ok_or_else(|| absent(&wanted.name))?;
     let held = role::memberships(session, facts, &role.id)?;
     let ours = held.into_iter().filter(|held| held.ours).map(|held| held.role);
     let stated = |name: &String| wanted.memberships.iter().any(|(role, _)| role == name);
-    let is_left = |name: &String| role.given.contains(name) && !wanted.shared.contains(name);
-    let given: BTreeSet<String> = ours.filter(|name| stated(name) || is_left(name)).collect();
+    let is_left = |name: &String| role.given.roles.contains(name) && !wanted.shared.contains(name);
+    let roles = ours.filter(|name| stated(name) || is_left(name)).collect();
+    let settings = role.settings.iter().filter_map(|one| one.split_once('=')).map(|(name, _)| name);
+    let settings = settings.filter(|name| wanted.states_setting(name) || role.given.settings.contains(*name));
+    let given = Given { roles, settings: settings.map(str::to_owned).collect() };
     if given == role.given {
         return Ok(());
     }
@@ -224,7 +228,7 @@ pub(crate) fn create(
     if let Some(time) = &wanted.block.valid_until {
         session.simple(&user::alter(&wanted.name, &user::valid_until(Some(time))), "options.validUntil")?;
     }
-    session.run(&user::comment(&wanted.name, wanted.comment.as_deref(), &BTreeSet::new(), Some(mark)))?;
+    session.run(&user::comment(&wanted.name, wanted.comment.as_deref(), &Given::default(), Some(mark)))?;
     role::find(session, &wanted.name)?.map(info).ok_or_else(|| absent(&wanted.name))
 }
 

@@ -6,12 +6,14 @@ use anyhow::{Context, Result, bail};
 
 use super::{apt, debian, find_program, run};
 
+/// The oldest that is served.
+const OLDEST: u32 = 13;
 /// The newer version.
 const NEWER: u32 = 17;
 /// The newest.
 const NEWEST: u32 = 18;
 
-/// Which Debian suite has which major version.
+/// Which Debian suite has which major version. No suite ever had 14 or 16.
 const SUITES: [(u32, &str); 4] = [(13, "bullseye"), (15, "bookworm"), (17, "trixie"), (18, "sid")];
 
 /// Which PostgreSQL.
@@ -20,6 +22,8 @@ pub enum Version {
     /// The one of this machine's distribution, or of `POSTGRES_BIN_DIR`.
     #[default]
     Distribution,
+    /// PostgreSQL 13, from Debian's suite of that version.
+    Oldest,
     /// PostgreSQL 17, from Debian's suite of that version.
     Newer,
     /// PostgreSQL 18, from Debian's unstable suite.
@@ -28,7 +32,7 @@ pub enum Version {
 
 impl Version {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Distribution, Self::Newer, Self::Newest];
+    pub const ALL: [Self; 4] = [Self::Distribution, Self::Oldest, Self::Newer, Self::Newest];
 }
 
 /// Where the programs of one version are.
@@ -51,6 +55,7 @@ impl Binaries {
 pub fn binaries(version: Version) -> Result<Binaries> {
     match version {
         Version::Distribution => distribution(),
+        Version::Oldest => packaged(OLDEST),
         Version::Newer => packaged(NEWER),
         Version::Newest => packaged(NEWEST),
     }

@@ -158,6 +158,7 @@ fn table(major: u32, version: Version) -> Table {
         engine: "postgres",
         version: match version {
             Version::Distribution => "15",
+            Version::Oldest => "13",
             Version::Newer => "17",
             Version::Newest => "18",
         },

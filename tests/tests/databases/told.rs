@@ -43,7 +43,7 @@ async fn the_status_tells_what_is_inside_and_how_far_the_companions_are() {
         let status = database.status_has("/postgres/schemas", &json!(["app", "byhand", "public"])).await?;
         let told = &status["postgres"];
         ensure!(!told["installedExtensions"].to_string().contains("hstore"), "{told}");
-        ensure!(told["ownership"]["phase"] == "Pending", "{told}");
+        ensure!(told["ownership"]["phase"] == "Failed", "{told}");
         let message = told["ownership"]["message"].as_str().unwrap_or_default();
         ensure!(message.contains(&user), "{told}");
 

@@ -28,6 +28,8 @@ pub(crate) struct Limits {
     /// What the server is told.
     pub(crate) statement_ms: u64,
     pub(crate) channel_binding: ChannelBinding,
+    /// The server's version, once a session has told it; 0 before.
+    pub(crate) version: i32,
 }
 
 impl Limits {
@@ -70,6 +72,7 @@ impl Limits {
                 Some(PostgresChannelBinding::Prefer) | None => ChannelBinding::Prefer,
                 Some(PostgresChannelBinding::Require) => ChannelBinding::Require,
             },
+            version: 0,
         })
     }
 

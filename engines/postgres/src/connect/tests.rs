@@ -218,6 +218,7 @@ fn a_session_is_pinned_by_its_first_packet() {
     for words in [
         "-c search_path=pg_catalog,pg_temp",
         "-c role=none",
+        "-c quote_all_identifiers=off",
         "read\\ committed",
         "-c statement_timeout=1000",
         "-c lock_timeout=500",
@@ -226,4 +227,30 @@ fn a_session_is_pinned_by_its_first_packet() {
     ] {
         assert!(says(&server, words), "{words}");
     }
+    for unknown in ["idle_session_timeout", "transaction_timeout"] {
+        assert!(!says(&server, unknown), "an older server would refuse {unknown}");
+    }
+}
+
+#[test]
+fn a_limit_is_pinned_where_the_version_has_it() {
+    let settings = Settings {
+        engine: "postgres".to_owned(),
+        database: "postgres".to_owned(),
+        options: None,
+        tracking: None,
+        statement_timeout_ms: 1000,
+    };
+    let limits = Limits::read(&settings).unwrap();
+    let pinned = |version: i32, purpose: Purpose| {
+        let text = options(purpose, &Limits { version, ..limits.clone() });
+        (text.contains("-c idle_session_timeout=0"), text.contains("-c transaction_timeout=0"))
+    };
+    for purpose in [Purpose::Administration, Purpose::AdministratorScript] {
+        assert_eq!(pinned(0, purpose), (false, false));
+        assert_eq!(pinned(130_022, purpose), (false, false));
+        assert_eq!(pinned(140_000, purpose), (true, false));
+        assert_eq!(pinned(170_001, purpose), (true, true));
+    }
+    assert_eq!(pinned(170_001, Purpose::OwnerScript), (false, false));
 }

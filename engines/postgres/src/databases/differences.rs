@@ -4,11 +4,12 @@
 //! are unstated. Encoding, locale, tablespace and owner are compared only where they are stated: an adopted
 //! database keeps its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use dbprovision_sdk::Mark;
 
 use crate::difference::{Difference, Place};
+use crate::note::Given;
 use crate::observe::database::Database;
 use crate::observe::role::Role;
 use crate::quote::identifier;
@@ -163,7 +164,7 @@ fn owner_role(companions: &Companions, observed: &Observed, mark: &Mark) -> Opti
     let role = companions.role.as_str();
     observed.companions.role.is_none().then(|| {
         Difference::new(format!("ownership-role:{role}"), ROLE_PATH, "there", "absent")
-            .by_all([ownership::create_role(role), user::comment(role, None, &BTreeSet::new(), Some(mark))])
+            .by_all([ownership::create_role(role), user::comment(role, None, &Given::default(), Some(mark))])
     })
 }
 
@@ -182,7 +183,7 @@ fn application_user(
         None => {
             found.push(Difference::new(format!("ownership-user:{name}"), USER_PATH, "there", "absent").by_all([
                 ownership::create_user(name, verifier),
-                user::comment(name, None, &BTreeSet::new(), Some(mark)),
+                user::comment(name, None, &Given::default(), Some(mark)),
             ]));
         }
         Some(there) => {

@@ -29,19 +29,32 @@ pub(crate) fn details(wanted: &Wanted, inside: Option<Inside>, found: Option<Fou
     serde_json::to_string(&status).ok()
 }
 
+/// What is not there yet is pending. What is there and not as it should be has failed: somebody changed it, or it could
+/// not be made so.
 fn ownership(companions: &Companions, found: &Found) -> PostgresOwnershipStatus {
-    let Companions { role, user, default_privileges: _, drop_on_delete: _ } = companions;
-    let missing = match (&found.role, &found.user) {
-        (None, _) => Some(format!("the role {role} is not there")),
-        (_, None) => Some(format!("the user {user} is not there")),
-        (Some(_), Some(there)) if !there.login => Some(format!("{user} may not log in")),
-        (Some(_), Some(_)) if !found.is_member => Some(format!("{user} is no member of {role}")),
-        (Some(_), Some(_)) => None,
+    let Companions { role, user, default_privileges, drop_on_delete: _ } = companions;
+    let begins_as = found.session_role.as_deref();
+    let expected = default_privileges.then_some(role.as_str());
+    let (phase, message) = match (&found.role, &found.user) {
+        (None, _) => (PostgresOwnershipPhase::Pending, Some(format!("the role {role} is not there"))),
+        (_, None) => (PostgresOwnershipPhase::Pending, Some(format!("the user {user} is not there"))),
+        (Some(_), Some(there)) if !there.login => {
+            (PostgresOwnershipPhase::Failed, Some(format!("{user} may not log in")))
+        }
+        (Some(_), Some(_)) if !found.is_member => {
+            (PostgresOwnershipPhase::Failed, Some(format!("{user} is no member of {role}")))
+        }
+        (Some(_), Some(_)) if begins_as != expected => {
+            let (begins_as, expected) = (begins_as.unwrap_or(user), expected.unwrap_or(user));
+            let message = format!("sessions of {user} begin as {begins_as} and not as {expected}");
+            (PostgresOwnershipPhase::Failed, Some(message))
+        }
+        (Some(_), Some(_)) => (PostgresOwnershipPhase::Ready, None),
     };
     PostgresOwnershipStatus {
         role_name: Some(role.clone()),
         user_name: Some(user.clone()),
-        phase: Some(if missing.is_none() { PostgresOwnershipPhase::Ready } else { PostgresOwnershipPhase::Pending }),
-        message: missing,
+        phase: Some(phase),
+        message,
     }
 }

@@ -11,6 +11,7 @@ use dbprovision_sdk::groups::database_operations::ScriptFailure;
 use dbprovision_sdk::{Deadline, Error, ErrorKind, Mark, Result, Secret, random};
 
 use crate::connect::{Account, Purpose, Session};
+use crate::note::Given;
 use crate::observe::database;
 use crate::observe::owned::{self, Presence};
 use crate::observe::role::{self, Role};
@@ -82,7 +83,7 @@ fn fenced(
             None => return Err(Error::protocol("the server does not tell the time", "")),
         };
         session.run(&statements::create_role(fence, &verifier, &until))?;
-        session.run(&user::comment(fence, None, &BTreeSet::new(), Some(mark)))?;
+        session.run(&user::comment(fence, None, &Given::default(), Some(mark)))?;
         session.run(&membership::lend(owner, fence, facts.has_membership_options()))
     })?;
     let account = Account { name: fence, password: &password };
@@ -138,6 +139,7 @@ fn remove(connected: &mut Connected, fence: &str, mark: &Mark, end_sessions: boo
     }
     end(connected, &role)?;
     for place in owned::presences(connected.main()?, &role.id)? {
+        place.check_open(fence)?;
         let Presence { database: Some(database), .. } = place else { continue };
         let owner = database::owner(connected.main()?, &database)?;
         let facts = connected.facts.clone();

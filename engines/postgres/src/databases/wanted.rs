@@ -8,6 +8,7 @@ use dbprovision_sdk::types::{Companion, Reference};
 use dbprovision_sdk::{Examination, ObjectKind, Result, options};
 use postgres_options::{PostgresDatabaseConfig, PostgresObjectType};
 
+use crate::grants::privileges;
 use crate::names;
 use crate::users::wanted::{dangerous, reference};
 
@@ -192,7 +193,7 @@ fn check_block(block: &PostgresDatabaseConfig, problems: &mut Problems) {
         }
         for (index, privilege) in one.privileges.iter().enumerate() {
             if !known(one.object_type).contains(&privilege.as_str()) && !is_all(privilege) {
-                let expected = known(one.object_type).join(", ");
+                let expected = privileges::listed(privileges::level_of(one.object_type));
                 problems
                     .add(format!("{path}.privileges[{index}]"), format!("this kind of object has {expected} and ALL"));
             }

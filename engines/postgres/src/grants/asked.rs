@@ -312,7 +312,7 @@ fn defaults(one: &PostgresDefaultPrivilegeGrant, path: &str, problems: &mut Prob
         if let Some(stated) = Stated::parse(word).filter(|stated| stated.fits(level)) {
             privileges.push((stated, path));
         } else {
-            let expected = privileges::known(level).join(", ");
+            let expected = privileges::listed(level);
             problems.add(path, format!("this kind of object has {expected} and ALL"));
         }
     }

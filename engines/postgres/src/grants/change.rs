@@ -7,12 +7,14 @@
 //! Whoever changes rights in a database waits for the others who do; other programs' races are tried again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use dbprovision_sdk::adapter::grants::{GrantReport, Granted};
 use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::{Error, ErrorKind, Result, Selection};
 
 use super::asked::Asked;
+use super::dependents;
 use super::differences::{Comparison, Index};
 use super::resolve::{self, Wish};
 use super::right::{Held, INHERIT, Known, Level, MEMBER, Right, SET};
@@ -21,7 +23,7 @@ use crate::difference::{Difference, Place};
 use crate::observe::database::Reachable;
 use crate::observe::reader::Reader;
 use crate::observe::rights::Holder;
-use crate::observe::{database, objects, owned, rights, role};
+use crate::observe::{objects, owned, rights, role};
 use crate::server::{Connected, Facts};
 use crate::{apply, names};
 
@@ -54,7 +56,7 @@ struct Ground {
     inherits: bool,
     /// Roles that the grantee is a member of by its own resource.
     own: BTreeSet<String>,
-    databases: BTreeMap<String, Reachable>,
+    databases: Rc<BTreeMap<String, Reachable>>,
 }
 
 impl Task {
@@ -62,8 +64,10 @@ impl Task {
         self.asked.speaks_of_everyone() || self.recorded.iter().any(|known| known.right.everyone)
     }
 
-    fn holder(&self, known: &Ground) -> Holder {
-        Holder { id: known.role_id.clone(), everyone: self.everyone() }
+    /// Everyone's rights count where nobody here can give the grantee its own.
+    fn holder(&self, known: &Ground, wishes: &[Wish]) -> Holder {
+        let everyone = self.everyone() || wishes.iter().any(|wish| wish.out_of_reach);
+        Holder { id: known.role_id.clone(), everyone }
     }
 
     /// The server as a whole; read in the main session.
@@ -76,7 +80,7 @@ impl Task {
             inherits: known.inherits,
         };
         let wishes = resolve::shared(&self.asked, &server)?;
-        let mut held = rights::shared(reader, facts, &self.holder(known))?;
+        let mut held = rights::shared(reader, facts, &self.holder(known, &wishes))?;
         held.retain(|one| !one.right.everyone || self.names(&one.right));
         let owner = |right: &Right| {
             right.database().and_then(|name| known.databases.get(name)).map(|one| one.owner.clone()).unwrap_or_default()
@@ -91,7 +95,7 @@ impl Task {
         let there = objects::read(reader, facts, &resolve::interest(&self.asked, database, &self.recorded))?;
         let recorded: Vec<Known> = self.recorded_inside(database).cloned().collect();
         let wishes = resolve::inside(&self.asked, &there, facts, &recorded)?;
-        let held = rights::inside(reader, &self.holder(known))?;
+        let held = rights::inside(reader, &self.holder(known, &wishes))?;
         self.view(facts, &wishes, &held, &recorded, &|_| there.owner.clone())
     }
 
@@ -185,11 +189,11 @@ fn with_rights(reader: &mut dyn Reader, role_id: &str) -> Result<Vec<String>> {
 const NOBODY: &str = "0";
 
 /// None where the grantee is not there.
-fn look(reader: &mut dyn Reader, grantee: &str) -> Result<Option<Ground>> {
-    let Some(role) = role::find(reader, grantee)? else { return Ok(None) };
+fn look(connected: &mut Connected, grantee: &str) -> Result<Option<Ground>> {
+    let Some(role) = connected.look(|reader, _| role::find(reader, grantee))? else { return Ok(None) };
     names::untouchable(role.standing)?;
-    let databases = database::owners(reader)?;
-    Ok(Some(Ground { role_id: role.id, inherits: role.inherit, own: role.given, databases }))
+    let databases = connected.databases()?;
+    Ok(Some(Ground { role_id: role.id, inherits: role.inherit, own: role.given.roles, databases }))
 }
 
 /// A membership that the grantee's own resource states counts like another grant's, with all that comes with it.
@@ -203,11 +207,11 @@ fn memberships_of(role: &str) -> impl Iterator<Item = Known> {
 
 /// See `wit/grant.wit`.
 pub(crate) fn bring_about(connected: &mut Connected, task: &Task, selection: &Selection) -> Result<GrantReport> {
-    let known = match connected.look(|reader, _| look(reader, &task.grantee))? {
+    let known = match look(connected, &task.grantee)? {
         Some(known) => known,
         // What was its own went with it; what everyone was given is still there.
         None if task.takes_back => {
-            let databases = connected.look(|reader, _| database::owners(reader))?;
+            let databases = connected.databases()?;
             Ground { role_id: NOBODY.to_owned(), inherits: true, own: BTreeSet::new(), databases }
         }
         None => return Err(Error::dependency_missing(format!("the role {} is not there", task.grantee))),
@@ -297,7 +301,7 @@ fn change_shared(
     place: Place,
     ids: &BTreeSet<&str>,
 ) -> Result<View> {
-    connected.locked("grants", |session, facts| {
+    let outcome = connected.locked("grants", |session, facts| {
         let view = task.shared_view(session, facts, known)?;
         let now = |one: &&Difference| one.place == place && ids.contains(one.change.id.as_str());
         let now: Vec<&Difference> = view.differences.iter().filter(now).collect();
@@ -305,6 +309,12 @@ fn change_shared(
         let after = task.shared_view(session, facts, known)?;
         taken(&now, &after)?;
         Ok(after)
+    });
+    outcome.map_err(|error| {
+        let facts = connected.facts.clone();
+        let Ok(session) = connected.main() else { return error };
+        let passed = |session: &mut Session| rights::passed_shared(session, &facts, &known.role_id);
+        dependents::explain(error, session, &task.grantee, ids, passed)
     })
 }
 
@@ -318,7 +328,7 @@ fn change_inside(
     ids: &BTreeSet<&str>,
 ) -> Result<View> {
     // The lock is in the main database: one in the tenant's could be held by the tenant.
-    connected.locked(&format!("grants:{name}"), |_, facts| {
+    let outcome = connected.locked(&format!("grants:{name}"), |_, facts| {
         inner.transaction(|inner| {
             let view = task.inside_view(inner, facts, known, name)?;
             let now: Vec<&Difference> =
@@ -328,6 +338,10 @@ fn change_inside(
             taken(&now, &after)?;
             Ok(after)
         })
+    });
+    outcome.map_err(|error| {
+        let passed = |session: &mut Session| rights::passed_inside(session, &known.role_id);
+        dependents::explain(error, inner, &task.grantee, ids, passed)
     })
 }
 
@@ -349,10 +363,10 @@ fn taken(made: &[&Difference], after: &View) -> Result<()> {
 /// Everything that the role was given, on every level and in every database.
 pub(crate) fn everything(connected: &mut Connected, grantee: &str) -> Result<Vec<Granted>> {
     let facts = connected.facts.clone();
+    let role = role::find(connected.main()?, grantee)?
+        .ok_or_else(|| Error::not_found(format!("the role {grantee} is not there")))?;
+    let databases = connected.databases()?;
     let session = connected.main()?;
-    let role =
-        role::find(session, grantee)?.ok_or_else(|| Error::not_found(format!("the role {grantee} is not there")))?;
-    let databases = database::owners(session)?;
     let holder = Holder { id: role.id, everyone: false };
     let mut found = rights::shared(session, &facts, &holder)?;
     for name in with_rights(session, &holder.id)? {

@@ -1,8 +1,8 @@
 //! What is held beside what should be, as differences with the statements that make them go away. Pure.
 //!
-//! A wish is satisfied by whoever granted it. What nobody states is taken back where this resource gave it, or,
-//! in the authoritative mode, whoever gave it; implicit rights never. What is taken is taken from the grantor's
-//! entry: where that is not the owner, as the grantor.
+//! A wish is satisfied by whoever granted it, and where nobody here can give it, by what everyone has. What nobody
+//! states is taken back where this resource gave it, or, in the authoritative mode, whoever gave it; implicit rights
+//! never. What is taken is taken from the grantor's entry: where that is not the owner, as the grantor.
 //!
 //! The order matters within a transaction: taking a right on a table takes it on every column too, so what columns
 //! keep or get comes after.
@@ -19,6 +19,10 @@ use crate::statements::grant::{self, Options, Target};
 
 /// The right to enter a database.
 const CONNECT: &str = "CONNECT";
+
+/// How the ids of what takes begin.
+const REVOKE: &str = "revoke";
+const REVOKE_OPTION: &str = "revoke-option";
 
 /// Everything that decides what differs in one place: the whole server, or the inside of a database.
 pub(crate) struct Comparison<'known> {
@@ -124,6 +128,10 @@ impl Comparison<'_> {
         self.index.held.get(right).into_iter().flatten().copied()
     }
 
+    fn everyone_holds(&self, right: &Right) -> bool {
+        self.entries(&Right { everyone: true, ..right.clone() }).next().is_some()
+    }
+
     fn wish(&self, right: &Right) -> Option<&Wish> {
         self.index.wishes.get(right).copied()
     }
@@ -164,6 +172,7 @@ impl Comparison<'_> {
             let own_future =
                 wish.right.level == Level::Default && wish.right.object.get(1).is_some_and(|one| one == self.grantee);
             (own_future && !wish.right.everyone)
+                || (wish.out_of_reach && !wish.grantable && self.everyone_holds(&wish.right))
                 || self
                     .entries(&wish.right)
                     .any(|held| held.grantable || !wish.grantable || (held.implicit && !held.right.everyone))
@@ -279,9 +288,9 @@ impl Comparison<'_> {
         let words: Vec<&str> = losses.iter().map(|loss| loss.held.right.privilege.as_str()).collect();
         let shown = Right { privilege: words.join(", "), ..right.clone() };
         let (verb, expected, actual) = if first.only_option {
-            ("revoke-option", "granted without grant option", " with grant option")
+            (REVOKE_OPTION, "granted without grant option", " with grant option")
         } else {
-            ("revoke", "not granted", "")
+            (REVOKE, "not granted", "")
         };
         let field = first.path.unwrap_or(match right.level {
             Level::Membership => "options.roles",
@@ -352,8 +361,21 @@ impl Comparison<'_> {
 }
 
 fn id(verb: &str, right: &Right, grantor: Option<&str>) -> String {
-    let known = Known { right: right.clone(), grantable: false, grantor: None }.write();
-    let object = serde_json::json!(known.object);
     let by = grantor.map(|name| format!(":{name}")).unwrap_or_default();
-    format!("{verb}:{}:{object}:{}{by}", known.level, known.privilege)
+    format!("{}{}{by}", start(verb, right), right.privilege)
+}
+
+/// What comes before the privileges.
+fn start(verb: &str, right: &Right) -> String {
+    let known = Known { right: right.clone(), grantable: false, grantor: None }.write();
+    format!("{verb}:{}:{}:", known.level, serde_json::json!(known.object))
+}
+
+/// Whether the change of this id takes the right, or that it may be given on. Everyone's is the same right here.
+pub(super) fn takes(id: &str, right: &Right) -> bool {
+    let own = Right { everyone: false, ..right.clone() };
+    [REVOKE, REVOKE_OPTION].iter().any(|verb| {
+        let words = id.strip_prefix(&start(verb, &own)).and_then(|rest| rest.split(':').next());
+        words.is_some_and(|words| words.split(", ").any(|word| word == right.privilege))
+    })
 }

@@ -24,6 +24,24 @@ pub(crate) fn known(level: Level) -> &'static [&'static str] {
     }
 }
 
+/// The privileges of a level, for a message that is not about one server.
+pub(crate) fn listed(level: Level) -> String {
+    let words = known(level).iter().map(|&word| match word {
+        MAINTAIN_WORD => "MAINTAIN (from PostgreSQL 17 on)",
+        other => other,
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// The privileges that a level has on a server of this version.
+pub(crate) fn on(level: Level, version: i32) -> Vec<&'static str> {
+    known(level).iter().copied().filter(|word| is_there(word, version)).collect()
+}
+
+fn is_there(word: &str, version: i32) -> bool {
+    word != MAINTAIN_WORD || version >= MAINTAIN
+}
+
 /// The level of the objects of a kind.
 pub(crate) fn level_of(kind: PostgresObjectType) -> Level {
     match kind {
@@ -73,10 +91,9 @@ impl Stated {
 
     /// The privileges it means on a level of this version; none where the version lacks it.
     pub(crate) fn expand(&self, level: Level, version: i32) -> Option<Vec<&'static str>> {
-        let there = |word: &&'static str| *word != MAINTAIN_WORD || version >= MAINTAIN;
         match self {
-            Self::All => Some(known(level).iter().copied().filter(there).collect()),
-            Self::One(word) => there(word).then(|| vec![*word]),
+            Self::All => Some(on(level, version)),
+            Self::One(word) => is_there(word, version).then(|| vec![*word]),
         }
     }
 }
@@ -103,8 +120,7 @@ pub(crate) fn allowed(has_schema: bool, objects: &[Level]) -> String {
         (true, []) => vec![Level::Schema, Level::Table],
         (true, named) => named.iter().copied().chain([Level::Schema]).collect(),
     };
-    let parts: Vec<String> =
-        levels.iter().map(|level| format!("{} has {}", level.word(), known(*level).join(", "))).collect();
+    let parts: Vec<String> = levels.iter().map(|level| format!("{} has {}", level.word(), listed(*level))).collect();
     format!("a {}; or ALL", parts.join("; a "))
 }
 
@@ -143,5 +159,6 @@ mod tests {
         assert_eq!((count(160_004), count(170_000)), (7, 8));
         assert_eq!(Stated::One("MAINTAIN").expand(Level::Table, 160_004), None);
         assert_eq!(Stated::One("MAINTAIN").expand(Level::Table, 170_001), Some(vec!["MAINTAIN"]));
+        assert!(allowed(true, &[Level::Table]).contains("TRIGGER, MAINTAIN (from PostgreSQL 17 on)"));
     }
 }

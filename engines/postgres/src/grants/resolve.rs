@@ -25,6 +25,8 @@ pub(crate) struct Wish {
     pub(crate) arguments: Option<String>,
     /// It must not be there.
     pub(crate) denied: bool,
+    /// The owner is a superuser and the administrator is none: nobody here can give it. What everyone has suffices.
+    pub(crate) out_of_reach: bool,
     /// What must be there before it can be given.
     pub(crate) lacking: Option<String>,
 }
@@ -38,6 +40,7 @@ impl Wish {
             acts_as: Vec::new(),
             arguments: None,
             denied: false,
+            out_of_reach: false,
             lacking: None,
         }
     }
@@ -115,7 +118,8 @@ pub(crate) fn shared(asked: &Asked, server: &Server<'_>) -> Result<Vec<Wish>> {
         for group in entry.groups.iter().filter(|group| group.level == Level::Database) {
             each_privilege(group, server.facts, &mut problems, |word, path| {
                 let right = right(Level::Database, &[&entry.database], entry.aim, word);
-                found.push(of_entry(entry, right, path, &[&there.owner], None));
+                let out_of_reach = there.superusers && !server.facts.superuser;
+                found.push(Wish { out_of_reach, ..of_entry(entry, right, path, &[&there.owner], None) });
             });
         }
     }
@@ -173,11 +177,15 @@ pub(crate) fn inside(asked: &Asked, there: &Catalogue, facts: &Facts, recorded: 
             continue;
         };
         let way_in = acting_owner(&schema_owner.name, &there.owner);
+        let is_beyond = |owner: &str, superuser: bool| {
+            !facts.superuser && (superuser || (owner == DATABASE_OWNER && there.superusers))
+        };
         for group in entry.groups.iter().filter(|group| group.level != Level::Database) {
             if group.level == Level::Schema {
                 each_privilege(group, facts, &mut problems, |word, path| {
                     let right = right(Level::Schema, &[&there.database, schema], entry.aim, word);
-                    found.push(of_entry(entry, right, path, &[way_in], None));
+                    let out_of_reach = is_beyond(&schema_owner.name, schema_owner.superuser);
+                    found.push(Wish { out_of_reach, ..of_entry(entry, right, path, &[way_in], None) });
                 });
                 continue;
             }
@@ -188,7 +196,9 @@ pub(crate) fn inside(asked: &Asked, there: &Catalogue, facts: &Facts, recorded: 
                     names.extend(object.column.as_deref());
                     let right = right(group.level, &names, entry.aim, word);
                     let owner = acting_owner(&object.owner, &there.owner);
-                    found.push(of_entry(entry, right, path, &[owner, way_in], object.arguments.clone()));
+                    let out_of_reach = is_beyond(&object.owner, object.superusers);
+                    let wish = of_entry(entry, right, path, &[owner, way_in], object.arguments.clone());
+                    found.push(Wish { out_of_reach, ..wish });
                 }
                 for (named, what) in &missing {
                     let mut names = vec![there.database.as_str(), schema, &named.name];
@@ -239,7 +249,13 @@ fn each_privilege(group: &Group, facts: &Facts, problems: &mut Problems, mut the
 
 fn expand(stated: &Stated, path: &str, level: Level, facts: &Facts, problems: &mut Problems) -> Vec<&'static str> {
     stated.expand(level, facts.number).unwrap_or_else(|| {
-        problems.add(path, format!("this privilege came with PostgreSQL 17; the server is {}", facts.version));
+        let allowed = privileges::on(level, facts.number).join(", ");
+        let problem = format!(
+            "this privilege came with PostgreSQL 17; the server is {}, where a {} has {allowed} and ALL",
+            facts.version,
+            level.word()
+        );
+        problems.add(path, problem);
         Vec::new()
     })
 }

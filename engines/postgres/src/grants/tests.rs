@@ -52,6 +52,7 @@ fn object(level: Level, name: &str, owner: &str) -> Object {
         arguments,
         column: None,
         owner: owner.to_owned(),
+        superusers: false,
         beyond: false,
         of_extension: false,
     }
@@ -63,6 +64,7 @@ fn catalogue() -> Catalogue {
     Catalogue {
         database: "d".to_owned(),
         owner: "owner".to_owned(),
+        superusers: false,
         schemas: BTreeMap::from([(
             "s".to_owned(),
             SchemaOwner { name: "pg_database_owner".to_owned(), superuser: false },
@@ -310,6 +312,41 @@ fn a_grant_option_is_taken_without_the_right() {
     assert!(compare(&wish, &there, &[one.known()], &[one.known()], false).is_empty(), "another resource states it");
     let implicit = [Held { implicit: true, ..one.clone() }];
     assert!(compare(&[], &implicit, &[one.known()], &[], true).is_empty(), "the owner's own is nobody's to take");
+}
+
+#[test]
+fn what_nobody_here_can_give_is_there_where_everyone_has_it() {
+    let usage = entry(&json!({"schema": "s", "privileges": ["USAGE"]}));
+    let wishes = |superusers: bool, options: &Value| {
+        let asked = Asked::read(&spec(options)).unwrap();
+        resolve::inside(&asked, &Catalogue { superusers, ..catalogue() }, &facts(140_000), &[]).unwrap()
+    };
+    let public = held(Level::Schema, &["d", "s"], "USAGE", "root");
+    let everyones = Held { right: Right { everyone: true, ..public.right.clone() }, implicit: true, ..public };
+    let there = [everyones];
+    assert!(compare(&wishes(true, &usage), &there, &[], &[], true).is_empty());
+    assert_eq!(compare(&wishes(true, &usage), &[], &[], &[], true).len(), 1, "it is not there at all");
+    assert_eq!(compare(&wishes(false, &usage), &there, &[], &[], true).len(), 1, "its owner can give it");
+    let grantable = entry(&json!({"schema": "s", "privileges": ["USAGE"], "withGrantOption": true}));
+    assert_eq!(compare(&wishes(true, &grantable), &there, &[], &[], true).len(), 1, "nobody has this from everyone");
+}
+
+#[test]
+fn a_change_that_takes_a_right_is_known_by_its_id() {
+    let there = [
+        held(Level::Table, &["d", "s", "t"], "SELECT", "owner"),
+        held(Level::Table, &["d", "s", "t"], "INSERT", "owner"),
+    ];
+    let recorded: Vec<Known> = there.iter().map(Held::known).collect();
+    let found = compare(&[], &there, &recorded, &[], false);
+    let takes = |held: &Held| super::differences::takes(&found[0].change.id, &held.right);
+    assert!(there.iter().all(takes));
+    assert!(!takes(&held(Level::Table, &["d", "s", "t"], "UPDATE", "owner")));
+    assert!(!takes(&held(Level::Table, &["d", "s", "u"], "SELECT", "owner")));
+    assert!(!takes(&held(Level::Sequence, &["d", "s", "t"], "SELECT", "owner")));
+    let wish = wishes(&entry(&json!({"schema": "s", "tables": ["t"], "privileges": ["SELECT"]})), 170_000);
+    let given = compare(&wish, &[], &[], &[], false);
+    assert!(!super::differences::takes(&given[0].change.id, &there[0].right), "what gives takes nothing");
 }
 
 #[test]

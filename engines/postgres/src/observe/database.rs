@@ -31,6 +31,8 @@ pub(crate) struct Database {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reachable {
     pub(crate) owner: String,
+    /// The owner is a superuser, whose rights nobody else may use.
+    pub(crate) superusers: bool,
     pub(crate) accepts_sessions: bool,
 }
 
@@ -100,11 +102,15 @@ pub(crate) fn owner(session: &mut Session, name: &str) -> Result<String> {
 /// Every database, with its owner and whether it can be entered.
 pub(crate) fn owners(reader: &mut dyn Reader) -> Result<BTreeMap<String, Reachable>> {
     let rows = reader.rows(
-        "SELECT d.datname::pg_catalog.text, pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text, d.datallowconn
-           FROM pg_catalog.pg_database d",
+        "SELECT d.datname::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper,
+                d.datallowconn AND d.datconnlimit <> -2
+           FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba",
         &[],
     )?;
-    rows.iter().map(|row| Ok((row.get(0)?, Reachable { owner: row.get(1)?, accepts_sessions: row.get(2)? }))).collect()
+    let read = |row: &Row| -> Result<(String, Reachable)> {
+        Ok((row.get(0)?, Reachable { owner: row.get(1)?, superusers: row.get(2)?, accepts_sessions: row.get(3)? }))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// Its size on disk; none where the administrator may not see it.

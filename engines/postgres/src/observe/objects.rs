@@ -24,6 +24,8 @@ pub(crate) struct Object {
     /// Where it is a column of the table `name`.
     pub(crate) column: Option<String>,
     pub(crate) owner: String,
+    /// The owner is a superuser.
+    pub(crate) superusers: bool,
     /// An extension's, and a superuser owns it: who may call it is the extension's to say, and rights on anything
     /// else that is so are only a superuser's to give. A database's owner could not give them either.
     pub(crate) beyond: bool,
@@ -50,6 +52,8 @@ pub(crate) struct SchemaOwner {
 pub(crate) struct Catalogue {
     pub(crate) database: String,
     pub(crate) owner: String,
+    /// The owner of the database is a superuser.
+    pub(crate) superusers: bool,
     pub(crate) schemas: BTreeMap<String, SchemaOwner>,
     pub(crate) objects: Vec<Object>,
     /// For a schema and a routine as it was stated with arguments: the types as the server writes them.
@@ -130,10 +134,12 @@ pub(crate) struct Interest {
 
 /// Reads the objects of the session's database that matter.
 pub(crate) fn read(reader: &mut dyn Reader, facts: &Facts, interest: &Interest) -> Result<Catalogue> {
-    let here = "SELECT d.datname::pg_catalog.text, pg_catalog.pg_get_userbyid(d.datdba)::pg_catalog.text
-                  FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()";
+    let here = "SELECT d.datname::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper
+                  FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba
+                 WHERE d.datname = pg_catalog.current_database()";
     let row = reader.row(here, &[])?.ok_or_else(|| Error::conflict("the database is gone"))?;
-    let mut found = Catalogue { database: row.get(0)?, owner: row.get(1)?, ..Catalogue::default() };
+    let (database, owner) = (row.get(0)?, row.get(1)?);
+    let mut found = Catalogue { database, owner, superusers: row.get(2)?, ..Catalogue::default() };
     let schemas: Vec<&str> = interest.schemas.iter().map(String::as_str).collect();
     for row in reader.about(&of_schemas(SCHEMAS), &schemas)? {
         found.schemas.insert(row.get(0)?, SchemaOwner { name: row.get(1)?, superuser: row.get(2)? });
@@ -191,6 +197,7 @@ fn object(facts: &Facts, row: &Row) -> Result<Object> {
         arguments: row.text(3)?,
         column: row.text(7)?,
         owner: row.get(4)?,
+        superusers: superuser,
         beyond: of_extension && superuser && (routine || !facts.superuser),
         of_extension,
     })

@@ -1,14 +1,15 @@
 //! Roles: their attributes, settings and memberships.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::{Error, Mark, Page, Result, Standing};
 
 use super::reader::{Question, Reader};
 use super::{Comment, moment};
 use crate::connect::Session;
+use crate::note::{self, Given};
 use crate::server::Facts;
-use crate::{names, note};
+use crate::{names, quote};
 
 /// A role as it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,14 +30,15 @@ pub(crate) struct Role {
     /// `name=value`, for every database.
     pub(crate) settings: Vec<String>,
     pub(crate) comment: Comment,
-    /// Memberships that its own resource gave it, as its comment notes.
-    pub(crate) given: BTreeSet<String>,
-    /// The administrator, its equal, or one who can become either.
+    /// What its own resource gave it, as its comment notes.
+    pub(crate) given: Given,
+    /// The administrator, its equal, a role that reaches beyond the databases, or one who can become one of them.
     pub(crate) privileged: bool,
     pub(crate) standing: Standing,
 }
 
-/// The role is the last column too, for a sweep. Which roles are powerful is asked once a query, not once a role.
+/// The role is the last column too, for a sweep. Which roles are powerful is asked once a query, not once a role:
+/// `{dangerous}` are those that are so by their names.
 const COLUMNS: &str = "\
 SELECT r.oid::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb,
        r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolconnlimit,
@@ -46,16 +48,20 @@ SELECT r.oid::pg_catalog.text, r.rolname::pg_catalog.text, r.rolsuper, r.rolinhe
            SELECT FROM pg_catalog.unnest(ARRAY(
                   SELECT high.oid FROM pg_catalog.pg_roles high
                    WHERE high.rolsuper OR high.rolname = SESSION_USER
-                      OR high.rolname IN ('pg_execute_server_program', 'pg_read_server_files',
-                          'pg_write_server_files', 'rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin')
-                  )) AS powerful (oid)
+                      OR high.rolname IN ({dangerous}))) AS powerful (oid)
             WHERE pg_catalog.pg_has_role(r.oid, powerful.oid, 'MEMBER')),
        r.oid < 16384 OR r.rolname = SESSION_USER, r.rolname::pg_catalog.text
   FROM pg_catalog.pg_roles r";
 
+/// What is asked of a role, on the one list of dangerous names.
+fn columns() -> String {
+    let names: Vec<String> = names::DANGEROUS_ROLES.iter().map(|&name| quote::literal(name)).collect();
+    COLUMNS.replace("{dangerous}", &names.join(", "))
+}
+
 /// None where there is no such role.
 pub(crate) fn find(reader: &mut dyn Reader, name: &str) -> Result<Option<Role>> {
-    let query = format!("{COLUMNS} WHERE {{subjects}}");
+    let query = format!("{} WHERE {{subjects}}", columns());
     let question = Question { query: &query, subjects: "r.rolname = ANY ($1::pg_catalog.name[])", parameters: &[] };
     reader.about(&question, &[name])?.first().map(read).transpose()
 }
@@ -65,8 +71,9 @@ pub(crate) fn list(session: &mut Session, page: &Page, log_in: bool) -> Result<V
     let after = page.after.as_deref().unwrap_or_default();
     let limit = page.size().to_string();
     let query = format!(
-        "{COLUMNS} WHERE r.rolcanlogin = ($3 = 'users') AND r.rolname::pg_catalog.text COLLATE \"C\" > $1
-         ORDER BY r.rolname::pg_catalog.text COLLATE \"C\" LIMIT $2::pg_catalog.int8"
+        "{} WHERE r.rolcanlogin = ($3 = 'users') AND r.rolname::pg_catalog.text COLLATE \"C\" > $1
+         ORDER BY r.rolname::pg_catalog.text COLLATE \"C\" LIMIT $2::pg_catalog.int8",
+        columns()
     );
     let which = if log_in { "users" } else { "roles" };
     session.rows(&query, &[after, &limit, which])?.iter().map(read).collect()
@@ -76,8 +83,9 @@ pub(crate) fn list(session: &mut Session, page: &Page, log_in: bool) -> Result<V
 pub(crate) fn marked(session: &mut Session, mark: &Mark) -> Result<Vec<Role>> {
     // The nonce is in the comment as it is; the whole mark is compared here.
     let query = format!(
-        "{COLUMNS} WHERE pg_catalog.strpos(pg_catalog.shobj_description(r.oid, 'pg_authid'), $1) > 0
-         ORDER BY r.rolname::pg_catalog.text COLLATE \"C\""
+        "{} WHERE pg_catalog.strpos(pg_catalog.shobj_description(r.oid, 'pg_authid'), $1) > 0
+         ORDER BY r.rolname::pg_catalog.text COLLATE \"C\"",
+        columns()
     );
     let mut found = session.rows(&query, &[&mark.nonce])?.iter().map(read).collect::<Result<Vec<_>>>()?;
     found.retain(|role| role.comment.mark.as_ref() == Some(mark));
@@ -151,6 +159,13 @@ pub(crate) fn existing(reader: &mut dyn Reader, wanted: &BTreeSet<String>) -> Re
     }
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
     reader.about(&question, &wanted)?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The names of roles by their ids.
+pub(crate) fn names_of(session: &mut Session, ids: &[&str]) -> Result<BTreeMap<String, String>> {
+    let query = "SELECT r.oid::pg_catalog.text, r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r
+                  WHERE r.oid = ANY ($1::pg_catalog.oid[])";
+    session.rows(query, &[&quote::array(ids)])?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// Whether the first is a member of the second, in whichever way: as `pg_has_role` means it, but for superusers, who

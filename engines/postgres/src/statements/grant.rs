@@ -91,6 +91,11 @@ impl<'known> Target<'known> {
         let (prefix, words, place) = (self.prefix(), self.privileges(privileges), self.place());
         format!("{prefix}REVOKE {option}{words} ON {place} FROM {}", self.receiver())
     }
+
+    /// Takes a privilege, and what the receiver gave on of it: the receiver is about to go.
+    pub(crate) fn revoke_for_good(&self, privilege: &str) -> String {
+        format!("{} CASCADE", self.revoke(&[privilege], false))
+    }
 }
 
 /// The options of a membership.

@@ -8,6 +8,7 @@ use postgres_options::{PostgresDatabaseConfig, PostgresObjectType};
 use super::grant::{self, Options, Target};
 use super::membership::OwnGrant;
 use crate::grants::right::Level;
+use crate::note::Given;
 
 use super::{database, inside, membership, ownership, script, user};
 
@@ -53,15 +54,15 @@ fn a_comment_holds_the_words_and_the_mark() {
         format!("COMMENT ON DATABASE \"a\" IS 'it''s mine {MARK}'")
     );
     assert_eq!(
-        user::comment("a", None, &BTreeSet::new(), Some(&mark())).sql,
+        user::comment("a", None, &Given::default(), Some(&mark())).sql,
         format!("COMMENT ON ROLE \"a\" IS '{MARK}'")
     );
-    let given = BTreeSet::from(["a b".to_owned()]);
+    let given = Given { roles: BTreeSet::from(["a b".to_owned()]), ..Given::default() };
     assert_eq!(
         user::comment("a", Some("mine"), &given, Some(&mark())).sql,
         format!("COMMENT ON ROLE \"a\" IS 'mine [dbops-roles:a%20b,] {MARK}'")
     );
-    assert_eq!(user::comment("a", None, &BTreeSet::new(), None).sql, "COMMENT ON ROLE \"a\" IS NULL");
+    assert_eq!(user::comment("a", None, &Given::default(), None).sql, "COMMENT ON ROLE \"a\" IS NULL");
 }
 
 #[test]

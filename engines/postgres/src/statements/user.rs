@@ -1,11 +1,9 @@
 //! Login roles: attributes, settings, passwords.
 
-use std::collections::BTreeSet;
-
 use dbprovision_sdk::Mark;
 
 use super::Statement;
-use crate::note;
+use crate::note::{self, Given};
 use crate::quote::{identifier, literal, setting};
 
 /// Settings whose value is a list: each element is quoted by itself, or the server takes the whole as one.
@@ -32,8 +30,8 @@ pub(crate) fn create(name: &str, attributes: &[String], verifier: Option<&str>) 
     Statement::of("options", sql)
 }
 
-/// The comment that carries the note of memberships and the mark.
-pub(crate) fn comment(name: &str, words: Option<&str>, given: &BTreeSet<String>, mark: Option<&Mark>) -> Statement {
+/// The comment that carries the notes and the mark.
+pub(crate) fn comment(name: &str, words: Option<&str>, given: &Given, mark: Option<&Mark>) -> Statement {
     let text = match (note::write(words, given), mark) {
         (words, Some(mark)) => literal(&dbprovision_sdk::mark::write(words.as_deref(), mark)),
         (Some(words), None) => literal(&words),

@@ -1,8 +1,8 @@
 //! A user as it is beside the user as it should be. Pure.
 //!
 //! What the API documents as a default is enforced where the field is unstated: attributes, the connection limit,
-//! the time of validity, the default role. Settings are compared only where `configParameters` is stated, and
-//! then it is the whole list: there is no record of former values to take back otherwise.
+//! the time of validity, the default role. Where `configParameters` is stated it is the whole list of settings; where
+//! it is not, those that an earlier spec stated are taken back, and all others are left alone.
 //! Memberships that an earlier spec stated and this one does not are changes, and destructive ones, unless other
 //! resources state them too: then only the note of who gave them changes. All others are left alone: a grant resource
 //! may have given them, or a person.
@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use dbprovision_sdk::ObjectKind;
 
 use crate::difference::Difference;
+use crate::note::Given;
 use crate::observe::role::{Membership, Role};
 use crate::server::Facts;
 use crate::statements::{membership, user};
@@ -127,20 +128,16 @@ fn memberships(wanted: &Wanted, observed: &Observed, facts: &Facts) -> Vec<Diffe
         }
     }
     let mut extra: Vec<&Membership> = observed.memberships.iter().collect();
-    extra.retain(|held| held.ours && observed.role.given.contains(&held.role));
+    extra.retain(|held| held.ours && observed.role.given.roles.contains(&held.role));
     extra.retain(|held| !wanted.memberships.iter().any(|(role, _)| *role == held.role));
     let (shared, extra): (Vec<_>, Vec<_>) = extra.into_iter().partition(|held| wanted.shared.contains(&held.role));
     if !shared.is_empty() {
-        let left = observed.role.given.iter().filter(|role| !shared.iter().any(|held| held.role == **role));
+        let left = observed.role.given.roles.iter().filter(|role| !shared.iter().any(|held| held.role == **role));
         let names: BTreeSet<&str> = shared.iter().map(|held| held.role.as_str()).collect();
         let names: Vec<&str> = names.into_iter().collect();
         let role = &observed.role;
-        let note = user::comment(
-            &wanted.name,
-            role.comment.words.as_deref(),
-            &left.cloned().collect(),
-            role.comment.mark.as_ref(),
-        );
+        let left = Given { roles: left.cloned().collect(), settings: role.given.settings.clone() };
+        let note = user::comment(&wanted.name, role.comment.words.as_deref(), &left, role.comment.mark.as_ref());
         found.push(
             Difference::new("sharedRoles", "options.inRoles", "given by others", format!("own: {}", names.join(", ")))
                 .by_all([note]),
@@ -160,10 +157,9 @@ fn memberships(wanted: &Wanted, observed: &Observed, facts: &Facts) -> Vec<Diffe
 }
 
 fn settings(wanted: &Wanted, role: &Role) -> Vec<Difference> {
-    let Some(stated) = &wanted.block.config_parameters else { return Vec::new() };
     let held: Vec<(&str, &str)> = role.settings.iter().filter_map(|one| one.split_once('=')).collect();
     let mut found = Vec::new();
-    for (name, value) in stated {
+    for (name, value) in wanted.block.config_parameters.iter().flatten() {
         let actual = held.iter().find(|(held, _)| held.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
         if !actual.is_some_and(|actual| user::same_value(name, actual, value)) {
             let field = format!("options.configParameters.{name}");
@@ -173,9 +169,10 @@ fn settings(wanted: &Wanted, role: &Role) -> Vec<Difference> {
             );
         }
     }
+    let is_whole_list = wanted.block.config_parameters.is_some();
     for (name, value) in held {
-        let known = name.eq_ignore_ascii_case("role") || stated.keys().any(|stated| stated.eq_ignore_ascii_case(name));
-        if !known {
+        let is_stated = name.eq_ignore_ascii_case("role") || wanted.states_setting(name);
+        if !is_stated && (is_whole_list || role.given.settings.contains(name)) {
             found.push(
                 Difference::new(format!("config:{name}"), "options.configParameters", "", value)
                     .by(user::reset(&wanted.name, name)),

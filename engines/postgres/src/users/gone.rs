@@ -1,21 +1,26 @@
 //! Taking a role away: its sessions, its rights in every database, then itself. Nothing it owns is ever dropped.
 //!
 //! `DROP OWNED` drops what a role owns beside taking its rights away. So it runs only in a transaction that has
-//! just seen that the role owns nothing there.
+//! just seen that the role owns nothing there. It takes what the owners gave, so what others gave goes before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use dbprovision_sdk::{Deadline, Error, Proof, Result};
+use dbprovision_sdk::{Deadline, Error, ErrorKind, Proof, Result};
 
 use crate::connect::{Purpose, Session};
 use crate::observe::owned::{self, Presence};
 use crate::observe::prove;
+use crate::observe::rights::{self, Holder};
 use crate::observe::role::{self, Role};
 use crate::server::{Connected, Facts};
-use crate::statements::user;
-use crate::{apply, names, observe};
+use crate::statements::grant::{self, Target};
+use crate::statements::{Statement, user};
+use crate::{apply, errors, names, observe};
 
 use super::lock;
+
+/// Something depends on what is to go.
+const DEPENDENTS: &str = "2BP01";
 
 /// Sessions that were told to end need a moment.
 const SESSIONS_END_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
@@ -24,6 +29,7 @@ const SESSIONS_END_WITHIN: std::time::Duration = std::time::Duration::from_secs(
 pub(crate) fn remove(connected: &mut Connected, name: &str, proof: &Proof) -> Result<()> {
     let Some(role) = connected.locked(&lock(name), |session, _| known(session, name, proof))? else { return Ok(()) };
     refuse_owner(connected, &role)?;
+    owned::presences(connected.main()?, &role.id)?.iter().try_for_each(|place| place.check_open(name))?;
     connected.locked(&lock(name), |session, facts| {
         let Some(role) = known(session, name, proof)? else { return Ok(()) };
         if role.login {
@@ -42,8 +48,18 @@ pub(crate) fn remove(connected: &mut Connected, name: &str, proof: &Proof) -> Re
     connected.locked(&lock(name), |session, facts| {
         let Some(role) = known(session, name, proof)? else { return Ok(()) };
         drop_owned(session, facts, &role)?;
-        session.run(&user::drop(name))
+        session.run(&user::drop(name)).map_err(still_needed)
     })
+}
+
+/// The server lists what depends on the role beside its message, and nobody else tells that.
+fn still_needed(error: Error) -> Error {
+    if errors::code(&error) != Some(DEPENDENTS) {
+        return error;
+    }
+    let words = error.detail.split(" in: ").next().unwrap_or_default();
+    let words = words.strip_prefix(DEPENDENTS).unwrap_or(words).trim().replace('\n', ", ");
+    Error { message: words, ..error }
 }
 
 /// The role, if it is there and the one the caller means.
@@ -95,9 +111,40 @@ fn drop_owned(session: &mut Session, facts: &Facts, role: &Role) -> Result<()> {
     if owned::owns_here(session, &role.id)? {
         return Err(Error::dependency_missing(format!("{} owns objects again", role.name)));
     }
+    take_from_grantors(session, facts, role)?;
     let mut roles = BTreeSet::from([role.name.clone()]);
     roles.extend(owned::granting_owners(session, &role.id)?);
     apply::acting_as(session, facts, &roles, |session| session.run(&user::drop_owned(&role.name)))
+}
+
+/// Takes back what others than the owners gave, here and on databases: `DROP OWNED` revokes in the owners' names, and
+/// leaves the entries of everybody else.
+fn take_from_grantors(session: &mut Session, facts: &Facts, role: &Role) -> Result<()> {
+    let holder = Holder { id: role.id.clone(), everyone: false };
+    let mut given = rights::on_databases(session, &holder)?;
+    given.extend(rights::inside(session, &holder)?);
+    let mut by_grantor: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for held in given.iter().filter(|held| !held.implicit && held.grantor != held.owner) {
+        let target = Target::of(&held.right, held.arguments.as_deref(), &role.name);
+        by_grantor.entry(held.grantor.clone()).or_default().push(target.revoke_for_good(&held.right.privilege));
+    }
+    for (grantor, revokes) in by_grantor {
+        apply::acting_as(session, facts, &BTreeSet::from([grantor.clone()]), |session| {
+            session.run(&grant::as_role(&grantor))?;
+            revokes.iter().try_for_each(|sql| session.run(&Statement::own(sql.as_str())))?;
+            session.run(&grant::as_oneself())
+        })
+        .map_err(|error| out_of_reach(error, &grantor, &role.name))?;
+    }
+    Ok(())
+}
+
+fn out_of_reach(error: Error, grantor: &str, name: &str) -> Error {
+    if error.kind != ErrorKind::PermissionDenied {
+        return error;
+    }
+    let message = format!("{grantor} gave {name} rights that only it can take back: {}", error.message);
+    Error { message, ..error }
 }
 
 /// Gives everything the role owns away: to `to`, or in each database to the database's own owner.
@@ -112,6 +159,7 @@ pub(crate) fn reassign(connected: &mut Connected, name: &str, proof: &Proof, to:
     }
     let places: Vec<Presence> =
         owned::presences(connected.main()?, &role.id)?.into_iter().filter(|one| one.owns).collect();
+    places.iter().try_for_each(|place| place.check_open(name))?;
     // REASSIGN OWNED takes what all databases share along, wherever it runs: whose that becomes must be stated.
     if to.is_none() && places.iter().any(|place| place.database.is_none()) {
         return Err(Error::dependency_missing(format!("{name} owns a database or a tablespace: state who gets it")));

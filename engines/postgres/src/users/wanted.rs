@@ -176,6 +176,11 @@ impl Wanted {
         self.block.connection_limit.unwrap_or(-1)
     }
 
+    /// Whether the setting is one of `configParameters`. Names of settings know no case.
+    pub(crate) fn states_setting(&self, name: &str) -> bool {
+        self.block.config_parameters.iter().flatten().any(|(stated, _)| stated.eq_ignore_ascii_case(name))
+    }
+
     /// What the spec needs and names.
     pub(crate) fn examination(&self) -> Examination {
         let mut privileges: Vec<PrivilegeRequest> = FLAGS

@@ -249,6 +249,30 @@ fn companions_come_and_go_with_their_database() {
         let report = Databases::update(adapter, &stated, &mark("a"), &passwords, &Selection::All).unwrap();
         assert!(report.applied.contains(&format!("ownership-user:{app}")), "{:?}", report.applied);
         assert_eq!(ids(adapter, &stated, "a"), [""; 0]);
+        let phase = |adapter: &mut Postgres| {
+            let report = Databases::update(adapter, &stated, &mark("a"), &[], &Selection::Detect).unwrap();
+            let details: Value = serde_json::from_str(&report.details.unwrap()).unwrap();
+            (details["ownership"]["phase"].clone(), details["ownership"]["message"].as_str().map(str::to_owned))
+        };
+        assert_eq!(phase(adapter), (json!("Ready"), None));
+        for (spoilt, word, mended) in [
+            (format!("REVOKE {role} FROM {app}"), "no member", format!("GRANT {role} TO {app}")),
+            (format!("ALTER ROLE {app} NOLOGIN"), "may not log in", format!("ALTER ROLE {app} LOGIN")),
+            (
+                format!("ALTER ROLE {app} IN DATABASE {name} RESET role"),
+                "begin as",
+                format!("ALTER ROLE {app} IN DATABASE {name} SET role = '{role}'"),
+            ),
+        ] {
+            // What the administrator granted is its to take back, as which a superuser may act.
+            let admin = if tag == "s" { "root_of_all" } else { "administrator" };
+            server.sql(&format!("SET ROLE {admin}; {spoilt}"));
+            let (phase, message) = phase(adapter);
+            assert_eq!(phase, "Failed", "{spoilt}");
+            assert!(message.as_deref().is_some_and(|message| message.contains(word)), "{message:?}");
+            server.sql(&format!("SET ROLE {admin}; {mended}"));
+        }
+        assert_eq!(phase(adapter), (json!("Ready"), None));
         let answer = server.sql_as(
             &app,
             PASSWORD,

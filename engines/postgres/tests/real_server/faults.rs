@@ -2,12 +2,12 @@
 
 use dbprovision_sdk::adapter::users::UserSpec;
 use dbprovision_sdk::native::log_in_as;
-use dbprovision_sdk::{Adapter, Databases, ErrorKind, Selection, Users};
+use dbprovision_sdk::{Adapter, Databases, ErrorKind, Schemas, Selection, Users};
 use engine_postgres::Postgres;
 use serde_json::json;
 
 use crate::databases::{spec, user};
-use crate::support::{everywhere, mark, settings};
+use crate::support::{everywhere, mark, settings, sweeping};
 
 #[test]
 fn the_server_is_known_by_its_identity() {
@@ -79,9 +79,16 @@ fn a_tenants_database_does_not_steer_the_administrators_session() {
              ALTER DATABASE {name} SET search_path = trap, pg_catalog;
              ALTER DATABASE {name} SET default_transaction_read_only = on;
              ALTER DATABASE {name} SET role = '{owner}';
+             ALTER DATABASE {name} SET quote_all_identifiers = on;
              ALTER DATABASE {name} SET statement_timeout = '1ms'"
             ),
         );
+        let version: i32 = server.sql("SHOW server_version_num").parse().unwrap();
+        for (since, setting) in [(140_000, "idle_session_timeout"), (170_000, "transaction_timeout")] {
+            if version >= since {
+                server.sql(&format!("SET ROLE {owner}; ALTER DATABASE {name} SET {setting} = '1ms'"));
+            }
+        }
         let stated =
             spec(&name, Some(&owner), &json!({"schemas": [{"name": "app"}], "extensions": [{"name": "hstore"}]}));
         let report = Databases::update(adapter, &stated, &mark("t"), &[], &Selection::All)
@@ -118,5 +125,39 @@ fn changes_of_one_role_at_the_same_time_do_not_disturb_each_other() {
                 });
             }
         });
+    });
+}
+
+#[test]
+fn an_owner_that_shuts_everybody_out_does_not_keep_the_operator_out() {
+    everywhere(|server, adapter, tag| {
+        let (name, owner) = (format!("shut_out_{tag}"), format!("shutter_{tag}"));
+        user(adapter, &owner);
+        let stated = spec(&name, Some(&owner), &json!({}));
+        Databases::create(adapter, &stated, &mark("w")).unwrap();
+        Databases::update(adapter, &stated, &mark("w"), &[], &Selection::All).unwrap();
+        let shut = || server.sql(&format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC, administrator"));
+        let may_connect =
+            || server.sql(&format!("SELECT has_database_privilege('administrator', '{name}', 'CONNECT')"));
+        shut();
+        let stated = spec(&name, Some(&owner), &json!({"schemas": [{"name": "app"}]}));
+        let report = Databases::update(adapter, &stated, &mark("w"), &[], &Selection::All)
+            .unwrap_or_else(|error| panic!("{tag}: {error:?}"));
+        assert_eq!(report.applied, ["schema:app"]);
+        // A superuser needs no right, and is given none.
+        let expected = if tag == "s" { "f" } else { "t" };
+        assert_eq!(may_connect(), expected);
+        shut();
+        let swept = Databases::update(&mut sweeping(), &stated, &mark("w"), &[], &Selection::Detect).unwrap();
+        assert_eq!(swept.changes, []);
+        assert_eq!(may_connect(), expected);
+        // Where the owner's rights cannot be used, it is said what is missing.
+        if tag == "c" {
+            server.sql("CREATE DATABASE shut_by_root");
+            server.sql("REVOKE ALL ON DATABASE shut_by_root FROM PUBLIC");
+            let error = Schemas::list_schemas(adapter, "shut_by_root").unwrap_err();
+            assert_eq!(error.kind, ErrorKind::PermissionDenied, "{error:?}");
+            assert!(error.message.contains("shut_by_root") && error.message.contains("CONNECT"), "{}", error.message);
+        }
     });
 }

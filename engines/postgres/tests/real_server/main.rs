@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod databases;
 #[cfg(test)]
+mod deletions;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod grants;

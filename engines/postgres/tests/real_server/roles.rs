@@ -124,3 +124,37 @@ fn roles_and_users_are_listed_apart() {
         assert!(!users.items.iter().any(|one| one.name == name));
     });
 }
+
+#[test]
+fn who_can_become_a_dangerous_role_by_a_detour_is_privileged() {
+    everywhere(|server, adapter, tag| {
+        let [name, middle] = ["detour", "detour_middle"].map(|name| format!("{name}_{tag}"));
+        for name in [&name, &middle] {
+            Roles::create(adapter, &spec(name, &json!({})), &mark(name)).unwrap();
+        }
+        server.sql(&format!("GRANT {middle} TO {name}"));
+        // A managed service's own, which no other server has.
+        server.sql("DROP ROLE IF EXISTS rds_replication; CREATE ROLE rds_replication");
+        let is_privileged = |adapter: &mut Postgres| Roles::get_info(adapter, &name).unwrap().unwrap().privileged;
+        assert!(!is_privileged(adapter));
+        let mut seen = 0;
+        for dangerous in [
+            "pg_create_subscription",
+            "pg_execute_server_program",
+            "pg_read_server_files",
+            "pg_signal_backend",
+            "pg_write_server_files",
+            "rds_replication",
+        ] {
+            if server.sql(&format!("SELECT count(*) FROM pg_roles WHERE rolname = '{dangerous}'")) == "0" {
+                continue;
+            }
+            seen += 1;
+            server.sql(&format!("GRANT {dangerous} TO {middle}"));
+            assert!(is_privileged(adapter), "{dangerous}");
+            server.sql(&format!("REVOKE {dangerous} FROM {middle}"));
+            assert!(!is_privileged(adapter), "{dangerous}");
+        }
+        assert!(seen >= 5, "{seen}");
+    });
+}

@@ -123,3 +123,20 @@ fn the_temporary_role_of_a_crashed_script_is_removed() {
         server.sql_in(&name, &format!("REASSIGN OWNED BY {role} TO {owner}; DROP ROLE {role}"));
     });
 }
+
+#[test]
+fn a_server_that_takes_no_changes_is_one_to_come_back_to() {
+    everywhere(|_, adapter, tag| {
+        let (name, owner) = (format!("readonly_{tag}"), format!("rowner_{tag}"));
+        user(adapter, &owner);
+        let stated = spec(&name, Some(&owner), &json!({}));
+        Databases::create(adapter, &stated, &mark("r")).unwrap();
+        Databases::update(adapter, &stated, &mark("r"), &[], &Selection::All).unwrap();
+        // A session says the same here as a standby does.
+        let statements = ["SET default_transaction_read_only = on", "CREATE SCHEMA app"];
+        let report = Databases::run_script(adapter, &name, &script(&statements), &mark("r")).unwrap();
+        let failure = report.failure.unwrap();
+        assert_eq!((failure.statement, &failure.error.kind), (1, &ErrorKind::Transient(None)), "{:?}", failure.error);
+        assert!(failure.error.message.contains("read-only"), "{}", failure.error.message);
+    });
+}

@@ -97,6 +97,35 @@ fn after_applying_all_nothing_is_different_for_every_field() {
 }
 
 #[test]
+fn settings_that_left_the_spec_are_taken_back_and_those_of_others_are_not() {
+    everywhere(|server, adapter, tag| {
+        let name = format!("settings_{tag}");
+        let plain = spec(&name, &json!({}));
+        Users::create(adapter, &plain, None, &mark("s")).unwrap();
+        let held =
+            || server.sql(&format!("SELECT array_to_string(rolconfig, ' ') FROM pg_roles WHERE rolname = '{name}'"));
+        server.sql(&format!("ALTER ROLE {name} SET lock_timeout = '3s'"));
+        assert_eq!(ids(adapter, &plain, &Selection::Detect), [""; 0], "nothing is said of settings");
+        server.sql(&format!("ALTER ROLE {name} RESET lock_timeout"));
+        let stated = spec(&name, &json!({"configParameters": {"timezone": "UTC", "work_mem": "64MB"}}));
+        assert_eq!(ids(adapter, &stated, &Selection::All), ["config:timezone", "config:work_mem"]);
+        // The mark may be written anew in between.
+        Users::claim(adapter, &name, &proof(&mark("s")), None, &mark("again")).unwrap();
+        server.sql(&format!("ALTER ROLE {name} SET lock_timeout = '3s'"));
+        let only = Selection::Only(vec!["config:work_mem".to_owned()]);
+        assert_eq!(ids(adapter, &plain, &Selection::Detect), ["config:TimeZone", "config:work_mem"]);
+        Users::update(adapter, &plain, None, &only).unwrap();
+        assert_eq!(ids(adapter, &plain, &Selection::Detect), ["config:TimeZone"], "what is not taken yet stays noted");
+        Users::update(adapter, &plain, None, &Selection::All).unwrap();
+        assert_eq!((held().as_str(), ids(adapter, &plain, &Selection::Detect)), ("lock_timeout=3s", Vec::new()));
+        // Where the list is stated, it is the whole list.
+        let empty = spec(&name, &json!({"configParameters": {}}));
+        assert_eq!(ids(adapter, &empty, &Selection::All), ["config:lock_timeout"]);
+        assert_eq!(Users::get_info(adapter, &name).unwrap().unwrap().mark, Some(mark("again")));
+    });
+}
+
+#[test]
 fn a_password_is_a_change_whenever_it_is_passed_and_the_server_gets_a_verifier() {
     everywhere(|server, adapter, tag| {
         let name = format!("pass_{tag}");

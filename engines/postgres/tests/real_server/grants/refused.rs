@@ -84,7 +84,9 @@ fn what_cannot_be_is_refused_by_its_path() {
             let all = world.spec(json!({"schema": "app", "tables": ["b"], "privileges": ["ALL PRIVILEGES"]}));
             assert_eq!(settle(adapter, &all).held.len(), 8);
         } else {
-            assert_eq!(problem(adapter, &maintain).0, "options.grants[0].privileges[1]");
+            let (path, text) = problem(adapter, &maintain);
+            assert_eq!(path, "options.grants[0].privileges[1]");
+            assert!(text.contains("a table has SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER and ALL"));
             let all = world.spec(json!({"schema": "app", "tables": ["b"], "privileges": ["ALL PRIVILEGES"]}));
             assert_eq!(settle(adapter, &all).held.len(), 7);
         }
@@ -162,5 +164,64 @@ fn an_extensions_functions_are_not_given() {
         let ErrorKind::InvalidOptions(problems) = error.kind else { panic!("{error:?}") };
         assert_eq!(problems[0].path, "options.grants[0].functions[0]");
         assert_eq!(world.asks(server, "function", "app.akeys(app.hstore)", "EXECUTE"), "f");
+    });
+}
+
+#[test]
+fn what_the_grantee_gave_on_is_named_before_it_is_taken() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "passed", tag);
+        let other = format!("passed_other_{tag}");
+        role(adapter, &other);
+        let entry = |grantable: bool| json!({"schema": "app", "tables": ["a"], "privileges": ["USAGE", "SELECT"], "withGrantOption": grantable});
+        let wide = settle(adapter, &world.spec(entry(true)));
+        server.sql_in(&world.database, &format!("SET ROLE {}; GRANT SELECT ON app.a TO {other}", world.grantee));
+        let narrow = GrantSpec { recorded: wide.held.clone(), ..world.spec(entry(false)) };
+        let gone = GrantSpec { recorded: wide.held, ..spec(&world.grantee, &json!({})) };
+        let told = |error: dbprovision_sdk::Error| {
+            assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
+            assert!(error.message.contains("SELECT on the table") && error.message.contains(&other), "{error:?}");
+        };
+        told(Grants::grant(adapter, &narrow, &Selection::All).unwrap_err());
+        told(Grants::revoke(adapter, &gone).unwrap_err());
+        server.sql_in(&world.database, &format!("SET ROLE {}; REVOKE SELECT ON app.a FROM {other}", world.grantee));
+        Grants::revoke(adapter, &gone).unwrap();
+        // A membership keeps who was made a member by whom from 16 on.
+        let team = format!("passed_team_{tag}");
+        role(adapter, &team);
+        let admin = json!({"memberships": [{"role": team, "admin": true}]});
+        let held = settle(adapter, &spec(&world.grantee, &admin)).held;
+        server.sql(&format!("SET ROLE {}; GRANT {team} TO {other}", world.grantee));
+        let gone = GrantSpec { recorded: held, ..spec(&world.grantee, &json!({})) };
+        if server.sql("SHOW server_version_num").parse::<i32>().unwrap() >= 160_000 {
+            let error = Grants::revoke(adapter, &gone).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
+            assert!(error.message.contains(&team) && error.message.contains(&other), "{error:?}");
+            server.sql(&format!("SET ROLE {}; REVOKE {team} FROM {other}", world.grantee));
+        }
+        Grants::revoke(adapter, &gone).unwrap();
+    });
+}
+
+#[test]
+fn what_only_a_superuser_could_give_is_there_where_everyone_has_it() {
+    everywhere(|server, adapter, tag| {
+        let (name, database) = (format!("reach_{tag}"), format!("reach_{tag}"));
+        role(adapter, &name);
+        server.sql(&format!("CREATE DATABASE {database}"));
+        let entries = |grantable: bool| {
+            json!({"grants": [
+                {"database": database, "privileges": ["CONNECT"], "withGrantOption": grantable},
+                {"database": database, "schema": "public", "privileges": ["USAGE"], "withGrantOption": grantable},
+            ]})
+        };
+        let report = settle(adapter, &spec(&name, &entries(false)));
+        if tag == "c" {
+            assert_eq!((report.update.changes.len(), report.held.len()), (0, 0), "{:?}", report.update.changes);
+            let error = Grants::grant(adapter, &spec(&name, &entries(true)), &Selection::All).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::PermissionDenied, "{error:?}");
+        } else {
+            assert_eq!(words(&report.held), ["database  CONNECT", "schema public USAGE"]);
+        }
     });
 }

@@ -37,7 +37,7 @@ fn with_companions(owner: &str, application: &str, mut more: Value) -> Value {
     json!({ "postgres": more })
 }
 
-/// Every other string field of a `Database`, with its text in it. The ConfigMap and the Secret `known` are there, and
+/// Every other string field of a `Database`, with its text in it. The `ConfigMap` and the Secret `known` are there, and
 /// `plain` makes names that nobody minds.
 fn database_fields(
     text: &dyn Fn(&str) -> String,

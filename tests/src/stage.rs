@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use crds::names::label;
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, ValidationDirective};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use testkit::cluster::Cluster;
@@ -109,6 +109,14 @@ impl Stage {
         let applied = self.api(&subject)?.patch(&subject.name, &parameters, &Patch::Apply(&object)).await;
         let applied = applied.map_err(in_words).with_context(|| format!("apply {subject}"))?;
         serde_json::to_value(applied).context("read what was applied")
+    }
+
+    /// The same; the inner error is the API server's own refusal, which it makes for unknown fields too.
+    pub async fn try_put(&self, object: Value) -> Result<Result<(), kube::Error>> {
+        let (subject, object) = self.completed(object)?;
+        let strictly = Some(ValidationDirective::Strict);
+        let parameters = PatchParams { field_validation: strictly, ..PatchParams::apply(MANAGER).force() };
+        Ok(self.api(&subject)?.patch(&subject.name, &parameters, &Patch::Apply(&object)).await.map(drop))
     }
 
     /// Applies several objects, in their order.

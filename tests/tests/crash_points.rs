@@ -3,6 +3,10 @@
 //! Secret, nothing left over. In a second round the resources are deleted right after the kill, and nothing may be
 //! left at all.
 //!
+//! Each round of a scenario has its version of PostgreSQL, so that every cast is killed on both: from 16 on an
+//! administrator who is no superuser rules over the roles that it created alone, and lends itself their rights by
+//! memberships with options.
+//!
 //! The points are counted in an undisturbed run by the proxies that later kill. A run that is disturbed may take
 //! another way, so a point beyond its end counts as not visited; the tests fail when too few were.
 
@@ -21,6 +25,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
+use testkit::postgres::Version;
 
 use lane::Lane;
 use points::{Point, Survey};
@@ -29,19 +34,24 @@ use scenario::Scenario;
 /// Waiting for the API server and for pauses is most of a visit, so several go on side by side.
 const LANES: usize = 3;
 
-/// Visits every point of a scenario and says how many were met.
-async fn visit(scenario: Scenario, deleting: bool, at_least: usize) -> Result<()> {
-    let mut first = Lane::open(scenario).await?;
+/// Before the rules of roles changed.
+const OLD: Version = Version::Distribution;
+/// And after.
+const NEW: Version = Version::Newer;
+
+/// Visits every point of a scenario on a version of the server and says how many were met.
+async fn visit(scenario: Scenario, version: Version, deleting: bool, at_least: usize) -> Result<()> {
+    let mut first = Lane::open(scenario, version).await?;
     let survey = first.survey().await?;
-    println!("{scenario:?}: {survey}");
+    println!("{scenario:?} on {version:?}: {survey}");
     let points = survey.points();
     let total = points.len();
     let queue = Mutex::new(VecDeque::from(points));
     let mut first = Some(first);
-    let lanes = (0..LANES).map(|_| drive(first.take(), scenario, deleting, &survey, &queue));
+    let lanes = (0..LANES).map(|_| drive(first.take(), (scenario, version), deleting, &survey, &queue));
     let visited: usize = try_join_all(lanes.collect::<Vec<_>>()).await?.into_iter().sum();
     let round = if deleting { "deleted right after the kill" } else { "restarted" };
-    println!("{scenario:?}, {round}: {visited} of {total} points visited ({survey})");
+    println!("{scenario:?} on {version:?}, {round}: {visited} of {total} points visited ({survey})");
     ensure!(visited >= at_least, "only {visited} points were visited, at least {at_least} are expected");
     Ok(())
 }
@@ -49,14 +59,14 @@ async fn visit(scenario: Scenario, deleting: bool, at_least: usize) -> Result<()
 /// Takes points from the queue until it is empty.
 async fn drive(
     lane: Option<Lane>,
-    scenario: Scenario,
+    (scenario, version): (Scenario, Version),
     deleting: bool,
     survey: &Survey,
     queue: &Mutex<VecDeque<Point>>,
 ) -> Result<usize> {
     let mut lane = match lane {
         Some(lane) => lane,
-        None => Lane::open(scenario).await?,
+        None => Lane::open(scenario, version).await?,
     };
     let mut visited = 0;
     loop {
@@ -64,7 +74,7 @@ async fn drive(
         let Some(point) = next else { return Ok(visited) };
         let began = Instant::now();
         let met = lane.visit(point, deleting, survey).await;
-        let met = met.with_context(|| format!("{scenario:?}, killed {point}"))?;
+        let met = met.with_context(|| format!("{scenario:?} on {version:?}, killed {point}"))?;
         println!("{point}: {} in {:?}", if met { "met" } else { "beyond the end" }, began.elapsed());
         visited += usize::from(met);
     }
@@ -72,105 +82,105 @@ async fn drive(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_creation_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::Create, false, 170).await
+    visit(Scenario::Create, NEW, false, 170).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_creation_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
-    visit(Scenario::Create, true, 170).await
+    visit(Scenario::Create, OLD, true, 170).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_password_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::Password, false, 20).await
+    visit(Scenario::Password, OLD, false, 20).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_password_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
-    visit(Scenario::Password, true, 10).await
+    visit(Scenario::Password, NEW, true, 10).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::Update, false, 50).await
+    visit(Scenario::Update, NEW, false, 50).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
-    visit(Scenario::Update, true, 50).await
+    visit(Scenario::Update, OLD, true, 50).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_leaves_nothing() -> Result<()> {
-    visit(Scenario::Delete, false, 140).await
+    visit(Scenario::Delete, NEW, false, 140).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_with_its_companions_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::CreateOwned, false, 110).await
+    visit(Scenario::CreateOwned, NEW, false, 110).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_with_its_companions_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
-    visit(Scenario::CreateOwned, true, 110).await
+    visit(Scenario::CreateOwned, OLD, true, 110).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_companions_change_of_password_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::PasswordOwned, false, 40).await
+    visit(Scenario::PasswordOwned, OLD, false, 40).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_companions_change_of_password_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
-    visit(Scenario::PasswordOwned, true, 40).await
+    visit(Scenario::PasswordOwned, NEW, true, 40).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_takes_its_companions_along_leaves_nothing() -> Result<()> {
-    visit(Scenario::DeleteOwned, false, 45).await
+    visit(Scenario::DeleteOwned, NEW, false, 45).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_that_are_given_end_where_an_undisturbed_run_ends() -> Result<()> {
-    visit(Scenario::Give, false, 45).await
+    visit(Scenario::Give, NEW, false, 45).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_that_are_given_and_deleted_after_the_kill_leave_nothing() -> Result<()> {
-    visit(Scenario::Give, true, 45).await
+    visit(Scenario::Give, OLD, true, 45).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_rights_ends_where_an_undisturbed_one_ends() -> Result<()> {
-    visit(Scenario::Narrow, false, 190).await
+    visit(Scenario::Narrow, OLD, false, 190).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_rights_that_is_deleted_after_the_kill_leaves_nothing() -> Result<()> {
-    visit(Scenario::Narrow, true, 190).await
+    visit(Scenario::Narrow, NEW, true, 190).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_that_are_taken_leave_nothing() -> Result<()> {
-    visit(Scenario::Take, false, 30).await
+    visit(Scenario::Take, NEW, false, 30).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_in_another_namespace_end_where_an_undisturbed_run_ends() -> Result<()> {
-    visit(Scenario::Elsewhere, false, 70).await
+    visit(Scenario::Elsewhere, NEW, false, 70).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_in_another_namespace_that_are_deleted_after_the_kill_leave_nothing() -> Result<()> {
-    visit(Scenario::Elsewhere, true, 70).await
+    visit(Scenario::Elsewhere, OLD, true, 70).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_that_move_end_where_an_undisturbed_run_ends() -> Result<()> {
-    visit(Scenario::Move, false, 45).await
+    visit(Scenario::Move, OLD, false, 45).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_that_move_and_are_deleted_after_the_kill_leave_nothing() -> Result<()> {
-    visit(Scenario::Move, true, 45).await
+    visit(Scenario::Move, NEW, true, 45).await
 }

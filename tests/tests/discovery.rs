@@ -2,9 +2,9 @@
 
 use anyhow::{Result, ensure};
 use crds::names::reason;
-use dbprovision_tests::manifests::{credentials, database, instance, instance_at, secret, user, with};
+use dbprovision_tests::manifests::{credentials, database, instance, instance_at, role, secret, user, with};
 use dbprovision_tests::scrape::total;
-use dbprovision_tests::stage::{Seen, Stage, Subject, becomes, ready};
+use dbprovision_tests::stage::{PATIENCE, Seen, Stage, Subject, becomes, ready};
 use serde_json::{Value, json};
 use testkit::mysql::{MysqlServer, Options as MysqlOptions, Version};
 use testkit::postgres::{Options, PostgresServer};
@@ -63,30 +63,38 @@ async fn what_no_resource_manages_is_listed_and_adopted_only_by_name() -> Result
     stage.put(database("legacy", "legacy")).await?;
     let legacy = Subject::database("legacy");
     stage.until(&operator, &legacy, becomes("Ready", "False", reason::ADOPTION_REQUIRED)).await?;
+    stage.put(role("team", "old_team")).await?;
+    let team = Subject::role("team");
+    stage.until(&operator, &team, becomes("Ready", "False", reason::ADOPTION_REQUIRED)).await?;
     stage.change(&legacy, json!({ "spec": { "adoptionPolicy": "Adopt" } })).await?;
     stage.until(&operator, &legacy, ready()).await?;
     let told = stage
-        .eventually(
-            "the list says that legacy was adopted",
-            dbprovision_tests::stage::PATIENCE,
-            &operator,
-            async || {
-                let seen = stage.get(&main).await?;
-                ensure!(listed(&seen, "databases", "legacy") == Some(true), "{}", seen.summary());
-                Ok(seen)
-            },
-        )
+        .eventually("the list says that legacy was adopted", PATIENCE, &operator, async || {
+            let seen = stage.get(&main).await?;
+            ensure!(listed(&seen, "databases", "legacy") == Some(true), "{}", seen.summary());
+            Ok(seen)
+        })
         .await?;
     ensure!(listed(&told, "roles", "old_team") == Some(false), "{}", told.0);
     ensure!(counted(orphans, "object=\"database\"").await? == 0.0, "what was adopted is counted as an orphan");
     ensure!(counted("dbops_adoptions_total", "kind=\"Database\"").await? >= 1.0, "the adoption is not counted");
+    stage.change(&team, json!({ "spec": { "adoptionPolicy": "Adopt" } })).await?;
+    stage.until(&operator, &team, ready()).await?;
+    stage
+        .eventually("the list says that old_team was adopted", PATIENCE, &operator, async || {
+            let seen = stage.get(&main).await?;
+            ensure!(listed(&seen, "roles", "old_team") == Some(true), "{}", seen.summary());
+            Ok(())
+        })
+        .await?;
+    ensure!(counted("dbops_adoptions_total", "kind=\"DatabaseRole\"").await? >= 1.0, "the adoption is not counted");
 
     // What its resource left behind belongs to nobody again.
     stage.change(&Subject::database("orders"), json!({ "spec": { "deletionPolicy": "Retain" } })).await?;
     stage.delete(&Subject::database("orders")).await?;
     stage.until_gone(&operator, &Subject::database("orders")).await?;
     stage
-        .eventually("orders is listed", dbprovision_tests::stage::PATIENCE, &operator, async || {
+        .eventually("orders is listed", PATIENCE, &operator, async || {
             let seen = stage.get(&main).await?;
             ensure!(listed(&seen, "databases", "orders") == Some(false), "{}", seen.summary());
             ensure!(counted(orphans, "object=\"database\"").await? > 0.0, "it is not counted");
@@ -97,7 +105,7 @@ async fn what_no_resource_manages_is_listed_and_adopted_only_by_name() -> Result
     // Switched off, it says nothing any more.
     stage.change(&main, json!({ "spec": { "discovery": { "enabled": false } } })).await?;
     stage
-        .eventually("the list is gone", dbprovision_tests::stage::PATIENCE, &operator, async || {
+        .eventually("the list is gone", PATIENCE, &operator, async || {
             let seen = stage.get(&main).await?;
             ensure!(seen.0.pointer("/status/discoveredResources").is_none(), "{}", seen.summary());
             Ok(())

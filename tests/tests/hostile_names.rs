@@ -4,10 +4,16 @@
 //! that a text broke apart.
 
 use anyhow::{Context as _, Result, ensure};
-use crds::names::{condition, reason};
+use crds::names::reason;
 use dbprovision_tests::theatre::{Resource, Site, literal, perform};
-use serde_json::{Value, json};
+use serde_json::json;
 
+#[path = "hostile_names/comments.rs"]
+mod comments;
+#[path = "hostile_names/consents.rs"]
+mod consents;
+#[path = "hostile_names/fields.rs"]
+mod fields;
 #[path = "hostile_names/instances.rs"]
 mod instances;
 #[path = "hostile_names/passwords.rs"]
@@ -164,142 +170,6 @@ async fn names_that_the_server_could_not_keep_are_refused_before_anything_happen
         let refusal = endless.try_create(site.database_spec(&"n".repeat(129), json!({})), json!({})).await?;
         ensure!(refusal.is_err(), "a name of 129 characters was accepted");
         Ok(())
-    })
-    .await;
-}
-
-/// Every other string field of a `Database`, with its text in it.
-fn database_fields(text: &dyn Fn(&str) -> String) -> Vec<(&'static str, Value)> {
-    let privilege = |role: &str, grantee: &str, schema: &str| {
-        json!({ "postgres": { "defaultPrivileges": [{
-            "role": role, "grantee": grantee, "schema": schema, "objectType": "tables", "privileges": ["SELECT"],
-        }] } })
-    };
-    vec![
-        ("owner", json!({ "owner": text("owner") })),
-        ("encoding", json!({ "postgres": { "encoding": text("encoding") } })),
-        ("collate", json!({ "postgres": { "lcCollate": text("collate") } })),
-        ("ctype", json!({ "postgres": { "lcCtype": text("ctype") } })),
-        ("tablespace", json!({ "postgres": { "tablespace": text("tablespace") } })),
-        ("template", json!({ "postgres": { "template": text("template") } })),
-        ("extension", json!({ "postgres": { "extensions": [{ "name": text("extension") }] } })),
-        ("version", json!({ "postgres": { "extensions": [{ "name": "hstore", "version": text("version") }] } })),
-        ("extschema", json!({ "postgres": { "extensions": [{ "name": "hstore", "schema": text("extschema") }] } })),
-        ("schemaowner", json!({ "postgres": { "schemas": [{ "name": "s", "owner": text("schemaowner") }] } })),
-        ("role", privilege(&text("role"), "public", "public")),
-        ("grantee", privilege(&text("x"), &text("grantee"), "public")),
-        ("rolename", json!({ "postgres": { "ownership": { "autoOwnership": true, "roleName": text("rolename") } } })),
-        ("companion", json!({ "postgres": { "ownership": { "autoOwnership": true, "userName": text("companion") } } })),
-        ("comment", json!({ "managedResourceComment": text("comment") })),
-        ("interval", json!({ "driftPolicy": { "interval": text("interval") } })),
-        ("map", json!({ "initSQL": { "configMapRef": { "name": text("map"), "key": text("key") } } })),
-        ("mapspace", json!({ "initSQL": { "configMapRef": { "name": "m", "key": "k", "namespace": text("space") } } })),
-        ("script", json!({ "initSQL": { "secretRef": { "name": text("script"), "key": text("key") } } })),
-        ("instance", json!({ "instanceRef": { "name": text("instance") } })),
-        ("place", json!({ "instanceRef": { "name": "x", "namespace": text("place") } })),
-    ]
-}
-
-/// Every other string field of a `DatabaseUser`, with its text in it.
-fn user_fields(text: &dyn Fn(&str) -> String, secret: &str) -> Vec<(&'static str, Value)> {
-    let source = json!({ "name": text("source"), "key": text("key") });
-    vec![
-        ("roles", json!({ "roles": [text("roles")] })),
-        ("inroles", json!({ "postgres": { "inRoles": [text("inroles")] } })),
-        ("defaultrole", json!({ "postgres": { "defaultRole": text("defaultrole") } })),
-        ("valid", json!({ "postgres": { "validUntil": text("valid") } })),
-        ("parameter", json!({ "postgres": { "configParameters": { text("parameter"): "1" } } })),
-        ("value", json!({ "postgres": { "configParameters": { "application_name": text("value") } } })),
-        ("path", json!({ "postgres": { "configParameters": { "search_path": text("path") } } })),
-        ("memory", json!({ "postgres": { "configParameters": { "work_mem": text("memory") } } })),
-        ("exclude", json!({ "passwordSecret": { "secretName": secret, "excludeChars": text("") } })),
-        ("secret", json!({ "passwordSecret": { "secretName": text("secret") } })),
-        ("source", json!({ "existingPasswordSecret": source })),
-        ("elsewhere", json!({ "passwordSecret": { "secretName": "x", "secretNamespace": text("elsewhere") } })),
-        ("existing", json!({ "existingPasswordSecret": { "name": "x", "key": "k", "namespace": text("existing") } })),
-        ("type", templated(&format!("{secret}type"), &json!({ "type": text("type") }))),
-        ("label", templated(&format!("{secret}label"), &json!({ "labels": { "team": text("label") } }))),
-        ("labelkey", templated(&format!("{secret}labelkey"), &json!({ "labels": { text("labelkey"): "blue" } }))),
-        ("annotation", templated(&format!("{secret}a"), &json!({ "annotations": { "team": text("annotation") } }))),
-        ("comment", json!({ "managedResourceComment": text("comment") })),
-        ("interval", json!({ "driftPolicy": { "interval": text("interval") } })),
-        ("instance", json!({ "instanceRef": { "name": text("instance") } })),
-    ]
-}
-
-fn templated(secret: &str, template: &Value) -> Value {
-    json!({ "passwordSecret": { "secretName": secret, "secretTemplate": template } })
-}
-
-/// Waits until the operator has made up its mind, and says whether the resource is Ready.
-async fn settled(resource: &Resource) -> Result<bool> {
-    resource
-        .eventually("the operator made up its mind", async || {
-            let status = resource.status().await?;
-            let conditions = status.pointer("/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-            let is_ready = |one: &&Value| one.get("type").is_some_and(|found| found == condition::READY);
-            let ready = conditions.iter().find(is_ready).context("no verdict yet")?;
-            let transient = [reason::CREATING, reason::RECONCILING, reason::INSTANCE_NOT_READY];
-            ensure!(
-                !transient.iter().any(|one| ready.get("reason").is_some_and(|found| found == one)),
-                "still {ready}"
-            );
-            Ok(ready.get("status").is_some_and(|found| found == "True"))
-        })
-        .await
-}
-
-#[tokio::test]
-async fn hostile_texts_in_every_other_field_break_nothing() {
-    perform("hostile-fields", async |site| {
-        plant_canary(site, "postgres").await?;
-        let log_before = site.server.log_text().len();
-        let texts = [
-            "x'; DROP TABLE y; --",
-            "\"; DROP TABLE y; --",
-            "\\'; DROP TABLE y; --",
-            "a\u{0}b",
-            "%_*",
-            "Ünïcödé 数据库 😀",
-        ];
-        let mut resources = Vec::new();
-        for (number, text) in texts.iter().enumerate() {
-            // No two fields share a text, so that none names what another made.
-            for (field, stated) in database_fields(&|field| tagged(site, &format!("{text}{field}"))) {
-                let resource = site.database(&format!("d{number}{field}"));
-                // The API server may refuse it first, which is as good.
-                let spec = site.database_spec(&site.name(&format!("d{number}{field}")), stated);
-                if resource.try_create(spec, json!({})).await?.is_ok() {
-                    resources.push((field, *text, resource));
-                }
-            }
-            let secret = site.name(&format!("exclude{number}-"));
-            for (field, stated) in user_fields(&|field| tagged(site, &format!("{text}{field}")), &secret) {
-                let resource = site.user(&format!("u{number}{field}"));
-                let spec = site.user_spec(&site.name(&format!("u{number}{field}")), stated);
-                if resource.try_create(spec, json!({})).await?.is_ok() {
-                    resources.push((field, *text, resource));
-                }
-            }
-        }
-        for (field, text, resource) in &resources {
-            let ready = settled(resource).await.with_context(|| format!("{field} is {text:?}"))?;
-            // These are the fields that can hold any text there is.
-            let holds_any = ["value", "path", "extschema", "rolename", "companion", "comment"].contains(field)
-                && !text.contains('\0');
-            // A Secret's type and annotations, and the characters to leave out, may hold a NUL too.
-            let free = holds_any || ["exclude", "annotation", "type"].contains(field);
-            let status = resource.status().await?;
-            ensure!(ready == free, "{field} is {text:?} and Ready is {ready}: {status}");
-        }
-        for (field, text, resource) in &resources {
-            resource.delete().await.with_context(|| format!("{field} is {text:?}"))?;
-        }
-        for (_, _, resource) in &resources {
-            resource.gone().await?;
-        }
-        site.sees("postgres", "SELECT alive FROM public.y", "1").await?;
-        no_statement_broke(site, log_before)
     })
     .await;
 }

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 mod adoption;
 #[path = "ownership/belongings.rs"]
 mod belongings;
+#[path = "ownership/every_kind.rs"]
+mod every_kind;
 #[path = "ownership/tracking.rs"]
 mod tracking;
 

@@ -9,6 +9,9 @@ use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
 use serde_json::{Value, json};
 use testkit::proxy::tcp::{Protocol, TcpProxy, Weather};
 
+#[path = "sweeps/kinds.rs"]
+mod kinds;
+
 const USERS: usize = 48;
 
 fn subject(number: usize) -> Subject {

@@ -13,6 +13,8 @@ mod engines;
 mod habits;
 #[path = "tidy/source.rs"]
 mod source;
+#[path = "tidy/statements.rs"]
+mod statements;
 #[path = "tidy/tree.rs"]
 mod tree;
 
@@ -111,12 +113,34 @@ const ARROWS: &[Check] = &[Check {
 
 const ENGINES: &[Check] = &[
     Check {
-        run: engines::statements,
+        run: engines::no_statements,
         bad: &[
             (&[("host/src/a.rs", "//! A.\nfn a() { run(\"DROP DATABASE x\") }")], "a.rs:2: SQL in the operator"),
             (&[("sandbox/src/a.rs", "//! A.\nconst A: &str = r#\"select 1\"#;")], "SQL in the operator"),
             (&[("planning/src/a.rs", "//! A.\nconst A: &str = \"\n  GRANT x TO y\";")], "SQL in the operator"),
             (&[("host/src/a.rs", "//! A.\nconst A: &[u8] = br\"x from pg_catalog.pg_class\";")], "SQL in the operator"),
+            (&[("host/src/a.rs", "//! A.\nconst A: &str = \"or give it away (REASSIGN OWNED) first\";")], "SQL in the"),
+            (&[("host/src/a.rs", "//! A.\nconst A: &str = \"first RESET x, then SHOW y\";")], "SQL in the operator"),
+            (&[("host/src/a.rs", "//! A.\nconst A: &str = \"; drop database {name}\";")], "SQL in the operator"),
+            (&[("host/src/a.rs", "//! A.\nconst A: &str = \"as x; create user `x`\";")], "SQL in the operator"),
+            (
+                &[("host/src/a.rs", "//! A.\nconst A: &str = \"as x; Alter Role {role} createdb\";")],
+                "SQL in the operator",
+            ),
+            (
+                &[("host/src/a.rs", "//! A.\nconst A: &str = \"with a as (delete from {table})\";")],
+                "SQL in the operator",
+            ),
+            (
+                &[("host/src/a.rs", "//! A.\nconst A: &str = \"x; insert into marks values (1)\";")],
+                "SQL in the operator",
+            ),
+            (&[("host/src/a.rs", "//! A.\nconst A: &str = \"x; update marks set state = 1\";")], "SQL in the operator"),
+            (&[("host/src/a.rs", "//! A.\nconst A: &str = \"x; grant usage on {schema}\";")], "SQL in the operator"),
+            (&[("host/src/a.rs", "//! A.\nconst A: &str = \"x; revoke {role} from {user}\";")], "SQL in the operator"),
+            (&[("host/src/a.rs", "//! A.\nconst A: &str = \"x; select name from marks\";")], "SQL in the operator"),
+            (&[("host/src/a.rs", "//! A.\nconst A: &str = \"x; set role {owner}\";")], "SQL in the operator"),
+            (&[("host/src/a.rs", "//! A.\nconst A: &str = \"x; reassign owned by {user}\";")], "SQL in the operator"),
         ],
     },
     Check {
@@ -268,6 +292,12 @@ fn what_only_looks_bad_is_let_pass() {
         ),
         ("engines/postgres/src/a.rs", "//! A.\nconst A: &str = \"DROP DATABASE x\";\n"),
         ("host/src/c.rs", "//! C.\nfn a<'r>(b: &'r str) -> &'r str { b } // \"postgres\"\n"),
+        (
+            "host/src/d.rs",
+            "//! D.\nconst A: [&str; 6] = [\"drop the database, or create a user\", \"nobody may alter its role\", \
+             \"cannot delete from the list what\", \"grant access to {name}, revoke rights on it\", \
+             \"it must select its labels\", \"the update was set, SET\"];\n",
+        ),
     ]);
     assert_eq!(habits_of(&tree), "");
     assert_eq!(findings(ENGINES, &tree), "");

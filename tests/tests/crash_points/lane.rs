@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use dbprovision_tests::catalogue::Catalogue;
 use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
 use serde_json::Value;
-use testkit::postgres::{Options, PostgresEndpoint, PostgresServer};
+use testkit::postgres::{Options, PostgresEndpoint, PostgresServer, Version};
 use testkit::proxy::tcp::Protocol;
 use testkit::proxy::{ApiProxy, Fault, TcpProxy};
 use testkit::world::Operator;
@@ -36,10 +36,10 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) async fn open(scenario: Scenario) -> Result<Self> {
+    pub(crate) async fn open(scenario: Scenario, version: Version) -> Result<Self> {
         let mut stage = Stage::open("crash").await?;
         let vault = stage.neighbour("crash-vault").await?;
-        let server = PostgresServer::start(Options::default()).await?;
+        let server = PostgresServer::start(Options { version, ..Options::default() }).await?;
         let api = ApiProxy::start(stage.namespace().cluster()).await?;
         let database = TcpProxy::start(SocketAddr::from(([127, 0, 0, 1], server.port)), Protocol::Postgres).await?;
         let mut through = (*server).clone();

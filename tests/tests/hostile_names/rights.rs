@@ -1,6 +1,6 @@
 //! Rights of roles and on objects whose names mean something to somebody: each role may do exactly its own thing.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use dbprovision_tests::manifests::{
     access_grant, credentials, database, instance, mysql_credentials, mysql_instance, role, user, with,
 };
@@ -112,6 +112,15 @@ fn names_of_mysql() -> Vec<String> {
     short.iter().enumerate().map(|(number, name)| format!("{name}{number}")).collect()
 }
 
+/// The role of a name; users and roles share their names on some servers.
+fn role_of(name: &str) -> String {
+    format!("{name}_r")
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
 async fn in_mysql(purpose: &str, version: Version, engine: &str) -> Result<()> {
     let stage = Stage::open(purpose).await?;
     let server = MysqlServer::start(Options { version, ..Options::default() }).await?;
@@ -127,18 +136,31 @@ async fn in_mysql(purpose: &str, version: Version, engine: &str) -> Result<()> {
             { "level": "table", "database": name, "table": name, "privileges": ["DELETE"] },
         ]);
         stage.until(&operator, &Subject::database(&format!("database-{number}")), ready()).await?;
-        let quoted = format!("`{}`", name.replace('`', "``"));
-        server.query(&format!("CREATE TABLE {quoted}.{quoted} ({quoted} int, other int)"))?;
+        let quoted = quoted(name);
+        server.query(&format!(
+            "CREATE TABLE {quoted}.{quoted} ({quoted} int, other int); \
+             CREATE PROCEDURE {quoted}.{quoted}() SELECT 1; \
+             CREATE FUNCTION {quoted}.{quoted}() RETURNS int DETERMINISTIC RETURN 1"
+        ))?;
+        let of_role = json!([
+            { "level": "column", "database": name, "table": name, "columns": [name], "privileges": ["SELECT"] },
+            { "level": "procedure", "database": name, "procedure": name, "privileges": ["EXECUTE"] },
+            { "level": "function", "database": name, "function": name, "privileges": ["EXECUTE"] },
+        ]);
+        let reader = role(&format!("role-{number}"), &role_of(name));
+        stage.put(with(reader, json!({ "spec": { "mysql": { "grants": of_role } } }))).await?;
         let to = json!({ "userRef": { "name": format!("user-{number}") } });
-        stage.put(grant(number, &to, &entries, "mysql")).await?;
+        let member = json!({ "spec": { "mysql": { "roles": [role_of(name)] } } });
+        stage.put(with(grant(number, &to, &entries, "mysql"), member)).await?;
     }
     all_ready(&stage, &operator, "DatabaseGrant", "grant", names.len()).await?;
+    all_ready(&stage, &operator, "DatabaseRole", "role", names.len()).await?;
     // Each user writes where its own name stands, and nowhere else, whatever the other names match as patterns.
     for (number, name) in names.iter().enumerate() {
         let password = stage.secret_value(&Subject::secret(&format!("user-{number}")), "password").await?;
         let mut allowed = Vec::new();
         for other in &names {
-            let quoted = format!("`{}`", other.replace('`', "``"));
+            let quoted = quoted(other);
             let insert = format!("INSERT INTO {quoted}.{quoted} VALUES (1, 2)");
             let delete = format!("DELETE FROM {quoted}.{quoted}");
             let outcomes = [insert, delete].map(|sql| server.query_as(name, &password, None, &sql).is_ok());
@@ -148,8 +170,39 @@ async fn in_mysql(purpose: &str, version: Version, engine: &str) -> Result<()> {
             }
         }
         ensure!(allowed == [name], "{name} may write in {allowed:?}");
+        // What the role of its name may do, and no other column.
+        let (own, reader) = (quoted(name), quoted(&role_of(name)));
+        for statement in
+            [format!("SELECT {own} FROM {own}.{own}"), format!("SELECT {own}.{own}()"), format!("CALL {own}.{own}()")]
+        {
+            let sql = format!("SET ROLE {reader}; {statement}");
+            server.query_as(name, &password, None, &sql).with_context(|| format!("{name}: {sql}"))?;
+        }
+        let other_column = format!("SET ROLE {reader}; SELECT other FROM {own}.{own}");
+        ensure!(server.query_as(name, &password, None, &other_column).is_err(), "{name}: {other_column}");
     }
+    // On column and routines each role holds what has its name, and nothing more.
+    let rows = |more: &str| {
+        server.query(&format!(
+            "SELECT (SELECT count(*) FROM mysql.columns_priv WHERE user LIKE '%\\_r'{more}), \
+             (SELECT count(*) FROM mysql.procs_priv WHERE user LIKE '%\\_r'{more})"
+        ))
+    };
+    let count = names.len();
+    let expected = format!("{count}\t{}", 2 * count);
+    let of_its_name = " AND hex(user) = hex(concat(db, '_r'))";
+    ensure!(rows("")? == expected, "{} instead of {expected}", rows("")?);
+    ensure!(rows(of_its_name)? == expected, "{} instead of {expected}", rows(of_its_name)?);
+    let named = server.query(
+        "SELECT (SELECT count(*) FROM mysql.columns_priv WHERE user LIKE '%\\_r' \
+           AND hex(lower(column_name)) = hex(lower(db)) AND hex(lower(table_name)) = hex(lower(db))), \
+         (SELECT count(*) FROM mysql.procs_priv WHERE user LIKE '%\\_r' \
+           AND hex(lower(routine_name)) = hex(lower(db)))",
+    )?;
+    ensure!(named == expected, "{named} instead of {expected}");
     all_gone(&stage, &operator, "DatabaseGrant", "grant", names.len()).await?;
+    all_gone(&stage, &operator, "DatabaseRole", "role", names.len()).await?;
+    ensure!(rows("")? == "0\t0", "left behind: {}", rows("")?);
     let left = server.query("SELECT count(*) FROM mysql.db WHERE user <> '' AND db LIKE '%0%'")?;
     ensure!(left == "0", "left behind: {left}");
     all_gone(&stage, &operator, "DatabaseUser", "user", names.len()).await?;

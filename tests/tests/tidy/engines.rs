@@ -3,60 +3,11 @@
 //! What tests say is left out: they talk to real servers.
 
 use crate::source::{Kind, Piece, is_test, pieces, without_tests};
+use crate::statements;
 use crate::tree::Tree;
 
 /// Where the operator's own code is, the command line of no engine among it.
 const FOLDERS: [&str; 3] = ["host/src/", "planning/src/", "sandbox/src/"];
-
-/// How a statement begins, in any case.
-const STATEMENTS: &[&str] = &[
-    "alter database ",
-    "alter default privileges",
-    "alter extension ",
-    "alter role ",
-    "alter schema ",
-    "alter system ",
-    "alter table ",
-    "alter user ",
-    "begin;",
-    "comment on ",
-    "create database ",
-    "create extension ",
-    "create or replace ",
-    "create role ",
-    "create schema ",
-    "create table ",
-    "create user ",
-    "delete from ",
-    "drop database ",
-    "drop extension ",
-    "drop owned ",
-    "drop role ",
-    "drop schema ",
-    "drop table ",
-    "drop user ",
-    "explain select",
-    "flush privileges",
-    "grant all ",
-    "grant create ",
-    "grant select ",
-    "insert into ",
-    "reassign owned ",
-    "reset role",
-    "revoke all ",
-    "select * ",
-    "select 1",
-    "select count",
-    "set password ",
-    "set role ",
-    "set session ",
-    "show databases",
-    "truncate table ",
-    "use `",
-];
-
-/// Words that begin a statement only in capitals, because sentences begin with them too.
-const SHOUTED: &[&str] = &["ALTER ", "CREATE ", "DELETE ", "DROP ", "GRANT ", "REVOKE ", "SELECT ", "SET ", "UPDATE "];
 
 /// Where every engine's catalogue is kept.
 const CATALOGUES: &[&str] =
@@ -67,7 +18,7 @@ const ENGINES: &[&str] =
     &["postgres", "postgresql", "mysql", "mariadb", "clickhouse", "cockroachdb", "mongodb", "redis", "mssql", "oracle"];
 
 /// No SQL.
-pub(crate) fn statements(tree: &Tree) -> Vec<String> {
+pub(crate) fn no_statements(tree: &Tree) -> Vec<String> {
     literals(tree)
         .into_iter()
         .filter(|(_, piece)| is_statement(&piece.text))
@@ -97,11 +48,8 @@ pub(crate) fn rooms(tree: &Tree) -> Vec<String> {
 }
 
 fn is_statement(text: &str) -> bool {
-    let text = text.trim_start();
     let lower = text.to_lowercase();
-    STATEMENTS.iter().any(|start| lower.starts_with(start))
-        || SHOUTED.iter().any(|start| text.starts_with(start))
-        || CATALOGUES.iter().any(|name| lower.contains(name))
+    statements::holds_one(text) || CATALOGUES.iter().any(|name| lower.contains(name))
 }
 
 fn literals(tree: &Tree) -> Vec<(&str, Piece)> {

@@ -286,7 +286,8 @@ fn make(
     held.extend(views.into_values().flat_map(|view| view.held));
     held.extend(task.unreachable(known));
     let held = held.iter().map(Known::write).chain(task.unknown.iter().cloned()).collect();
-    Ok(GrantReport { update, held, stated })
+    let lacking: BTreeSet<String> = found.iter().filter_map(|one| one.lacking.clone()).collect();
+    Ok(GrantReport { update, held, stated, lacking: lacking.into_iter().collect() })
 }
 
 /// Changes memberships and rights on databases, and answers what is there now.

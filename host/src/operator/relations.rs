@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crds::names::reason;
 use crds::{
     ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Condition, Database, DatabaseGrant,
-    DatabaseInstance, DatabaseReferenceGrant, DatabaseRole, DatabaseUser, Instance, InstanceId, Managed,
-    ReferenceGrantFrom, ResourcePhase,
+    DatabaseGrantStatus, DatabaseInstance, DatabaseReference, DatabaseReferenceGrant, DatabaseRole, DatabaseUser,
+    Instance, InstanceId, Managed, ReferenceGrantFrom, ResourcePhase,
 };
 use kube::{Resource, ResourceExt};
 
@@ -69,6 +69,7 @@ impl Relations {
     pub(crate) fn database(&self, change: &Change<Database>) {
         self.own(change, &self.triggers.databases, |_| {});
         self.moved(change, |database| database.status.as_ref().and_then(|status| status.phase));
+        self.remade(change);
     }
 
     /// A `DatabaseUser` changed.
@@ -93,10 +94,10 @@ impl Relations {
     pub(crate) fn access_grant(&self, change: &Change<DatabaseGrant>) {
         self.own(change, &self.triggers.access_grants, |_| {});
         if let Change::Gone(last) = change {
+            let own = last.namespace().unwrap_or_default();
             let database = last.spec.database_ref.as_ref();
-            let namespace = database.and_then(|database| database.namespace.clone()).or_else(|| last.namespace());
-            let found = database.and_then(|database| self.stores.database(&namespace?, &database.name));
-            if let Some(database) = found {
+            let find = |database: &DatabaseReference| self.stores.database(database.namespace_or(&own), &database.name);
+            if let Some(database) = database.and_then(find) {
                 self.triggers.queue(&self.triggers.databases, database.as_ref());
             }
         }
@@ -237,6 +238,33 @@ impl Relations {
         let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default());
         let is_target = |named: Option<Named>| named.is_some_and(|named| named.is(&kind, namespace, name));
         self.access_grants_where(|grant| is_target(grant.named()), |grant| is_target(grant.named()));
+    }
+
+    /// A database came, went or was made again: grants that are about it, or that gave rights on it.
+    fn remade(&self, change: &Change<Database>) {
+        let made = |one: &Database| {
+            let owned = one.ownership();
+            owned.map(|owned| (owned.nonce.clone(), owned.object_id.clone(), owned.created_at.clone()))
+        };
+        let database = match change {
+            Change::Present { before: Some(before), now } if made(before) == made(now) => return,
+            Change::Present { before: _, now } => now,
+            Change::Gone(last) => last,
+        };
+        let (namespace, name) = (database.namespace().unwrap_or_default(), database.name_any());
+        let is_on_it = |status: Option<&DatabaseGrantStatus>| {
+            let recorded = status.and_then(|status| Some((status.ownership.as_ref()?, &status.databases)));
+            recorded.is_some_and(|(ownership, databases)| {
+                databases.contains_key(database.external_name())
+                    && database.instance_id().as_ref() == Some(&ownership.instance)
+            })
+        };
+        self.access_grants_where(
+            |grant| {
+                is_on_it(grant.grant_status()) || grant.about().is_some_and(|(of, it)| of == namespace && it == name)
+            },
+            |grant| is_on_it(grant.grant_status()),
+        );
     }
 
     /// A resource moved or went: its instance may wait for the last one to go, its siblings for what it brought.

@@ -1,0 +1,65 @@
+//! Whether what was given rights, and what they are on, is still the same: also where the engine itself does not tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::{DatabaseGrantStatus, Managed as _, Ownership};
+use sandbox::contract::{Examination, ObjectKind};
+
+use super::super::managed::Reported;
+use super::super::run::Run;
+use super::GrantResource;
+use crate::servers::Live;
+
+/// Whether this generation was applied to this very target, and on these very databases. Whoever was made again has
+/// none of the rights that it was given, and on what was made again nobody has any: nothing was applied to it yet.
+pub(super) fn was_applied<G>(
+    run: &Run<G>,
+    status: &DatabaseGrantStatus,
+    owned: &Ownership,
+    databases: &BTreeMap<String, String>,
+) -> bool
+where
+    G: GrantResource + Reported<Status = DatabaseGrantStatus>,
+{
+    let to_it = status.ownership.as_ref().is_some_and(|record| {
+        record.applied_generation == run.generation() && record.name == owned.name && is_of(record, owned)
+    });
+    // One that no resource manages any more may be the same.
+    to_it && status.databases.iter().all(|(name, made)| databases.get(name).is_none_or(|now| now == made))
+}
+
+/// The databases that the grant names and resources manage.
+pub(super) fn databases<G: GrantResource>(
+    run: &Run<G>,
+    live: &Live,
+    examination: &Examination,
+) -> BTreeMap<String, String> {
+    let of_databases = examination.references.iter().filter(|one| one.kind == ObjectKind::Database);
+    let named: BTreeSet<&str> = of_databases.map(|one| one.name.as_str()).collect();
+    let mut found = BTreeMap::new();
+    if named.is_empty() {
+        return found;
+    }
+    for database in run.ctx.stores.databases.state() {
+        let is_named = |owned: &&Ownership| {
+            owned.created_at.is_some()
+                && owned.server_identity == live.facts.identity
+                && named.contains(owned.name.as_str())
+        };
+        if let Some(owned) = database.ownership().filter(is_named) {
+            found.insert(owned.name.clone(), identity(owned));
+        }
+    }
+    found
+}
+
+/// Tells an object from one of its name that was made later, also where the engine itself does not.
+pub(super) fn identity(owned: &Ownership) -> String {
+    let made = || format!("{}@{}", owned.nonce, owned.created_at.as_ref().map(|at| at.0).unwrap_or_default());
+    owned.object_id.clone().unwrap_or_else(made)
+}
+
+/// Whether the rights that a record is about were given to this very target.
+pub(super) fn is_of(record: &Ownership, owned: &Ownership) -> bool {
+    record.object_id.as_ref() == Some(&identity(owned))
+}

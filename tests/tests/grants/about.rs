@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use crds::names::{GROUP, reason};
 use dbprovision_tests::manifests::{database, grant, inside, instance, user, with};
-use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
+use dbprovision_tests::stage::{PATIENCE, Stage, Subject, becomes, ready};
 use serde_json::json;
 
 use super::{populated, tables, to_user};
@@ -26,7 +26,7 @@ async fn a_database_that_does_not_exist_is_told_and_keeps_nothing_from_being_giv
     stage.until(&operator, &later, ready()).await?;
     let told = "the message tells of what is there";
     stage
-        .eventually(told, dbprovision_tests::stage::PATIENCE, &operator, async || {
+        .eventually(told, PATIENCE, &operator, async || {
             let seen = stage.get(&subject).await?;
             ensure!(!seen.text("/status/message")?.contains("later"), "{}", seen.0);
             seen.check(&ready())

@@ -3,14 +3,26 @@
 
 use anyhow::{Result, ensure};
 use crds::names::reason;
-use dbprovision_tests::manifests::{user, with};
-use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
+use dbprovision_tests::manifests::{credentials, user, with};
+use dbprovision_tests::stage::{PATIENCE, Stage, Subject, becomes, ready};
 use serde_json::{Value, json};
+use testkit::world::Operator;
 
 use super::{on_tables, populated, privileges, to_user};
 
 /// How often two grants leave an account at the same moment.
 const TOGETHER: usize = 6;
+
+/// Waits for an event, which is written behind the reconcile.
+async fn told(stage: &Stage, operator: &Operator, event: &str) -> Result<()> {
+    stage
+        .eventually(event, PATIENCE, operator, async || {
+            let state = stage.namespace().state().await?;
+            ensure!(state.contains(event), "there is no such event");
+            Ok(())
+        })
+        .await
+}
 
 fn unprotected(manifest: Value) -> Value {
     with(manifest, json!({ "spec": { "deletionProtection": false } }))
@@ -53,8 +65,7 @@ async fn a_grant_that_names_another_user_leaves_the_first_and_takes_nothing_that
     }
     let held = seen.at("/status/held").and_then(Value::as_array).map_or(0, Vec::len);
     ensure!(held == 1, "what others gave is recorded: {}", seen.0);
-    let events = stage.namespace().state().await?;
-    ensure!(events.contains("event moving: Revoked"), "{events}");
+    told(&stage, &operator, "event moving: Revoked").await?;
 
     stage.delete(&moving).await?;
     stage.until_gone(&operator, &moving).await?;
@@ -115,7 +126,27 @@ async fn a_user_that_is_being_deleted_is_given_nothing_and_one_that_is_gone_is_t
     stage.until_gone(&operator, &Subject::user("app")).await?;
     stage.delete(&early).await?;
     stage.until_gone(&operator, &early).await?;
-    let events = stage.namespace().state().await?;
-    ensure!(events.contains("event early: RevokeSkipped"), "{events}");
+    told(&stage, &operator, "event early: RevokeSkipped").await
+}
+
+#[tokio::test]
+async fn rights_that_cannot_be_taken_back_yet_are_told_of_in_the_grants_own_word() -> Result<()> {
+    let stage = Stage::open("grant-kept").await?;
+    let server = stage.postgres().await?;
+    let word = stage.word("kept");
+    let app = format!("{word}_app");
+    let mut operator = populated(&stage, &word).await?;
+    stage.put(unprotected(to_user("reads", on_tables(&word, json!(["bill"]), json!(["SELECT"]))))).await?;
+    let reads = Subject::access_grant("reads");
+    stage.until(&operator, &reads, ready()).await?;
+    operator.kill()?;
+    stage.delete(&Subject::secret("main-admin")).await?;
+    stage.delete(&reads).await?;
+    operator.restart().await?;
+    stage.until(&operator, &reads, becomes("Ready", "False", reason::INSTANCE_NOT_READY)).await?;
+    told(&stage, &operator, "event reads: RevokeFailed").await?;
+    stage.put(credentials("main-admin", server)).await?;
+    stage.until_gone(&operator, &reads).await?;
+    ensure!(privileges(server, &word, &app, "bill").await?.is_empty());
     Ok(())
 }

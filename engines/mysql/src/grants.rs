@@ -63,6 +63,8 @@ impl Grants for MySql {
                 held: held(&spec, &rights, &stated, &now),
                 stated: all(&rights, &stated),
                 lacking: lacking(&found),
+                // Rights are on a name here, whatever has it.
+                renewed: false,
             });
         }
         self.connected()?.locked(&users::lock(&spec.grantee.name), |session, facts, tracking| {
@@ -77,7 +79,7 @@ impl Grants for MySql {
             let now = if chosen.is_empty() { now } else { holdings(session, facts, &grantees)? };
             let held = held(&spec, &wanted_rights, &stated, &now);
             let (stated, lacking) = (all(&wanted_rights, &stated), lacking(&found));
-            Ok(GrantReport { update: report(&found, chosen), held, stated, lacking })
+            Ok(GrantReport { update: report(&found, chosen), held, stated, lacking, renewed: false })
         })
     }
 

@@ -101,7 +101,7 @@ records! {
     UserInfo { name: word, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
     RoleInfo { name: word, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
     Granted { level: word, object: word, privilege: word, grantable: plain, grantor: word }
-    GrantReport { update: record, held: record, stated: record, lacking: text }
+    GrantReport { update: record, held: record, stated: record, lacking: text, renewed: plain }
     Extension { name: word, schema: word, version: word }
     ToolPlan { tool: word, arguments: record, data: plain, format: word, minimum_version: word }
     StderrLine { class: plain, percent: plain, message: text }

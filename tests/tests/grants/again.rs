@@ -40,7 +40,19 @@ async fn a_table_that_is_made_again_has_its_rights_again() -> Result<()> {
     ensure!(privileges(server, &word, &app, "bill").await? == "SELECT");
     let seen = stage.until(&operator, &reads, becomes("Synced", "True", reason::RECONCILE_SUCCESS)).await?;
     ensure!(seen.at("/status/drift/detected") == Some(&json!(false)), "{}", seen.0);
-    Ok(())
+
+    // A migration makes it again so fast that no look sees it missing.
+    let owner = "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'bill'";
+    let owner = server.query_cell(&word, owner).await?.unwrap_or_default();
+    let again = format!("DROP TABLE bill; CREATE TABLE bill (a int, b int); ALTER TABLE bill OWNER TO {owner}");
+    server.query(&word, &again).await?;
+    stage
+        .eventually("the new table is open too", Duration::from_secs(60), &operator, async || {
+            let found = privileges(server, &word, &app, "bill").await?;
+            ensure!(found == "SELECT", "it has {found}");
+            stage.get(&reads).await?.check(&becomes("Synced", "True", reason::RECONCILE_SUCCESS))
+        })
+        .await
 }
 
 #[tokio::test]

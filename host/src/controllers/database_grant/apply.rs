@@ -131,6 +131,7 @@ where
         }
         return Err(Blocked::waiting(reason::DEPENDENCY_MISSING, rights::in_words(&found.lacking)).into());
     }
+    let applied_before = applied_before && !(found.renewed && policy.0 != DriftMode::Ignore);
     let (selection, remain) = chosen(run, policy.0, &bound, &found, applied_before);
     introduce(draft, &named, &target);
     let applies = !matches!(&selection, Selection::Only(ids) if ids.is_empty());

@@ -2,7 +2,7 @@
 
 use crds::names::{annotation, reason};
 use crds::{DatabaseRoleStatus, DriftMode};
-use planning::{Blocked, drift};
+use planning::{Blocked, Class, drift};
 use sandbox::CallError;
 use sandbox::contract::{ErrorKind, Selection};
 
@@ -42,12 +42,19 @@ pub(super) async fn record<R: RoleResource>(
     };
     if applied_before {
         let (mode, _) = managed::drift_policy(run, bound, run.object.drift_policy());
-        if !planned.lacking.is_empty() && mode != DriftMode::Ignore {
-            // Once it is there, it is another than the rights were given on: nothing was applied to it yet.
+        let is_lacking = !planned.lacking.is_empty();
+        if (is_lacking || planned.renewed) && mode != DriftMode::Ignore {
+            // What is made again is another than the rights were given on: nothing was applied to it yet.
             if let Some(ownership) = &mut draft.ownership {
                 ownership.applied_generation = None;
             }
-            return Err(Blocked::waiting(reason::DEPENDENCY_MISSING, rights::in_words(&planned.lacking)).into());
+            let blocked = if is_lacking {
+                Blocked::waiting(reason::DEPENDENCY_MISSING, rights::in_words(&planned.lacking))
+            } else {
+                let message = "something that it has rights on was made again: they are given again";
+                Blocked::failed(reason::RECONCILING, message, Class::Transient)
+            };
+            return Err(blocked.into());
         }
         let changes = planned.update.changes.iter().cloned();
         let changes: Vec<_> = changes.map(|change| translate::change(change, bound.paths())).collect();

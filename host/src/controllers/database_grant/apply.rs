@@ -8,7 +8,7 @@ use planning::consent::{self, Referrer};
 use planning::{Blocked, Class, drift};
 use sandbox::Session;
 use sandbox::contract::{
-    self, BlockOwner, Examination, GrantReport, GrantSpec, ObjectKind, OperationGroup, Reference, Selection, Standing,
+    self, BlockOwner, Examination, GrantReport, GrantSpec, OperationGroup, Reference, Selection, Standing,
 };
 
 use super::super::managed::{self, Bound, Done, Lease, Reported};

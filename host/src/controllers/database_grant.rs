@@ -33,6 +33,7 @@ use crate::cluster::patches::Ours;
 use crate::cluster::stores::Stores;
 use crate::context::Context;
 
+pub(crate) use same::databases;
 pub(crate) use target::{Named, Target};
 
 /// One reconcile.

@@ -5,6 +5,7 @@
 mod secure;
 mod wish;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use sandbox::contract::{
 };
 use sandbox::{Adapter, CallError, Session};
 
+use super::database_grant::databases;
 use super::failure::Failure;
 use super::ledger::Turn;
 use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
@@ -91,6 +93,8 @@ pub(crate) struct RoleInputs {
     rights: Option<GrantSpec>,
     /// Roles that others make it a member of.
     shared_roles: Vec<String>,
+    /// The databases that it names and resources manage: on one that was made again it is looked at at once.
+    databases: BTreeMap<String, String>,
 }
 
 /// What the engine shows.
@@ -136,9 +140,13 @@ impl<R: RoleResource> Provisioned for R {
         self.stated_comment()
     }
 
-    async fn gather(run: &Run<Self>, _: &Bound, wanted: &Wanted<Self>) -> Result<RoleInputs, Stop> {
+    async fn gather(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>) -> Result<RoleInputs, Stop> {
         // What others share is looked at when the server is: most reconciles end before.
-        Ok(inputs(run, wanted))
+        let mut inputs = inputs(run, wanted);
+        if let Some(live) = run.ctx.servers.get(&bound.id) {
+            inputs.databases = databases(&run.ctx.stores, &live.facts.identity, &wanted.examination);
+        }
+        Ok(inputs)
     }
 
     fn as_before(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>, shares: &Shares) -> RoleInputs {
@@ -152,7 +160,7 @@ impl<R: RoleResource> Provisioned for R {
     fn fingerprint(inputs: &RoleInputs) -> String {
         // What others share is no wish of this resource: it counts when something is taken back, not before.
         let recorded = inputs.rights.as_ref().map(|rights| rights::for_status(rights.recorded.iter().cloned()));
-        format!("{recorded:?}")
+        format!("{recorded:?} {:?}", inputs.databases)
     }
 
     fn applied(_: &mut RoleInputs) {}
@@ -347,7 +355,7 @@ fn inputs<R: RoleResource>(run: &Run<R>, wanted: &Wanted<R>) -> RoleInputs {
     if let Some(rights) = &mut rights {
         rights.recorded = rights::of_status(recorded);
     }
-    RoleInputs { rights, shared_roles: Vec::new() }
+    RoleInputs { rights, shared_roles: Vec::new(), databases: BTreeMap::new() }
 }
 
 /// The role on its server, where that is known.

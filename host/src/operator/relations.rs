@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crds::names::reason;
 use crds::{
     ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Condition, Database, DatabaseGrant,
-    DatabaseGrantStatus, DatabaseInstance, DatabaseReference, DatabaseReferenceGrant, DatabaseRole, DatabaseUser,
-    Instance, InstanceId, Managed, ReferenceGrantFrom, ResourcePhase,
+    DatabaseGrantStatus, DatabaseInstance, DatabaseReference, DatabaseReferenceGrant, DatabaseRole, DatabaseRoleStatus,
+    DatabaseUser, HeldRight, Instance, InstanceId, Managed, ReferenceGrantFrom, ResourcePhase,
 };
 use kube::{Resource, ResourceExt};
 
@@ -240,7 +240,7 @@ impl Relations {
         self.access_grants_where(|grant| is_target(grant.named()), |grant| is_target(grant.named()));
     }
 
-    /// A database came, went or was made again: grants that are about it, or that gave rights on it.
+    /// A database came, went or was made again: grants that are about it, and whoever may have rights on it.
     fn remade(&self, change: &Change<Database>) {
         let made = |one: &Database| {
             let owned = one.ownership();
@@ -265,6 +265,23 @@ impl Relations {
             },
             |grant| is_on_it(grant.grant_status()),
         );
+        // The first name of a right's path is that of the database, where an engine needs it with escapes.
+        let id = database.instance_id();
+        let is_in_it = |right: &HeldRight| {
+            right.object.first().is_some_and(|first| first.replace('\\', "") == database.external_name())
+        };
+        let has_rights =
+            |status: Option<&DatabaseRoleStatus>| status.is_some_and(|status| status.held.iter().any(is_in_it));
+        let of_namespaces =
+            |role: &DatabaseRole| has_rights(role.status.as_ref()) && role.instance_id().as_ref() == id.as_ref();
+        for role in self.stores.roles.state_filter(of_namespaces) {
+            self.triggers.queue(&self.triggers.roles, role.as_ref());
+        }
+        let of_the_cluster =
+            |role: &ClusterDatabaseRole| has_rights(role.status.as_ref()) && role.instance_id().as_ref() == id.as_ref();
+        for role in self.stores.cluster_roles.state_filter(of_the_cluster) {
+            self.triggers.queue(&self.triggers.cluster_roles, role.as_ref());
+        }
     }
 
     /// A resource moved or went: its instance may wait for the last one to go, its siblings for what it brought.

@@ -17,7 +17,7 @@ use super::super::run::Run;
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
 use super::super::{managed::authority, report};
-use super::same::{databases, identity, is_of, was_applied};
+use super::same::{databases, is_of, made, was_applied};
 use super::{GrantResource, Named, Target, about, former, told};
 use crate::servers::Live;
 use crate::telemetry::labels::{Ending, Operation};
@@ -89,7 +89,7 @@ where
     let live = managed::live(run, &bound)?;
     managed::same_server(status.ownership.as_ref(), &bound, &live)?;
     let owned = is_there(&named, &target, &live)?.clone();
-    let databases = databases(run, &live, &examination);
+    let databases = databases(&run.ctx.stores, &live.facts.identity, &examination);
     examination.references.push(Reference {
         path: named.path.trim_start_matches("spec.").to_owned(),
         kind: target.kind,
@@ -110,7 +110,7 @@ where
     let Prepared { named, target, bound, live, mut spec, examination, owned, databases } = prepared;
     let policy = managed::drift_policy(run, &bound, run.object.drift_policy());
     let unkept = about::missing(run);
-    let fingerprint = |held: &[HeldRight]| format!("{} {databases:?} {unkept:?} {held:?}", identity(&owned));
+    let fingerprint = |held: &[HeldRight]| format!("{} {databases:?} {unkept:?} {held:?}", made(&owned));
     let before = managed::look(run, &bound, &live, &fingerprint(&draft.held));
     if let Some(next) = managed::seen_lately(run, &bound, &before, policy.1) {
         return Ok(Done::InOrder { next });
@@ -266,7 +266,7 @@ where
             created_at: Some(Time::from(run.now)),
             companions: Vec::new(),
         });
-        record.object_id = Some(identity(owned));
+        record.object_id = Some(made(owned));
         if !is_recorded {
             report::creating(run, draft);
         }

@@ -267,6 +267,19 @@ fn a_database_that_is_made_again_concerns_the_grants_on_it_and_about_it() {
     ] {
         story.writers.access_grants.apply_watcher_event(&Event::Apply(one));
     }
+    let role = |name: &str, held: &Value| -> DatabaseRole {
+        serde_json::from_value(json!({
+            "apiVersion": crds::names::API_VERSION, "kind": "DatabaseRole",
+            "metadata": { "namespace": "team-b", "name": name, "uid": name },
+            "spec": { "roleName": name, "instanceRef": { "name": "main", "namespace": "team-a" } },
+            "status": { "held": held },
+        }))
+        .unwrap()
+    };
+    let held = |database: &str| json!([{ "level": "database", "object": [database], "privileges": ["CONNECT"] }]);
+    for one in [role("with-rights", &held("or\\ders")), role("elsewhere", &held("bills")), role("new", &json!([]))] {
+        story.writers.roles.apply_watcher_event(&Event::Apply(one));
+    }
     let made = |id: &str, size: i64| {
         let ownership = json!({
             "name": "orders", "serverIdentity": "s", "nonce": "n", "engine": "x", "objectID": id,
@@ -277,7 +290,7 @@ fn a_database_that_is_made_again_concerns_the_grants_on_it_and_about_it() {
     };
     story.relations.database(&present(Some(made("1", 1)), made("1", 2)));
     assert!(story.queued().is_empty(), "it is the same");
-    let concerned = ["access grant team-b/about-it", "access grant team-b/on-it"];
+    let concerned = ["access grant team-b/about-it", "access grant team-b/on-it", "role team-b/with-rights"];
     story.relations.database(&present(Some(made("1", 1)), made("2", 1)));
     assert_eq!(story.queued(), concerned);
     story.relations.database(&Change::Gone(Arc::new(made("2", 1))));

@@ -124,14 +124,15 @@ where
     spec.shared = rights::shared(&run.ctx, &account, &run.uid);
     let found = lease.session().await?.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
     lease.rest();
-    if !found.lacking.is_empty() && !(applied_before && policy.0 == DriftMode::Ignore) {
+    let ignores = applied_before && policy.0 == DriftMode::Ignore;
+    if !found.lacking.is_empty() && !ignores {
         // Once it is there, it is another than the rights were given on: nothing was applied to it yet.
         if let Some(record) = &mut draft.ownership {
             record.applied_generation = None;
         }
         return Err(Blocked::waiting(reason::DEPENDENCY_MISSING, rights::in_words(&found.lacking)).into());
     }
-    let applied_before = applied_before && !(found.renewed && policy.0 != DriftMode::Ignore);
+    let applied_before = applied_before && (ignores || !found.renewed);
     let (selection, remain) = chosen(run, policy.0, &bound, &found, applied_before);
     introduce(draft, &named, &target);
     let applies = !matches!(&selection, Selection::Only(ids) if ids.is_empty());

@@ -1,8 +1,9 @@
 //! What several grants on one object come to, on MariaDB.
 
 use anyhow::{Context, Result, ensure};
+use crds::names::reason;
 use dbprovision_tests::manifests::{access_grant, database, mysql_credentials, mysql_instance, user, with};
-use dbprovision_tests::stage::{Stage, Subject, ready};
+use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
 use serde_json::{Value, json};
 use testkit::mysql::{MysqlServer, Options, Version};
 use testkit::world::Operator;
@@ -96,6 +97,10 @@ async fn what_two_grants_of_mariadb_share_stays_until_the_second_goes() -> Resul
     as_app("INSERT INTO order_s.bill VALUES (1); DELETE FROM order_s.bill").context("ALL is not all")?;
     as_app("GRANT DELETE ON order_s.bill TO 'other'@'%'").context("it may not be granted on")?;
     ensure!(privileges(&server, "other")? == "Delete");
+    // The block of another engine, which nobody reads, keeps nothing from being taken back.
+    stage.change(&Subject::user("app"), json!({ "spec": { "clickhouse": { "defaultDatabase": "x" } } })).await?;
+    let refused = becomes("Accepted", "False", reason::UNSUPPORTED).saying("spec.clickhouse");
+    stage.until(&operator, &Subject::user("app"), refused).await?;
     stage.delete(&whole).await?;
     stage.until_gone(&operator, &whole).await?;
     ensure!(privileges(&server, "app")?.is_empty(), "{}", privileges(&server, "app")?);

@@ -1,5 +1,7 @@
 //! The kinds `DatabaseGrant` and `ClusterDatabaseGrant`: what a user or a role may do, and which roles it is a member of.
 
+use std::collections::BTreeMap;
+
 use clickhouse_options::ClickHouseGrantConfig;
 use kube::CustomResource;
 use mysql_options::MySqlGrantConfig;
@@ -9,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    ClusterInstanceReference, Condition, DeletionConfirmation, DriftPolicy, DriftStatus, HeldRight, Ownership,
-    Parameters, ResourcePhase, Time, default_value, schema,
+    ClusterInstanceReference, Condition, DriftPolicy, DriftStatus, HeldRight, Ownership, Parameters, ResourcePhase,
+    Time, default_value, schema,
 };
 
 /// Spec of a `DatabaseGrant`.
@@ -42,7 +44,8 @@ pub struct DatabaseGrantSpec {
     /// The role that is given the rights. Exactly one of `userRef` and `roleRef` must be set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role_ref: Option<RoleReference>,
-    /// The `Database` that this is about: it is not deleted while the grant is there.
+    /// The `Database` that this is about: it is not deleted while the grant is there. One that does not exist keeps
+    /// nothing from being given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_ref: Option<DatabaseReference>,
     /// PostgreSQL rights.
@@ -186,8 +189,16 @@ pub struct DatabaseReference {
     #[schemars(length(min = 1))]
     pub name: String,
     /// Namespace of the `Database`. Default: that of the resource.
+    /// Another namespace must consent by a `DatabaseReferenceGrant`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
+}
+
+impl DatabaseReference {
+    /// The namespace of what a resource in the namespace `own` names; the empty word is none.
+    pub fn namespace_or<'word>(&'word self, own: &'word str) -> &'word str {
+        self.namespace.as_deref().filter(|namespace| !namespace.is_empty()).unwrap_or(own)
+    }
 }
 
 /// Names a `DatabaseUser` of any namespace.
@@ -242,12 +253,13 @@ pub struct DatabaseGrantStatus {
     /// What was applied, object by object.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldRight>,
+    /// The databases of other resources that the rights are on, each with a word for the very one: on one that was made
+    /// again they are given again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub databases: BTreeMap<String, String>,
     /// How the server differs from the spec.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftStatus>,
-    /// What a person must confirm before a forced deletion.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deletion_confirmation: Option<Box<DeletionConfirmation>>,
     /// Accepted, Synced and Ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
@@ -291,9 +303,12 @@ pub struct AppliedGrantsInfo {
     /// Default privileges that were changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_privileges: Option<i32>,
-    /// Rights, one entry for each object.
+    /// Rights, one entry for each object, up to 200.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<GrantDetail>,
+    /// So many more objects than `details` has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details_left_out: Option<i32>,
 }
 
 /// Rights on one object of a database.

@@ -68,15 +68,31 @@ pub fn correct(mode: DriftMode, allow_destructive: bool, changes: &[Change]) -> 
     let (apply, remain): (Vec<_>, Vec<_>) = changes.iter().partition(|change| {
         mode == DriftMode::Correct && !change.impossible && (allow_destructive || !change.destructive)
     });
-    Correction {
-        apply: apply.into_iter().map(|change| change.id.clone()).collect(),
-        remain: remain.into_iter().map(diff).collect(),
-    }
+    Correction { apply: apply.into_iter().map(|change| change.id.clone()).collect(), remain: told(&remain) }
 }
 
 /// What stays different after everything that is possible was applied.
 pub fn impossible(changes: &[Change]) -> Vec<DriftDiff> {
-    changes.iter().filter(|change| change.impossible).map(diff).collect()
+    told(&changes.iter().filter(|change| change.impossible).collect::<Vec<_>>())
+}
+
+/// More differences than this are only counted: rights on every table of a schema are thousands.
+pub const MOST_TOLD: usize = 200;
+
+fn told(changes: &[&Change]) -> Vec<DriftDiff> {
+    let mut diffs: Vec<DriftDiff> = changes.iter().take(MOST_TOLD).map(|change| diff(change)).collect();
+    let more = changes.len().saturating_sub(MOST_TOLD);
+    if more > 0 {
+        let (expected, actual) = (String::new(), String::new());
+        diffs.push(DriftDiff {
+            field: format!("and {more} more"),
+            expected,
+            actual,
+            destructive: None,
+            immutable: None,
+        });
+    }
+    diffs
 }
 
 fn diff(change: &Change) -> DriftDiff {
@@ -110,6 +126,16 @@ mod tests {
             assert!(correction.apply.is_empty());
             assert_eq!(correction.remain.len(), 3);
         }
+    }
+
+    #[test]
+    fn of_very_many_differences_the_first_are_told_and_the_others_counted() {
+        let many: Vec<_> = (0..MOST_TOLD + 7).map(|at| change(&at.to_string(), false, false)).collect();
+        let correction = correct(DriftMode::Detect, false, &many);
+        assert_eq!(correction.remain.len(), MOST_TOLD + 1);
+        assert_eq!(correction.remain.last().map(|last| last.field.as_str()), Some("and 7 more"));
+        assert!(!is_news(&correction, &correction.remain));
+        assert_eq!(correct(DriftMode::Correct, false, &many).apply.len(), many.len());
     }
 
     #[test]

@@ -2,8 +2,18 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "manifests are written where they are used, once")]
 
+#[path = "grants/about.rs"]
+mod about;
+#[path = "grants/again.rs"]
+mod again;
+#[path = "grants/looks.rs"]
+mod looks;
 #[path = "grants/many.rs"]
 mod many;
+#[path = "grants/mariadb.rs"]
+mod mariadb;
+#[path = "grants/moving.rs"]
+mod moving;
 
 use std::time::Duration;
 
@@ -21,15 +31,29 @@ use testkit::world::Operator;
 
 /// An operator, an instance, a database with two tables, and a user, all ready.
 async fn populated(stage: &Stage, word: &str) -> Result<Operator> {
-    let server = stage.postgres().await?;
     let operator = stage.operator().await?;
+    furnish(stage, &operator, word).await?;
+    Ok(operator)
+}
+
+/// An instance, a database with two tables, and a user, all ready.
+async fn furnish(stage: &Stage, operator: &Operator, word: &str) -> Result<()> {
+    let server = stage.postgres().await?;
     stage.put_all([credentials("main-admin", server), instance("main", server)]).await?;
-    stage.until(&operator, &Subject::instance("main"), ready()).await?;
+    stage.until(operator, &Subject::instance("main"), ready()).await?;
     stage.put(with(database("orders", word), tables())).await?;
     stage.put(user("app", &format!("{word}_app"))).await?;
-    stage.until(&operator, &Subject::database("orders"), ready()).await?;
-    stage.until(&operator, &Subject::user("app"), ready()).await?;
-    Ok(operator)
+    stage.until(operator, &Subject::database("orders"), ready()).await?;
+    stage.until(operator, &Subject::user("app"), ready()).await?;
+    Ok(())
+}
+
+/// Makes a table as an application would: a superuser's would be out of the administrator's reach.
+async fn owned_by_the_databases_owner(server: &PostgresEndpoint, database: &str, table: &str) -> Result<()> {
+    let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()";
+    let owner = server.query_cell(database, owner).await?.context("the database has no owner")?;
+    server.query(database, &format!("CREATE TABLE {table} (a int); ALTER TABLE {table} OWNER TO {owner}")).await?;
+    Ok(())
 }
 
 fn tables() -> Value {
@@ -141,10 +165,7 @@ async fn what_is_missing_is_waited_for_and_what_is_wrong_is_refused_by_its_path(
     let first = Subject::access_grant("first");
     stage.put(to_user("first", on_tables(&word, json!(["soon"]), json!(["SELECT"])))).await?;
     stage.until(&operator, &first, becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying("soon")).await?;
-    // As an application would: a superuser's table would be out of the administrator's reach.
-    let owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()";
-    let owner = server.query_cell(&word, owner).await?.context("the database has no owner")?;
-    server.query(&word, &format!("CREATE TABLE soon (a int); ALTER TABLE soon OWNER TO {owner}")).await?;
+    owned_by_the_databases_owner(server, &word, "soon").await?;
     stage.until(&operator, &first, ready()).await?;
     ensure!(privileges(server, &word, &app, "soon").await? == "SELECT");
 

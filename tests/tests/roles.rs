@@ -167,6 +167,85 @@ async fn drift_of_a_role_and_of_its_rights_is_corrected_and_a_wrong_right_is_ref
 }
 
 #[tokio::test]
+async fn a_role_that_vanished_is_made_again_with_its_rights_and_a_table_too() -> Result<()> {
+    let stage = Stage::open("role-again").await?;
+    let server = stage.postgres().await?;
+    let operator = served(&stage).await?;
+    let word = stage.word("again");
+    let made = json!({ "spec": {
+        "initSQL": { "inline": ["CREATE TABLE public.bill (a int)"] },
+        "postgres": { "ownership": { "autoOwnership": true, "dropOnDelete": true } },
+    } });
+    stage.put(with(database("orders", &word), made)).await?;
+    stage.until(&operator, &Subject::database("orders"), ready()).await?;
+    let select = json!([{ "database": word, "schema": "public", "tables": ["bill"], "privileges": ["SELECT"] }]);
+    let often = json!({ "spec": { "driftPolicy": { "mode": "detect", "interval": "1s" } } });
+    stage.put(granting(with(role("readers", &word), often), select)).await?;
+    let readers = Subject::role("readers");
+    stage.until(&operator, &readers, ready()).await?;
+    server.query(&word, &format!("DROP OWNED BY {word}; DROP ROLE {word}")).await?;
+    let reads_again = async || {
+        stage
+            .eventually("it reads again", Duration::from_secs(60), &operator, async || {
+                ensure!(has(server, &word, &word, "bill", "SELECT").await?, "the right is missing");
+                stage.get(&readers).await?.check(&ready())
+            })
+            .await
+    };
+    reads_again().await?;
+
+    server.query(&word, "DROP TABLE bill").await?;
+    stage.until(&operator, &readers, becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying("bill")).await?;
+    owned_by_the_databases_owner(server, &word, "bill").await?;
+    reads_again().await?;
+
+    // A migration makes it again so fast that no look sees it missing.
+    let owner = cell(server, &word, "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'bill'").await?;
+    let again = format!("DROP TABLE bill; CREATE TABLE bill (a int, b int); ALTER TABLE bill OWNER TO {owner}");
+    server.query(&word, &again).await?;
+    reads_again().await
+}
+
+#[tokio::test]
+async fn of_two_roles_that_go_together_neither_leaves_to_the_other_what_both_give_everyone() -> Result<()> {
+    let stage = Stage::open("role-together").await?;
+    let server = stage.postgres().await?;
+    let operator = served(&stage).await?;
+    let word = stage.word("together");
+    let made = json!({ "spec": {
+        "initSQL": { "inline": ["CREATE TABLE public.bill (a int)"] },
+        "postgres": { "ownership": { "autoOwnership": true, "dropOnDelete": true } },
+    } });
+    stage.put(with(database("orders", &word), made)).await?;
+    stage.until(&operator, &Subject::database("orders"), ready()).await?;
+    let everyone = || {
+        json!([{ "database": word, "schema": "public", "tables": ["bill"], "privileges": ["SELECT"],
+            "public": "Granted" }])
+    };
+    let of_everyone =
+        "SELECT count(*) FROM pg_class c, aclexplode(c.relacl) a WHERE c.relname = 'bill' AND a.grantee = 0";
+    for round in 0..3 {
+        let names = [format!("first{round}"), format!("second{round}")];
+        for name in &names {
+            stage.put(granting(role(name, &format!("{word}_{name}")), everyone())).await?;
+        }
+        let roles = names.each_ref().map(|name| Subject::role(name));
+        for subject in &roles {
+            stage.until(&operator, subject, ready()).await?;
+        }
+        ensure!(cell(server, &word, of_everyone).await? == "1");
+        for subject in &roles {
+            stage.delete(subject).await?;
+        }
+        for subject in &roles {
+            stage.until_gone(&operator, subject).await?;
+        }
+        ensure!(cell(server, &word, of_everyone).await? == "0", "round {round}: everyone has what nobody states");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_role_of_the_cluster_is_named_by_namespaces_only_where_the_instance_lists_it() -> Result<()> {
     let stage = Stage::open("role-cluster").await?;
     let server = stage.postgres().await?;

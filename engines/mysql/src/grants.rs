@@ -62,6 +62,9 @@ impl Grants for MySql {
                 update,
                 held: held(&spec, &rights, &stated, &now),
                 stated: all(&rights, &stated),
+                lacking: lacking(&found),
+                // Rights are on a name here, whatever has it.
+                renewed: false,
             });
         }
         self.connected()?.locked(&users::lock(&spec.grantee.name), |session, facts, tracking| {
@@ -75,7 +78,8 @@ impl Grants for MySql {
             }
             let now = if chosen.is_empty() { now } else { holdings(session, facts, &grantees)? };
             let held = held(&spec, &wanted_rights, &stated, &now);
-            Ok(GrantReport { update: report(&found, chosen), held, stated: all(&wanted_rights, &stated) })
+            let (stated, lacking) = (all(&wanted_rights, &stated), lacking(&found));
+            Ok(GrantReport { update: report(&found, chosen), held, stated, lacking, renewed: false })
         })
     }
 
@@ -163,6 +167,11 @@ fn sharing(spec: &GrantSpec, own: &BTreeSet<String>) -> GrantSpec {
     let mut spec = spec.clone();
     spec.shared.extend(own.iter().map(|role| rights::membership(role)));
     spec
+}
+
+/// What the differences wait for, each thing once.
+fn lacking(found: &[Difference]) -> Vec<String> {
+    found.iter().filter_map(|one| one.lacking.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Everything that is stated.

@@ -13,6 +13,7 @@ pub(crate) mod reader;
 pub(crate) mod rights;
 pub(crate) mod role;
 pub(crate) mod server;
+pub(crate) mod untouched;
 
 use dbprovision_sdk::{Error, Mark, Proof, Result};
 

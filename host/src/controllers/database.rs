@@ -6,13 +6,13 @@ mod script;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crds::names::{OPTION_BLOCKS, finalizer, reason};
+use crds::names::{GROUP, OPTION_BLOCKS, finalizer, reason};
 use crds::{
     Database, DatabaseGrant, DatabaseInfo, DatabaseStatus, DeletionPolicy, InstanceId, Managed as _, Ownership,
 };
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
-use planning::{Blocked, Class};
+use planning::{Blocked, Class, consent};
 use sandbox::contract::{
     self, BlockOwner, Change, DatabaseSpec, Examination, Mark, ObjectKind, Proof, Selection, UpdateReport,
 };
@@ -58,15 +58,17 @@ pub(crate) struct Info {
     details: Option<String>,
 }
 
-/// The grants that name this database as what they are about. Another namespace's cannot hold it up.
+/// The grants that name this database as what they are about. Another namespace's count where ours consents.
 fn grants_about(run: &Run<Database>) -> Vec<Arc<DatabaseGrant>> {
     let (own, name) = (run.key.namespace.as_str(), run.key.name.as_str());
+    let consents = run.ctx.stores.grants_in(own);
     run.ctx.stores.access_grants.state_filter(|grant| {
-        let is_ours = grant.metadata.namespace.as_deref() == Some(own);
+        let from = grant.metadata.namespace.as_deref().unwrap_or_default();
         let named = grant.spec.database_ref.as_ref();
-        is_ours
-            && named
-                .is_some_and(|named| named.name == name && named.namespace.as_deref().is_none_or(|other| other == own))
+        let is_named = named.is_some_and(|named| named.name == name && named.namespace_or(from) == own);
+        let referrer = consent::Referrer { kind: "DatabaseGrant", namespace: Some(from) };
+        let target = consent::Target { group: GROUP, kind: "Database", namespace: own, name };
+        is_named && (from == own || consent::granted(consents.iter().map(AsRef::as_ref), referrer, target))
     })
 }
 
@@ -218,7 +220,11 @@ impl Provisioned for Database {
     }
 
     fn children(run: &Run<Self>) -> Vec<String> {
-        grants_about(run).iter().map(|grant| format!("DatabaseGrant/{}", grant.name_any())).collect()
+        let told = |grant: &Arc<DatabaseGrant>| match grant.namespace().filter(|from| *from != run.key.namespace) {
+            Some(from) => format!("DatabaseGrant/{from}/{}", grant.name_any()),
+            None => format!("DatabaseGrant/{}", grant.name_any()),
+        };
+        grants_about(run).iter().map(told).collect()
     }
 
     async fn take_children_along(run: &Run<Self>) -> Result<(), Stop> {

@@ -3,10 +3,14 @@
 //! Nothing on the server is the grant's own, so there is nothing to claim: what it gave is recorded in its status
 //! before it is given, and that record is what is taken back.
 
+mod about;
 mod apply;
 mod delete;
+mod former;
+mod same;
 mod swept;
 mod target;
+mod told;
 
 use std::sync::Arc;
 
@@ -29,6 +33,7 @@ use crate::cluster::patches::Ours;
 use crate::cluster::stores::Stores;
 use crate::context::Context;
 
+pub(crate) use same::databases;
 pub(crate) use target::{Named, Target};
 
 /// One reconcile.
@@ -68,6 +73,9 @@ pub(crate) trait GrantResource: Ours + Resource<DynamicType = ()> {
     /// Whether deleting it is refused.
     fn is_protected(&self) -> bool;
 
+    /// Namespace and name of the `Database` that it is about, if it states one.
+    fn about(&self) -> Option<(String, String)>;
+
     /// The conditions of the status.
     fn conditions(&self) -> &[Condition] {
         self.grant_status().map_or(&[], |status| status.conditions.as_slice())
@@ -76,7 +84,7 @@ pub(crate) trait GrantResource: Ours + Resource<DynamicType = ()> {
     /// The instance that its target is on, as far as the caches know; otherwise the one that is recorded.
     fn instance(&self, stores: &Stores) -> Option<InstanceId> {
         let recorded = || Some(self.grant_status()?.ownership.as_ref()?.instance.clone());
-        let of_target = || Target::find(stores, &self.named()?).map(|target| target.instance);
+        let of_target = || Target::instance_of(stores, &self.named()?);
         self.stated_instance().or_else(of_target).or_else(recorded)
     }
 }
@@ -112,6 +120,12 @@ impl GrantResource for DatabaseGrant {
     fn is_protected(&self) -> bool {
         self.spec.deletion_protection
     }
+
+    fn about(&self) -> Option<(String, String)> {
+        let own = self.namespace().unwrap_or_default();
+        let about = self.spec.database_ref.as_ref()?;
+        Some((about.namespace_or(&own).to_owned(), about.name.clone()))
+    }
 }
 
 impl GrantResource for ClusterDatabaseGrant {
@@ -145,6 +159,10 @@ impl GrantResource for ClusterDatabaseGrant {
     fn is_protected(&self) -> bool {
         self.spec.deletion_protection
     }
+
+    fn about(&self) -> Option<(String, String)> {
+        None
+    }
 }
 
 impl Reported for DatabaseGrant {
@@ -152,6 +170,7 @@ impl Reported for DatabaseGrant {
 
     const KIND: &'static str = <Self as GrantResource>::KIND;
     const FINALIZER: &'static str = <Self as GrantResource>::FINALIZER;
+    const DELETE_FAILED: &'static str = "RevokeFailed";
 
     fn status(&self) -> Option<&DatabaseGrantStatus> {
         self.status.as_ref()
@@ -167,6 +186,7 @@ impl Reported for ClusterDatabaseGrant {
 
     const KIND: &'static str = <Self as GrantResource>::KIND;
     const FINALIZER: &'static str = <Self as GrantResource>::FINALIZER;
+    const DELETE_FAILED: &'static str = "RevokeFailed";
 
     fn status(&self) -> Option<&DatabaseGrantStatus> {
         self.status.as_ref()

@@ -2,10 +2,12 @@
 //!
 //! Both kinds are one here: what differs is whose instances they may name, which the common reconcile knows.
 
+mod secure;
 mod wish;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crds::names::{finalizer, reason};
 use crds::{ClusterDatabaseRole, DatabaseRole, DatabaseRoleStatus, InstanceId, Managed, Ownership, RoleInfo};
@@ -18,10 +20,10 @@ use sandbox::contract::{
 };
 use sandbox::{Adapter, CallError, Session};
 
+use super::database_grant::databases;
 use super::failure::Failure;
 use super::ledger::Turn;
 use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
-use super::report;
 use super::rights::{self, Account, Shares};
 use super::run::Run;
 use super::translate;
@@ -35,6 +37,9 @@ use wish::{OF_RIGHTS, divided, rights_of, stated_rights, without_grants};
 
 /// At most this many of a role's objects are named.
 const NAMED_OBJECTS: u32 = 3;
+
+/// How long a deletion waits for its turn with a session in its hand.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// One reconcile.
 pub async fn reconcile<R: RoleResource>(role: Arc<R>, ctx: Arc<Context>) -> Result<Action, Failure> {
@@ -88,6 +93,8 @@ pub(crate) struct RoleInputs {
     rights: Option<GrantSpec>,
     /// Roles that others make it a member of.
     shared_roles: Vec<String>,
+    /// The databases that it names and resources manage: on one that was made again it is looked at at once.
+    databases: BTreeMap<String, String>,
 }
 
 /// What the engine shows.
@@ -134,17 +141,26 @@ impl<R: RoleResource> Provisioned for R {
     }
 
     async fn gather(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>) -> Result<RoleInputs, Stop> {
-        Ok(inputs(run, bound, wanted, |account| rights::shared(&run.ctx, account, &run.uid)))
+        // What others share is looked at when the server is: most reconciles end before.
+        let mut inputs = inputs(run, wanted);
+        if let Some(live) = run.ctx.servers.get(&bound.id) {
+            inputs.databases = databases(&run.ctx.stores, &live.facts.identity, &wanted.examination);
+        }
+        Ok(inputs)
     }
 
     fn as_before(run: &Run<Self>, bound: &Bound, wanted: &Wanted<Self>, shares: &Shares) -> RoleInputs {
-        inputs(run, bound, wanted, |account| shares.of(account, &run.uid))
+        let mut inputs = inputs(run, wanted);
+        if let Some(account) = account(run, bound) {
+            share(&mut inputs, shares.of(&account, &run.uid));
+        }
+        inputs
     }
 
     fn fingerprint(inputs: &RoleInputs) -> String {
         // What others share is no wish of this resource: it counts when something is taken back, not before.
         let recorded = inputs.rights.as_ref().map(|rights| rights::for_status(rights.recorded.iter().cloned()));
-        format!("{recorded:?}")
+        format!("{recorded:?} {:?}", inputs.databases)
     }
 
     fn applied(_: &mut RoleInputs) {}
@@ -172,22 +188,7 @@ impl<R: RoleResource> Provisioned for R {
         inputs: &mut RoleInputs,
         draft: &mut DatabaseRoleStatus,
     ) -> Result<(), Stop> {
-        let Some(rights) = &mut inputs.rights else { return Ok(()) };
-        if draft.ownership.as_ref().is_none_or(|ownership| ownership.created_at.is_none()) {
-            // There is nobody yet to be given anything.
-            return Ok(());
-        }
-        // Recorded before it is given: whatever happens in between, it can be taken back.
-        let planned = lease.session().await?.grant(rights, &Selection::Detect).await.map_err(stop(bound.paths()))?;
-        let union = rights::union(&draft.held, planned.held.into_iter().chain(planned.stated));
-        if union != draft.held {
-            draft.held = union;
-            lease.rest();
-            report::write(run, draft).await?;
-            run.ctx.ledger.note(&run.uid, &draft.held);
-        }
-        rights.recorded = rights::of_status(&draft.held);
-        Ok(())
+        secure::record(run, bound, lease, inputs, draft).await
     }
 
     async fn create(
@@ -250,15 +251,17 @@ impl<R: RoleResource> Provisioned for R {
         info: Info,
         draft: &mut DatabaseRoleStatus,
     ) -> Result<(), Stop> {
-        draft.held = match &inputs.rights {
+        let held = match &inputs.rights {
             Some(rights) => {
                 let now = session.grant(rights, &Selection::Detect).await.map_err(stop(bound.paths()))?;
                 rights::for_status(now.held)
             }
             None => Vec::new(),
         };
-        if inputs.rights.is_some() {
-            run.ctx.ledger.note(&run.uid, &draft.held);
+        rights::fits(&held)?;
+        draft.held = held;
+        if let Some(account) = account(run, bound).filter(|_| inputs.rights.is_some()) {
+            run.ctx.ledger.note(&run.uid, &account, &draft.held);
         }
         let created_at = draft.ownership.as_ref().and_then(|ownership| ownership.created_at.clone());
         draft.role = Some(RoleInfo { name: Some(run.object.external_name().to_owned()), created_at });
@@ -300,12 +303,20 @@ impl<R: RoleResource> Provisioned for R {
                 kind: ObjectKind::Role,
                 name: ownership.name.clone(),
             };
+            let concerns_everyone = rights::concern_everyone(draft.held.iter().map(|right| &right.level));
+            // Whoever has the turn may need the session that is held here.
+            let turn = tokio::time::timeout(PATIENCE, run.ctx.ledger.enter(&account, concerns_everyone)).await;
+            let Ok(_turn) = turn else {
+                let message = "its rights are being changed; looking again";
+                return Err(Blocked::failed(reason::RECONCILING, message, Class::Transient).into());
+            };
             let rights = GrantSpec {
                 recorded: rights::of_status(&draft.held),
                 shared: rights::shared(&run.ctx, &account, &run.uid),
                 ..rights_of(&spec, None)
             };
             session.revoke(&rights).await.map_err(&call)?;
+            run.ctx.ledger.note(&run.uid, &account, &[]);
         }
         Ok(())
     }
@@ -334,13 +345,8 @@ impl<R: RoleResource> Provisioned for R {
     }
 }
 
-/// What is known of the role's rights without asking anybody; `shared` tells what others gave.
-fn inputs<R: RoleResource>(
-    run: &Run<R>,
-    bound: &Bound,
-    wanted: &Wanted<R>,
-    shared: impl FnOnce(&Account) -> Vec<Granted>,
-) -> RoleInputs {
+/// What is known of the role's rights without asking anybody; not what others share.
+fn inputs<R: RoleResource>(run: &Run<R>, wanted: &Wanted<R>) -> RoleInputs {
     let recorded = run.object.role_status().map(|status| status.held.as_slice()).unwrap_or_default();
     let mut rights = stated_rights(&wanted.spec);
     if rights.is_none() && !recorded.is_empty() {
@@ -349,11 +355,7 @@ fn inputs<R: RoleResource>(
     if let Some(rights) = &mut rights {
         rights.recorded = rights::of_status(recorded);
     }
-    let mut inputs = RoleInputs { rights, shared_roles: Vec::new() };
-    if let Some(account) = account(run, bound) {
-        share(&mut inputs, shared(&account));
-    }
-    inputs
+    RoleInputs { rights, shared_roles: Vec::new(), databases: BTreeMap::new() }
 }
 
 /// The role on its server, where that is known.

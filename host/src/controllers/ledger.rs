@@ -6,11 +6,10 @@
 //! takes waits for its turn at the account, looks then, and notes what it holds before the next one looks. Losing the
 //! notes with the process loses nothing: a new process begins with what every status says.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crds::HeldRight;
+use crds::{HeldRight, Ownership};
 use tokio::sync::OwnedMutexGuard;
 
 use super::rights::Account;
@@ -25,11 +24,26 @@ pub(crate) struct Turn {
 /// A server's identity and a name on it; none: everyone.
 type Place = (String, Option<String>);
 
+/// What a resource gave, and whom: its status may still tell of somebody else.
+#[derive(Clone, Debug)]
+struct Note {
+    account: Account,
+    held: Vec<HeldRight>,
+}
+
+impl Note {
+    /// Whether the status says the same. Where nothing is held, it does not matter by whom.
+    fn is_told_by(&self, ownership: Option<&Ownership>, held: &[HeldRight]) -> bool {
+        let same_account = ownership.is_some_and(|ownership| self.account.is_recorded_by(ownership));
+        self.held == held && (same_account || held.is_empty())
+    }
+}
+
 /// Turns and notes.
 #[derive(Debug, Default)]
 pub struct Ledger {
     turns: Mutex<HashMap<Place, Arc<tokio::sync::Mutex<()>>>>,
-    held: Mutex<HashMap<String, Vec<HeldRight>>>,
+    held: Mutex<HashMap<String, Arc<Note>>>,
 }
 
 impl Ledger {
@@ -62,47 +76,71 @@ impl Ledger {
         Arc::clone(turns.entry(place).or_default())
     }
 
-    /// Notes what the resource with this uid holds from now on.
-    pub(crate) fn note(&self, uid: &str, held: &[HeldRight]) {
-        self.notes().insert(uid.to_owned(), held.to_vec());
+    /// Notes what the resource with this uid gave the account, from now on.
+    pub(crate) fn note(&self, uid: &str, account: &Account, held: &[HeldRight]) {
+        let note = Note { account: account.clone(), held: held.to_vec() };
+        self.notes().insert(uid.to_owned(), Arc::new(note));
     }
 
-    /// What resources hold, for a look at many of them.
+    /// What resources gave, for a look at many of them. Nobody is kept from taking notes meanwhile.
     pub(crate) fn read(&self) -> Reading<'_> {
-        Reading { notes: self.notes() }
+        Reading { ledger: self, notes: self.notes().clone() }
     }
 
-    fn notes(&self) -> MutexGuard<'_, HashMap<String, Vec<HeldRight>>> {
+    /// Whose notes are kept.
+    #[cfg(test)]
+    pub(super) fn noted(&self) -> Vec<String> {
+        self.notes().keys().cloned().collect()
+    }
+
+    fn notes(&self) -> MutexGuard<'_, HashMap<String, Arc<Note>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The notes while they are read.
+/// The notes as they were when the reading began. What is not asked for is of a resource that is not there any more.
 pub(crate) struct Reading<'ledger> {
-    notes: MutexGuard<'ledger, HashMap<String, Vec<HeldRight>>>,
+    ledger: &'ledger Ledger,
+    notes: HashMap<String, Arc<Note>>,
 }
 
 impl Reading<'_> {
-    /// Whether every status is up to date.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.notes.is_empty()
-    }
-
-    /// What the resource holds, where its status says `told`. A note that its status has caught up with is forgotten.
-    pub(crate) fn held<'told>(&mut self, uid: Option<&String>, told: &'told [HeldRight]) -> Cow<'told, [HeldRight]> {
-        let Some(uid) = uid else { return Cow::Borrowed(told) };
-        match self.notes.get(uid) {
-            Some(note) if note != told => Cow::Owned(note.clone()),
-            Some(_) => {
-                self.notes.remove(uid);
-                Cow::Borrowed(told)
+    /// Calls with the share of the resource with this uid, whose status tells of these; `counts` says whether there is
+    /// one at all. A note that its status has caught up with is forgotten.
+    pub(crate) fn share(
+        &mut self,
+        uid: Option<&String>,
+        ownership: Option<&Ownership>,
+        held: &[HeldRight],
+        counts: bool,
+        share: impl FnOnce(&str, &str, &[HeldRight]),
+    ) {
+        let note = uid.and_then(|uid| self.notes.remove_entry(uid));
+        match &note {
+            Some((uid, note)) if note.is_told_by(ownership, held) => self.forget(uid, note),
+            Some((_, note)) => {
+                if counts && !note.held.is_empty() {
+                    share(&note.account.identity, &note.account.name, &note.held);
+                }
+                return;
             }
-            None => Cow::Borrowed(told),
+            None => {}
+        }
+        if let Some(ownership) = ownership.filter(|_| counts && !held.is_empty()) {
+            share(&ownership.server_identity, &ownership.name, held);
         }
     }
 
-    /// Forgets the notes of resources that are not there any more.
-    pub(crate) fn keep(&mut self, is_there: impl Fn(&str) -> bool) {
-        self.notes.retain(|uid, _| is_there(uid));
+    /// Forgets the notes of resources that nobody asked about.
+    pub(crate) fn end(self) {
+        self.notes.iter().for_each(|(uid, note)| self.forget(uid, note));
+    }
+
+    /// Not where another note was taken meanwhile.
+    fn forget(&self, uid: &str, note: &Arc<Note>) {
+        let mut notes = self.ledger.notes();
+        if notes.get(uid).is_some_and(|now| Arc::ptr_eq(now, note)) {
+            notes.remove(uid);
+        }
     }
 }

@@ -25,7 +25,7 @@ use tracing::Instrument as _;
 
 pub(crate) use apply::{in_order as conclude_in_order, look, same_server, seen_lately};
 pub(crate) use delete::{HAND_OVER, is_hopeless, owns_what_goes};
-pub(crate) use drift::{in_effect as drift_in_effect, policy as drift_policy};
+pub(crate) use drift::{in_effect as drift_in_effect, policy as drift_policy, status as drift_status};
 pub(crate) use lease::Lease;
 pub(crate) use load::{Bound, bound_to, live};
 pub(crate) use provisioned::{Provisioned, Reported, Seen, is_conflict};
@@ -161,7 +161,7 @@ async fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked: &Blo
         // A cascade that a person confirmed is on its way, and is told by the status alone.
         let cascades = blocked.reason == reason::CASCADE_DELETING;
         if report::write(run, draft).await? && !waits_for_the_instance && !cascades {
-            let reason = event_reason(run.deleting(), blocked);
+            let reason = event_reason::<K>(run.deleting(), blocked);
             run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message);
         }
     }
@@ -173,11 +173,11 @@ async fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked: &Blo
 }
 
 /// The predecessor's word for the event, where it had one.
-fn event_reason(deleting: bool, blocked: &Blocked) -> &'static str {
+fn event_reason<K: Reported>(deleting: bool, blocked: &Blocked) -> &'static str {
     match (deleting, blocked.class) {
         (true, Class::Refused) if blocked.reason == reason::PENDING_DELETION_CONFIRMATION => "ForceDeletePending",
         (true, Class::Refused) => "DeletionBlocked",
-        (true, _) => "DeleteFailed",
+        (true, _) => K::DELETE_FAILED,
         (false, _) => "ReconcileFailed",
     }
 }

@@ -15,7 +15,7 @@ use super::status::StatusFields;
 pub(crate) fn ready<K: Reported>(run: &Run<K>, draft: &mut K::Status, verdicts: &[Verdict], message: String) {
     *draft.phase() = Some(ResourcePhase::Ready);
     *draft.message() = Some(message);
-    *draft.deletion_confirmation() = None;
+    draft.confirm(None);
     set_conditions(run, draft, verdicts);
 }
 

@@ -1,10 +1,15 @@
 //! What resources gave to a role or user: between the status that records it and the contract's list.
 //!
-//! Decided here: rights on one object stand together, so that a status stays small; and whose rights count as shared.
+//! Decided here: rights on one object stand together, and so do objects with the same rights, so that a status stays
+//! small; how much of them a status may have; and whose rights count as shared.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crds::{HeldRight, Ownership};
+use crds::names::reason;
+use crds::{HeldRight, Managed as _, Ownership};
+use kube::Resource as _;
+use kube::api::ObjectMeta;
+use planning::Blocked;
 use sandbox::contract::{Granted, ObjectKind};
 
 use super::cascade::is_forced;
@@ -14,32 +19,90 @@ use super::managed::Lease;
 use crate::cluster::stores::Stores;
 use crate::context::Context;
 
-/// One entry for each privilege, as the contract has it.
-pub(crate) fn of_status(held: &[HeldRight]) -> Vec<Granted> {
-    let one = |right: &HeldRight, privilege: &String| Granted {
-        level: right.level.clone(),
-        object: right.object.clone(),
-        privilege: privilege.clone(),
-        grantable: right.grantable,
-        grantor: right.grantor.clone(),
-    };
-    held.iter().flat_map(|right| right.privileges.iter().map(move |privilege| one(right, privilege))).collect()
+/// So many bytes of a status may tell of rights. The API server takes 1.5 MiB for a whole object.
+const LARGEST: usize = 1_000_000;
+
+/// The paths of what an entry is about.
+pub(crate) fn objects(right: &HeldRight) -> Vec<Vec<String>> {
+    if right.names.is_empty() {
+        return vec![right.object.clone()];
+    }
+    right.names.iter().map(|name| [right.object.as_slice(), std::slice::from_ref(name)].concat()).collect()
 }
 
-/// One entry for each object, sorted, as a status has it.
-pub(crate) fn for_status(granted: impl IntoIterator<Item = Granted>) -> Vec<HeldRight> {
-    let mut objects: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    for Granted { level, object, privilege, grantable, grantor } in granted {
-        objects.entry((level, object, grantable, grantor)).or_default().push(privilege);
+/// One entry for each privilege on each object, as the contract has it.
+pub(crate) fn of_status(held: &[HeldRight]) -> Vec<Granted> {
+    let mut all = Vec::new();
+    for right in held {
+        for object in objects(right) {
+            all.extend(right.privileges.iter().map(|privilege| Granted {
+                level: right.level.clone(),
+                object: object.clone(),
+                privilege: privilege.clone(),
+                grantable: right.grantable,
+                grantor: right.grantor.clone(),
+            }));
+        }
     }
-    objects
-        .into_iter()
-        .map(|((level, object, grantable, grantor), mut privileges)| {
-            privileges.sort();
-            privileges.dedup();
-            HeldRight { level, object, privileges, grantable, grantor }
-        })
-        .collect()
+    all
+}
+
+/// One entry for all neighbours with the same rights, sorted, as a status has it.
+pub(crate) fn for_status(granted: impl IntoIterator<Item = Granted>) -> Vec<HeldRight> {
+    let mut objects: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for Granted { level, object, privilege, grantable, grantor } in granted {
+        objects.entry((level, object, grantable, grantor)).or_default().insert(privilege);
+    }
+    let mut alike: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for ((level, mut object, grantable, grantor), privileges) in objects {
+        // What has only one name has no neighbours.
+        if object.len() > 1
+            && let Some(name) = object.pop()
+        {
+            alike.entry((level, object, privileges, grantable, grantor)).or_default().push(name);
+        } else {
+            let privileges = privileges.into_iter().collect();
+            found.push(HeldRight { level, object, names: Vec::new(), privileges, grantable, grantor });
+        }
+    }
+    for ((level, mut object, privileges, grantable, grantor), mut names) in alike {
+        if names.len() == 1 {
+            object.append(&mut names);
+        }
+        let privileges = privileges.into_iter().collect();
+        found.push(HeldRight { level, object, names, privileges, grantable, grantor });
+    }
+    found.sort();
+    found
+}
+
+/// At most this many are named in a sentence.
+const NAMED: usize = 5;
+
+/// What an adapter lacks, in a sentence.
+pub(crate) fn in_words(lacking: &[String]) -> String {
+    let text = lacking.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+    match lacking.len().saturating_sub(NAMED) {
+        0 => text,
+        more => format!("{text}; and {more} more"),
+    }
+}
+
+/// Refuses what a status could not record: it would be given, and nobody would know what to take back.
+pub(crate) fn fits(held: &[HeldRight]) -> Result<(), Blocked> {
+    let bytes = serde_json::to_vec(held).map_or(usize::MAX, |text| text.len());
+    if bytes <= LARGEST {
+        return Ok(());
+    }
+    let count: usize = held.iter().map(|right| right.names.len().max(1)).sum();
+    Err(Blocked::refused(
+        reason::INVALID_SPEC,
+        format!(
+            "the rights are on {count} objects, which are more than a status can record ({bytes} bytes of at most \
+             {LARGEST}): state the rights of some schemas or objects in a resource of their own"
+        ),
+    ))
 }
 
 /// Both, without repetitions.
@@ -59,64 +122,67 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    fn is_recorded_by(&self, ownership: &Ownership) -> bool {
+    /// Whether the record is about it.
+    pub(super) fn is_recorded_by(&self, ownership: &Ownership) -> bool {
         ownership.server_identity == self.identity && ownership.name == self.name
     }
 }
 
 /// Whether nothing keeps it from going: of two that go together, one would leave to the other what neither takes back.
-fn is_going<G: GrantResource>(grant: &G) -> bool {
-    grant.meta().deletion_timestamp.is_some() && (!grant.is_protected() || is_forced(grant.meta()))
+fn is_going(meta: &ObjectMeta, is_protected: bool) -> bool {
+    meta.deletion_timestamp.is_some() && (!is_protected || is_forced(meta))
 }
 
 /// With this a level begins that is about everyone on the server; see `wit/grant.wit`.
 const EVERYONE: &str = "public ";
 
-/// Calls with everything that a role or grant gave: its uid, its record, its share.
-fn each_share(stores: &Stores, ledger: &Ledger, mut share: impl FnMut(Option<&String>, &Ownership, &[HeldRight])) {
+/// The level without saying whether it is about everyone.
+pub(crate) fn plain_level(level: &str) -> &str {
+    level.strip_prefix(EVERYONE).unwrap_or(level)
+}
+
+/// Calls with everything that a role or grant gave: its uid, the server's identity, the account's name, its share.
+fn each_share(stores: &Stores, ledger: &Ledger, mut share: impl FnMut(Option<&String>, &str, &str, &[HeldRight])) {
     let mut notes = ledger.read();
-    let mut seen = HashSet::new();
-    let mut add = |uid: Option<&String>, ownership: Option<&Ownership>, held: &[HeldRight]| {
-        if !notes.is_empty() {
-            seen.extend(uid.cloned());
-        }
-        let held = notes.held(uid, held);
-        if let Some(ownership) = ownership.filter(|_| !held.is_empty()) {
-            share(uid, ownership, &held);
-        }
+    // One without a status counts too: what it gave may be noted already.
+    let mut add = |meta: &ObjectMeta, counts: bool, ownership: Option<&Ownership>, held: Option<&Vec<HeldRight>>| {
+        let uid = meta.uid.as_ref();
+        let held: &[HeldRight] = held.map_or(&[], Vec::as_slice);
+        notes.share(uid, ownership, held, counts, |identity, name, held| share(uid, identity, name, held));
     };
     for role in stores.roles.state() {
-        if let Some(status) = &role.status {
-            add(role.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
-        }
+        let status = role.status.as_ref();
+        let (ownership, held) = (role.ownership(), status.map(|status| &status.held));
+        add(role.meta(), !is_going(role.meta(), role.deletion_protection()), ownership, held);
     }
     for role in stores.cluster_roles.state() {
-        if let Some(status) = &role.status {
-            add(role.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
-        }
+        let status = role.status.as_ref();
+        let (ownership, held) = (role.ownership(), status.map(|status| &status.held));
+        add(role.meta(), !is_going(role.meta(), role.deletion_protection()), ownership, held);
     }
     for grant in stores.access_grants.state() {
-        if let Some(status) = grant.status.as_ref().filter(|_| !is_going(grant.as_ref())) {
-            add(grant.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
-        }
+        let status = grant.status.as_ref();
+        let (ownership, held) =
+            (status.and_then(|status| status.ownership.as_ref()), status.map(|status| &status.held));
+        add(grant.meta(), !is_going(grant.meta(), grant.is_protected()), ownership, held);
     }
     for grant in stores.cluster_access_grants.state() {
-        if let Some(status) = grant.status.as_ref().filter(|_| !is_going(grant.as_ref())) {
-            add(grant.metadata.uid.as_ref(), status.ownership.as_ref(), &status.held);
-        }
+        let status = grant.status.as_ref();
+        let (ownership, held) =
+            (status.and_then(|status| status.ownership.as_ref()), status.map(|status| &status.held));
+        add(grant.meta(), !is_going(grant.meta(), grant.is_protected()), ownership, held);
     }
-    notes.keep(|uid| seen.contains(uid));
+    notes.end();
 }
 
 /// What other resources than the one with this uid gave the account, or everyone on its server.
 pub(crate) fn shared(ctx: &Context, account: &Account, uid: &str) -> Vec<Granted> {
     let mut shared = Vec::new();
-    each_share(&ctx.stores, &ctx.ledger, |other, ownership, held| {
-        if other.is_some_and(|other| other == uid) || ownership.server_identity != account.identity {
+    each_share(&ctx.stores, &ctx.ledger, |other, identity, name, held| {
+        if other.is_some_and(|other| other == uid) || identity != account.identity {
             return;
         }
-        let same_account = account.is_recorded_by(ownership);
-        let counts = |right: &&HeldRight| same_account || right.level.starts_with(EVERYONE);
+        let counts = |right: &&HeldRight| name == account.name || right.level.starts_with(EVERYONE);
         shared.extend(held.iter().filter(counts).flat_map(|right| of_status(std::slice::from_ref(right))));
     });
     shared
@@ -156,14 +222,14 @@ impl Shares {
     /// On the server with this identity.
     pub(crate) fn on(ctx: &Context, identity: &str) -> Self {
         let mut shares = Self::default();
-        each_share(&ctx.stores, &ctx.ledger, |uid, ownership, held| {
-            if ownership.server_identity != identity {
+        each_share(&ctx.stores, &ctx.ledger, |uid, server, name, held| {
+            if server != identity {
                 return;
             }
             let (everyone, own): (Vec<_>, Vec<_>) =
                 held.iter().cloned().partition(|right| right.level.starts_with(EVERYONE));
             for (rights, shares) in
-                [(everyone, &mut shares.everyone), (own, shares.accounts.entry(ownership.name.clone()).or_default())]
+                [(everyone, &mut shares.everyone), (own, shares.accounts.entry(name.to_owned()).or_default())]
             {
                 if !rights.is_empty() {
                     shares.push((uid.cloned(), rights));
@@ -181,92 +247,4 @@ impl Shares {
 }
 
 #[cfg(test)]
-mod tests {
-    use crds::DatabaseGrant;
-    use kube::runtime::watcher::Event;
-    use serde_json::json;
-
-    use super::*;
-
-    fn granted(object: &str, privilege: &str, grantor: Option<&str>) -> Granted {
-        Granted {
-            level: "table".to_owned(),
-            object: vec!["db".to_owned(), "public".to_owned(), object.to_owned()],
-            privilege: privilege.to_owned(),
-            grantable: false,
-            grantor: grantor.map(str::to_owned),
-        }
-    }
-
-    #[test]
-    fn roles_are_told_apart_from_rights_on_objects() {
-        let member = |role: &str, privilege: &str| Granted {
-            level: "membership".to_owned(),
-            object: vec![role.to_owned()],
-            privilege: privilege.to_owned(),
-            grantable: false,
-            grantor: None,
-        };
-        let all =
-            [member("team", "MEMBER"), granted("a", "SELECT", None), member("team", "SET"), member("b", "MEMBER")];
-        assert_eq!(roles_among(&all), ["b", "team"]);
-    }
-
-    #[test]
-    fn what_was_just_given_up_is_nobodys_share_before_the_cache_knows() {
-        let held = |role: &str| {
-            for_status([Granted {
-                level: "membership".to_owned(),
-                object: vec![role.to_owned()],
-                ..granted("", "MEMBER", None)
-            }])
-        };
-        let grant: DatabaseGrant = serde_json::from_value(json!({
-            "apiVersion": crds::names::API_VERSION,
-            "kind": "DatabaseGrant",
-            "metadata": { "namespace": "a", "name": "g", "uid": "g" },
-            "spec": { "userRef": { "name": "app" } },
-            "status": {
-                "ownership": {
-                    "name": "app", "serverIdentity": "server", "nonce": "n", "engine": "postgres",
-                    "instance": { "kind": "DatabaseInstance", "namespace": "a", "name": "main" },
-                },
-                "held": held("team"),
-            },
-        }))
-        .unwrap();
-        let (stores, mut writers) = Stores::new();
-        writers.access_grants.apply_watcher_event(&Event::Apply(grant));
-        let ledger = Ledger::default();
-        let shares = || {
-            let mut all = Vec::new();
-            each_share(&stores, &ledger, |_, _, held| all.extend(roles_among(&of_status(held))));
-            all
-        };
-        assert_eq!(shares(), ["team"]);
-        ledger.note("g", &held("other"));
-        assert_eq!(shares(), ["other"]);
-        ledger.note("g", &[]);
-        assert_eq!(shares(), [""; 0]);
-        // Its status is the same again: the note has done its work.
-        ledger.note("g", &held("team"));
-        assert_eq!(shares(), ["team"]);
-    }
-
-    #[test]
-    fn rights_on_one_object_stand_together_and_come_apart_again() {
-        let all = vec![
-            granted("b", "SELECT", None),
-            granted("a", "UPDATE", Some("root")),
-            granted("a", "SELECT", Some("root")),
-            granted("a", "SELECT", Some("root")),
-            granted("a", "SELECT", Some("other")),
-        ];
-        let status = for_status(all);
-        let privileges: Vec<_> = status.iter().map(|right| right.privileges.join("+")).collect();
-        assert_eq!(privileges, ["SELECT", "SELECT+UPDATE", "SELECT"]);
-        assert_eq!(of_status(&status).len(), 4);
-        assert_eq!(for_status(of_status(&status)), status);
-        assert_eq!(union(&status, vec![granted("b", "SELECT", None)]), status);
-    }
-}
+mod tests;

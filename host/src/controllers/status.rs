@@ -18,12 +18,13 @@ pub(crate) trait StatusFields:
     fn last_reconcile_time(&mut self) -> &mut Option<Time>;
     fn ownership(&mut self) -> &mut Option<Ownership>;
     fn drift(&mut self) -> &mut Option<DriftStatus>;
-    fn deletion_confirmation(&mut self) -> &mut Option<Box<DeletionConfirmation>>;
+    /// What a person must confirm, where the kind has anything to confirm.
+    fn confirm(&mut self, confirmation: Option<Box<DeletionConfirmation>>);
     fn conditions(&mut self) -> &mut Vec<Condition>;
 }
 
 macro_rules! status_fields {
-    ($status:ty) => {
+    ($status:ty, $confirm:expr) => {
         impl StatusFields for $status {
             fn phase(&mut self) -> &mut Option<ResourcePhase> {
                 &mut self.phase
@@ -53,8 +54,9 @@ macro_rules! status_fields {
                 &mut self.drift
             }
 
-            fn deletion_confirmation(&mut self) -> &mut Option<Box<DeletionConfirmation>> {
-                &mut self.deletion_confirmation
+            fn confirm(&mut self, confirmation: Option<Box<DeletionConfirmation>>) {
+                let confirm: fn(&mut Self, Option<Box<DeletionConfirmation>>) = $confirm;
+                confirm(self, confirmation);
             }
 
             fn conditions(&mut self) -> &mut Vec<Condition> {
@@ -64,7 +66,8 @@ macro_rules! status_fields {
     };
 }
 
-status_fields!(DatabaseStatus);
-status_fields!(DatabaseUserStatus);
-status_fields!(DatabaseRoleStatus);
-status_fields!(DatabaseGrantStatus);
+status_fields!(DatabaseStatus, |status, confirmation| status.deletion_confirmation = confirmation);
+status_fields!(DatabaseUserStatus, |status, confirmation| status.deletion_confirmation = confirmation);
+status_fields!(DatabaseRoleStatus, |status, confirmation| status.deletion_confirmation = confirmation);
+// Nothing depends on a grant.
+status_fields!(DatabaseGrantStatus, |_, _| {});

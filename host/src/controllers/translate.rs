@@ -97,9 +97,11 @@ pub(crate) fn change(change: contract::Change, paths: Paths<'_>) -> drift::Chang
     drift::Change { id, field: paths.resolve(&field), expected, actual, destructive, impossible }
 }
 
-/// The fields in a sentence: `spec.owner, spec.postgres.encoding`.
+/// The fields in a sentence, each once: `spec.owner, spec.postgres.encoding`.
 pub(crate) fn fields(diffs: &[DriftDiff]) -> String {
-    diffs.iter().map(|diff| diff.field.as_str()).collect::<Vec<_>>().join(", ")
+    let mut fields: Vec<&str> = diffs.iter().map(|diff| diff.field.as_str()).collect();
+    fields.dedup();
+    fields.join(", ")
 }
 
 pub(crate) fn tls_mode(mode: contract::TlsMode) -> planning::tls::Mode {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crds::names::reason;
 use crds::{
     ClusterDatabaseGrant, ClusterDatabaseInstance, ClusterDatabaseRole, Condition, Database, DatabaseGrant,
-    DatabaseInstance, DatabaseReferenceGrant, DatabaseRole, DatabaseUser, Instance, InstanceId, Managed,
-    ReferenceGrantFrom, ResourcePhase,
+    DatabaseGrantStatus, DatabaseInstance, DatabaseReference, DatabaseReferenceGrant, DatabaseRole, DatabaseRoleStatus,
+    DatabaseUser, HeldRight, Instance, InstanceId, Managed, ReferenceGrantFrom, ResourcePhase,
 };
 use kube::{Resource, ResourceExt};
 
@@ -69,6 +69,7 @@ impl Relations {
     pub(crate) fn database(&self, change: &Change<Database>) {
         self.own(change, &self.triggers.databases, |_| {});
         self.moved(change, |database| database.status.as_ref().and_then(|status| status.phase));
+        self.remade(change);
     }
 
     /// A `DatabaseUser` changed.
@@ -93,10 +94,10 @@ impl Relations {
     pub(crate) fn access_grant(&self, change: &Change<DatabaseGrant>) {
         self.own(change, &self.triggers.access_grants, |_| {});
         if let Change::Gone(last) = change {
+            let own = last.namespace().unwrap_or_default();
             let database = last.spec.database_ref.as_ref();
-            let namespace = database.and_then(|database| database.namespace.clone()).or_else(|| last.namespace());
-            let found = database.and_then(|database| self.stores.database(&namespace?, &database.name));
-            if let Some(database) = found {
+            let find = |database: &DatabaseReference| self.stores.database(database.namespace_or(&own), &database.name);
+            if let Some(database) = database.and_then(find) {
                 self.triggers.queue(&self.triggers.databases, database.as_ref());
             }
         }
@@ -237,6 +238,50 @@ impl Relations {
         let (namespace, name) = (meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default());
         let is_target = |named: Option<Named>| named.is_some_and(|named| named.is(&kind, namespace, name));
         self.access_grants_where(|grant| is_target(grant.named()), |grant| is_target(grant.named()));
+    }
+
+    /// A database came, went or was made again: grants that are about it, and whoever may have rights on it.
+    fn remade(&self, change: &Change<Database>) {
+        let made = |one: &Database| {
+            let owned = one.ownership();
+            owned.map(|owned| (owned.nonce.clone(), owned.object_id.clone(), owned.created_at.clone()))
+        };
+        let database = match change {
+            Change::Present { before: Some(before), now } if made(before) == made(now) => return,
+            Change::Present { before: _, now } => now,
+            Change::Gone(last) => last,
+        };
+        let (namespace, name) = (database.namespace().unwrap_or_default(), database.name_any());
+        let is_on_it = |status: Option<&DatabaseGrantStatus>| {
+            let recorded = status.and_then(|status| Some((status.ownership.as_ref()?, &status.databases)));
+            recorded.is_some_and(|(ownership, databases)| {
+                databases.contains_key(database.external_name())
+                    && database.instance_id().as_ref() == Some(&ownership.instance)
+            })
+        };
+        self.access_grants_where(
+            |grant| {
+                is_on_it(grant.grant_status()) || grant.about().is_some_and(|(of, it)| of == namespace && it == name)
+            },
+            |grant| is_on_it(grant.grant_status()),
+        );
+        // The first name of a right's path is that of the database, where an engine needs it with escapes.
+        let id = database.instance_id();
+        let is_in_it = |right: &HeldRight| {
+            right.object.first().is_some_and(|first| first.replace('\\', "") == database.external_name())
+        };
+        let has_rights =
+            |status: Option<&DatabaseRoleStatus>| status.is_some_and(|status| status.held.iter().any(is_in_it));
+        let of_namespaces =
+            |role: &DatabaseRole| has_rights(role.status.as_ref()) && role.instance_id().as_ref() == id.as_ref();
+        for role in self.stores.roles.state_filter(of_namespaces) {
+            self.triggers.queue(&self.triggers.roles, role.as_ref());
+        }
+        let of_the_cluster =
+            |role: &ClusterDatabaseRole| has_rights(role.status.as_ref()) && role.instance_id().as_ref() == id.as_ref();
+        for role in self.stores.cluster_roles.state_filter(of_the_cluster) {
+            self.triggers.queue(&self.triggers.cluster_roles, role.as_ref());
+        }
     }
 
     /// A resource moved or went: its instance may wait for the last one to go, its siblings for what it brought.

@@ -106,7 +106,7 @@ records! {
     UserInfo { name: named, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
     RoleInfo { name: named, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
     Granted { level: named, object: named, privilege: named, grantable: plain, grantor: named }
-    GrantReport { update: record, held: record, stated: record }
+    GrantReport { update: record, held: record, stated: record, lacking: text, renewed: plain }
     Extension { name: named, schema: named, version: named }
     ToolPlan { tool: named, arguments: record, data: plain, format: named, minimum_version: named }
     StderrLine { class: plain, percent: plain, message: text }

@@ -1,8 +1,9 @@
 //! The levels of MySQL and MariaDB.
 
-use anyhow::{Context as _, Result};
-use dbprovision_tests::manifests::{mysql_credentials, mysql_instance, with};
-use dbprovision_tests::stage::{Stage, Subject, ready};
+use anyhow::{Context as _, Result, ensure};
+use crds::names::reason;
+use dbprovision_tests::manifests::{access_grant, mysql_credentials, mysql_instance, user, with};
+use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
 use serde_json::{Value, json};
 use testkit::mysql::{MysqlEndpoint, MysqlServer, Options, Version};
 
@@ -139,4 +140,33 @@ async fn mariadb_gives_exactly_what_is_stated_on_every_level() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn mysql_gives_exactly_what_is_stated_on_every_level() -> Result<()> {
     on(Version::MySql, "levels-mysql", "mysql").await
+}
+
+/// Of a dynamic privilege the right to grant it on goes only with the privilege itself.
+#[tokio::test]
+async fn a_narrowing_that_mysql_cannot_make_is_told() -> Result<()> {
+    let stage = Stage::open("levels-dynamic").await?;
+    let server = MysqlServer::start(Options { version: Version::MySql, ..Options::default() }).await?;
+    let operator = stage.operator().await?;
+    let allows = json!({ "spec": { "privilegeCeiling": { "superuser": true } } });
+    stage
+        .put_all([
+            mysql_credentials("main-admin", &server),
+            with(mysql_instance("main", &server, "mysql"), allows),
+            user("app", "app"),
+        ])
+        .await?;
+    stage.until(&operator, &Subject::user("app"), ready()).await?;
+    let entry = |may_grant: bool| {
+        let entry = json!({ "level": "global", "privileges": ["CONNECTION_ADMIN"], "withGrantOption": may_grant });
+        let spec = json!({ "userRef": { "name": "app" }, "mysql": { "grants": [entry] } });
+        with(access_grant("dynamic"), json!({ "spec": spec }))
+    };
+    let grant = Subject::access_grant("dynamic");
+    stage.put(entry(true)).await?;
+    stage.until(&operator, &grant, ready()).await?;
+    stage.put(entry(false)).await?;
+    let seen = stage.until(&operator, &grant, becomes("Ready", "False", reason::IMMUTABLE)).await?;
+    ensure!(seen.at("/status/drift/diffs/0/immutable") == Some(&json!(true)), "{}", seen.0);
+    Ok(())
 }

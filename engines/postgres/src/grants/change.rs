@@ -23,7 +23,7 @@ use crate::difference::{Difference, Place};
 use crate::observe::database::Reachable;
 use crate::observe::reader::Reader;
 use crate::observe::rights::Holder;
-use crate::observe::{objects, owned, rights, role};
+use crate::observe::{objects, owned, rights, role, untouched};
 use crate::server::{Connected, Facts};
 use crate::{apply, names};
 
@@ -48,6 +48,10 @@ struct View {
     differences: Vec<Difference>,
     held: Vec<Known>,
     stated: Vec<Known>,
+    /// What was given and is not there any more.
+    vanished: Vec<Right>,
+    /// Some of that went with its object, and there is another now.
+    renewed: bool,
 }
 
 /// What the grantee and the databases of the server are, read once.
@@ -126,7 +130,16 @@ impl Task {
             differences: comparison.differences(),
             held: comparison.held_now(),
             stated: comparison.stated(),
+            vanished: comparison.vanished(),
+            renewed: false,
         })
+    }
+
+    /// The same, and whether something in it was made again.
+    fn inspect(&self, reader: &mut dyn Reader, facts: &Facts, known: &Ground, database: &str) -> Result<View> {
+        let view = self.inside_view(reader, facts, known, database)?;
+        let renewed = untouched::any(reader, &view.vanished)?;
+        Ok(View { renewed, ..view })
     }
 
     fn recorded_inside(&self, database: &str) -> impl Iterator<Item = &Known> {
@@ -226,7 +239,7 @@ pub(crate) fn bring_about(connected: &mut Connected, task: &Task, selection: &Se
     let mut views: BTreeMap<String, View> = BTreeMap::new();
     for name in &places {
         if *selection == Selection::Detect {
-            let view = connected.look_inside(name, |reader, facts| task.inside_view(reader, facts, &known, name))?;
+            let view = connected.look_inside(name, |reader, facts| task.inspect(reader, facts, &known, name))?;
             views.insert(name.clone(), view);
             continue;
         }
@@ -262,6 +275,7 @@ fn make(
         shared.differences.iter().filter(|one| one.place == Place::Server).cloned().collect();
     found.extend(views.values().flat_map(|view| view.differences.iter().cloned()));
     found.extend(shared.differences.iter().filter(|one| one.place == Place::Last).cloned());
+    let renewed = views.values().any(|view| view.renewed);
     let chosen = select(&found, selection)?;
     let update = report(&found, chosen.iter().copied());
     let ids: BTreeSet<&str> = chosen.iter().map(|one| one.change.id.as_str()).collect();
@@ -290,7 +304,8 @@ fn make(
     held.extend(views.into_values().flat_map(|view| view.held));
     held.extend(task.unreachable(known));
     let held = held.iter().map(Known::write).chain(task.unknown.iter().cloned()).collect();
-    Ok(GrantReport { update, held, stated })
+    let lacking: BTreeSet<String> = found.iter().filter_map(|one| one.lacking.clone()).collect();
+    Ok(GrantReport { update, held, stated, lacking: lacking.into_iter().collect(), renewed })
 }
 
 /// Changes memberships and rights on databases, and answers what is there now.

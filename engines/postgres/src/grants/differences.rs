@@ -124,6 +124,17 @@ impl Comparison<'_> {
         wishes.map(|wish| Known { right: wish.right.clone(), grantor: None, grantable: wish.grantable }).collect()
     }
 
+    /// What is stated and was given, and is not there: somebody took it, or it went with its object.
+    pub(crate) fn vanished(&self) -> Vec<Right> {
+        let is_gone = |wish: &&Wish| {
+            !wish.denied
+                && wish.lacking.is_none()
+                && self.entries(&wish.right).next().is_none()
+                && self.records(&wish.right).next().is_some()
+        };
+        self.wishes.iter().filter(is_gone).map(|wish| wish.right.clone()).collect()
+    }
+
     fn entries(&self, right: &Right) -> impl Iterator<Item = &Held> {
         self.index.held.get(right).into_iter().flatten().copied()
     }

@@ -1,6 +1,7 @@
 //! Grants on a real server: every level, given, read, compared, changed and taken.
 
 mod refused;
+mod renewed;
 mod together;
 mod whose;
 

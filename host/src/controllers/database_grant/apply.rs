@@ -1,14 +1,14 @@
 //! Gives what the spec states and takes back what it no longer states.
 
+use std::collections::BTreeMap;
+
 use crds::names::{self, annotation, reason};
-use crds::{
-    AppliedGrantsInfo, DatabaseGrantStatus, GrantDetail, GrantMode, GrantTargetInfo, HeldRight, Ownership, Time,
-};
+use crds::{DatabaseGrantStatus, DriftMode, GrantMode, GrantTargetInfo, HeldRight, Ownership, Time};
 use planning::consent::{self, Referrer};
 use planning::{Blocked, Class, drift};
 use sandbox::Session;
 use sandbox::contract::{
-    self, BlockOwner, Examination, GrantReport, GrantSpec, Granted, Grantee, ObjectKind, Reference, Selection, Standing,
+    self, BlockOwner, Examination, GrantReport, GrantSpec, OperationGroup, Reference, Selection, Standing,
 };
 
 use super::super::managed::{self, Bound, Done, Lease, Reported};
@@ -17,7 +17,8 @@ use super::super::run::Run;
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
 use super::super::{managed::authority, report};
-use super::{GrantResource, Named, Target};
+use super::same::{databases, is_of, made, was_applied};
+use super::{GrantResource, Named, Target, about, former, told};
 use crate::servers::Live;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
@@ -31,17 +32,24 @@ pub(super) struct Prepared {
     target: Target,
     pub(super) bound: Bound,
     live: Live,
+    /// Without what others share.
     pub(super) spec: GrantSpec,
     examination: Examination,
     pub(super) owned: Ownership,
+    /// The databases that it names and resources manage, each told from one of its name that was made later.
+    pub(super) databases: BTreeMap<String, String>,
 }
 
-/// Checks the spec and everybody's consent. `shared` tells what other resources gave.
-pub(super) async fn prepare<G>(
-    run: &Run<G>,
-    status: &DatabaseGrantStatus,
-    shared: impl FnOnce(&Account) -> Vec<Granted>,
-) -> Result<Prepared, Stop>
+impl Prepared {
+    /// Whom it is for, on the server.
+    pub(super) fn account(&self) -> Account {
+        let Self { target, live, .. } = self;
+        Account { identity: live.facts.identity.clone(), kind: target.kind, name: target.external_name.clone() }
+    }
+}
+
+/// Checks the spec and everybody's consent.
+pub(super) async fn prepare<G>(run: &Run<G>, status: &DatabaseGrantStatus) -> Result<Prepared, Stop>
 where
     G: GrantResource + Reported<Status = DatabaseGrantStatus>,
 {
@@ -50,9 +58,14 @@ where
     })?;
     drift::check(run.object.drift_policy())?;
     consented(run, &named)?;
+    about::consented(run)?;
     let target = Target::find(&run.ctx.stores, &named).ok_or_else(|| {
         Blocked::waiting(reason::DEPENDENCY_MISSING, format!("{}: {} does not exist", named.path, shown(&named)))
     })?;
+    if target.is_going {
+        let message = format!("{}: {} is being deleted: it is given nothing any more", named.path, shown(&named));
+        return Err(Blocked::waiting(reason::DEPENDENCY_MISSING, message).into());
+    }
     let instance = run.object.stated_instance().unwrap_or_else(|| target.instance.clone());
     if instance != target.instance {
         let message = format!("{}: {} is on another instance: {}", named.path, shown(&named), target.instance);
@@ -60,8 +73,8 @@ where
     }
     let bound = managed::bound_to(run, instance, BlockOwner::Grant, NAME_FIELD).await?;
     let options = managed::options(run.object.option_blocks(), BlockOwner::Grant, &bound)?;
-    let mut spec = GrantSpec {
-        grantee: grantee(&bound, &target),
+    let spec = GrantSpec {
+        grantee: target.grantee(&bound.engine),
         roles: Vec::new(),
         options,
         mode: match run.object.mode() {
@@ -76,106 +89,123 @@ where
     let live = managed::live(run, &bound)?;
     managed::same_server(status.ownership.as_ref(), &bound, &live)?;
     let owned = is_there(&named, &target, &live)?.clone();
+    let databases = databases(&run.ctx.stores, &live.facts.identity, &examination);
     examination.references.push(Reference {
         path: named.path.trim_start_matches("spec.").to_owned(),
         kind: target.kind,
         name: target.external_name.clone(),
         standing: Standing::Ordinary,
     });
-
-    let account =
-        Account { identity: live.facts.identity.clone(), kind: target.kind, name: target.external_name.clone() };
-    spec.shared = shared(&account);
-    Ok(Prepared { named, target, bound, live, spec, examination, owned })
+    Ok(Prepared { named, target, bound, live, spec, examination, owned, databases })
 }
 
 pub(super) async fn run<G>(run: &Run<G>, draft: &mut DatabaseGrantStatus) -> Result<Done, Stop>
 where
     G: GrantResource + Reported<Status = DatabaseGrantStatus>,
 {
-    let shared = |account: &Account| rights::shared(&run.ctx, account, &run.uid);
-    let Prepared { named, target, bound, live, mut spec, examination, owned } = prepare(run, draft, shared).await?;
+    // An older operator had an entry for each object.
+    draft.held = rights::for_status(rights::of_status(&draft.held));
+    let prepared = prepare(run, draft).await?;
+    let account = prepared.account();
+    let Prepared { named, target, bound, live, mut spec, examination, owned, databases } = prepared;
     let policy = managed::drift_policy(run, &bound, run.object.drift_policy());
-    let fingerprint = format!("{} {:?}", identity(&owned), draft.held);
-    let before = managed::look(run, &bound, &live, &fingerprint);
+    let unkept = about::missing(run);
+    let fingerprint = |held: &[HeldRight]| format!("{} {databases:?} {unkept:?} {held:?}", made(&owned));
+    let before = managed::look(run, &bound, &live, &fingerprint(&draft.held));
     if let Some(next) = managed::seen_lately(run, &bound, &before, policy.1) {
         return Ok(Done::InOrder { next });
     }
     run.ensure_finalizer(<G as GrantResource>::FINALIZER).await?;
     let mut lease = Lease::of(&live.server, &bound);
-    let session = lease.session().await?;
-    authority::names(run, &bound, &live, &examination, session).await?;
-    leave_the_former(run, draft, &bound, &owned, session).await?;
-    // Whoever was made again has none of the rights that it was given: nothing was applied to it yet.
-    let applied_before = draft
-        .ownership
-        .as_ref()
-        .is_some_and(|record| record.applied_generation == run.generation() && is_of(record, &owned));
-    let found = session.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
-    lease.rest();
-    intend(run, draft, &bound, &named, &target, &owned, &found).await?;
-    run.ctx.ledger.note(&run.uid, &draft.held);
+    authority::names(run, &bound, &live, &examination, lease.session().await?).await?;
+    former::leave(run, draft, &bound, &account, &mut lease).await?;
+    let applied_before = was_applied(run, draft, &owned, &databases);
     spec.recorded = rights::of_status(&draft.held);
-    let selection = if applied_before { chosen(run, policy.0, &bound, &found) } else { (Selection::All, Vec::new()) };
-    let (selection, remain) = selection;
-    // What the others hold is looked at when it is this one's turn: nobody else gives it up meanwhile.
-    let account =
-        Account { identity: live.facts.identity.clone(), kind: target.kind, name: target.external_name.clone() };
-    let concerns_everyone = rights::concern_everyone(draft.held.iter().map(|right| &right.level));
-    let turn = run.ctx.ledger.enter(&account, concerns_everyone).await;
     spec.shared = rights::shared(&run.ctx, &account, &run.uid);
-    // What seemed to be another's before its turn may be nobody's by now: what is given up is decided now.
-    let gives_nothing_up = rights::for_status(found.held.iter().cloned()) == draft.held;
-    let is_done = found.update.changes.is_empty() && gives_nothing_up;
-    let report = give(run, &bound, lease.session().await?, &spec, &selection, found, is_done).await?;
+    let found = lease.session().await?.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
     lease.rest();
-    draft.held = rights::for_status(report.held);
-    run.ctx.ledger.note(&run.uid, &draft.held);
+    let ignores = applied_before && policy.0 == DriftMode::Ignore;
+    if !found.lacking.is_empty() && !ignores {
+        // Once it is there, it is another than the rights were given on: nothing was applied to it yet.
+        if let Some(record) = &mut draft.ownership {
+            record.applied_generation = None;
+        }
+        return Err(Blocked::waiting(reason::DEPENDENCY_MISSING, rights::in_words(&found.lacking)).into());
+    }
+    let applied_before = applied_before && (ignores || !found.renewed);
+    let (selection, remain) = chosen(run, policy.0, &bound, &found, applied_before);
+    introduce(draft, &named, &target);
+    let applies = !matches!(&selection, Selection::Only(ids) if ids.is_empty());
+    let mut turn = None;
+    let report = if applies {
+        intend(run, draft, &bound, &account, &owned, &found).await?;
+        spec.recorded = rights::of_status(&draft.held);
+        // What the others hold is looked at when it is this one's turn: nobody else gives it up meanwhile.
+        let concerns_everyone = rights::concern_everyone(draft.held.iter().map(|right| &right.level));
+        turn = Some(run.ctx.ledger.enter(&account, concerns_everyone).await);
+        spec.shared = rights::shared(&run.ctx, &account, &run.uid);
+        // What seemed to be another's before its turn may be nobody's by now: what is given up is decided now.
+        let gives_nothing_up = rights::for_status(found.held.iter().cloned()) == draft.held;
+        let is_done = found.update.changes.is_empty() && gives_nothing_up;
+        give(run, &bound, lease.session().await?, &spec, &selection, found, is_done).await?
+    } else {
+        found
+    };
+    lease.rest();
+    let held = rights::for_status(report.held);
+    rights::fits(&held)?;
+    if applies || held != draft.held {
+        draft.held = held;
+        run.ctx.ledger.note(&run.uid, &account, &draft.held);
+    }
     drop(turn);
 
-    let numbers = numbers(&draft.held, remain.len());
-    if draft.applied_grants.clone().map(without_times).as_ref() != Some(&numbers) {
-        draft.applied_grants = Some(at_time(numbers, &Time::from(run.now)));
+    let numbers = told::numbers(&draft.held, remain.len(), bound.engine.serves(OperationGroup::Schema));
+    if draft.applied_grants.clone().map(told::without_times).as_ref() != Some(&numbers) {
+        draft.applied_grants = Some(told::at_time(numbers, &Time::from(run.now)));
+    }
+    draft.databases.clone_from(&databases);
+    if !applied_before && !remain.is_empty() {
+        draft.drift = managed::drift_status(run, policy.0, &remain);
+        let message =
+            format!("{} cannot be changed; the rest was applied: see status.drift", translate::fields(&remain));
+        return Err(Blocked::failed(reason::IMMUTABLE, message, Class::Invalid).into());
     }
     if let Some(record) = &mut draft.ownership {
         record.applied_generation = run.generation();
     }
-    let fingerprint = format!("{} {:?}", identity(&owned), draft.held);
-    let after = managed::look(run, &bound, &live, &fingerprint);
-    Ok(managed::conclude_in_order(run, &bound, draft, after, &remain, policy))
-}
-
-/// Tells the target from one of its name that was made later, also where the engine itself does not.
-fn identity(owned: &Ownership) -> String {
-    let made = || format!("{}@{}", owned.nonce, owned.created_at.as_ref().map(|at| at.0).unwrap_or_default());
-    owned.object_id.clone().unwrap_or_else(made)
-}
-
-/// Whether the rights that a record is about were given to this very target.
-pub(super) fn is_of(record: &Ownership, owned: &Ownership) -> bool {
-    record.object_id.as_ref() == Some(&identity(owned))
+    let after = managed::look(run, &bound, &live, &fingerprint(&draft.held));
+    let done = managed::conclude_in_order(run, &bound, draft, after, &remain, policy);
+    if let Some(unkept) = unkept {
+        draft.message = draft.message.take().map(|message| format!("{message}; {unkept}"));
+    }
+    Ok(done)
 }
 
 /// Another namespace's user or role is given something only where that namespace allows it; without telling whether
 /// it is there.
 fn consented<G: GrantResource>(run: &Run<G>, named: &Named) -> Result<(), Blocked> {
+    let Named { kind, namespace, name, path } = named;
+    agreed(run, path, consent::Target { group: names::GROUP, kind, namespace, name })
+}
+
+/// What is in another namespace is named only where that namespace allows it.
+pub(super) fn agreed<G: GrantResource>(run: &Run<G>, path: &str, to: consent::Target<'_>) -> Result<(), Blocked> {
     let own = run.key.namespace.as_str();
-    if named.namespace.is_empty() || named.namespace == own {
+    if to.namespace.is_empty() || to.namespace == own {
         return Ok(());
     }
     let from = Referrer { kind: <G as GrantResource>::KIND, namespace: Some(own).filter(|own| !own.is_empty()) };
-    let to = consent::Target { group: names::GROUP, kind: named.kind, namespace: &named.namespace, name: &named.name };
     let grants = run.ctx.stores.grants.state();
     if consent::granted(grants.iter().map(AsRef::as_ref), from, to) {
         return Ok(());
     }
+    let consent::Target { group: _, kind, namespace, name } = to;
     Err(Blocked::refused(
         reason::CONSENT_MISSING,
         format!(
-            "{} names {}: namespace {} must allow it by a DatabaseReferenceGrant from kind {}{}",
-            named.path,
-            shown(named),
-            named.namespace,
+            "{path} names {kind} {namespace}/{name}: namespace {namespace} must allow it by a DatabaseReferenceGrant \
+             from kind {}{}",
             run.key.kind,
             if own.is_empty() { String::new() } else { format!(" in namespace {own}") },
         ),
@@ -197,38 +227,14 @@ fn is_there<'target>(named: &Named, target: &'target Target, live: &Live) -> Res
     })
 }
 
-fn grantee(bound: &Bound, target: &Target) -> Grantee {
-    let owner = match target.kind {
-        ObjectKind::Role => BlockOwner::Role,
-        ObjectKind::User | ObjectKind::Database => BlockOwner::User,
-    };
-    let block = bound.engine.block_key(owner).unwrap_or("parameters");
-    let options = target.blocks.as_ref().ok().and_then(|blocks| blocks.get(block)).map(ToString::to_string);
-    Grantee { kind: target.kind, name: target.external_name.clone(), options }
-}
-
-/// Takes back what another user or role was given before the spec named this one.
-async fn leave_the_former<G>(
-    run: &Run<G>,
-    draft: &mut DatabaseGrantStatus,
-    bound: &Bound,
-    owned: &Ownership,
-    session: &mut Session,
-) -> Result<(), Stop>
-where
-    G: GrantResource + Reported<Status = DatabaseGrantStatus>,
-{
-    let Some(record) = draft.ownership.as_ref().filter(|record| record.name != owned.name) else { return Ok(()) };
-    let account = super::delete::account(draft, record);
-    let spec = super::delete::taking_back(run, draft, &account);
-    run.may_write()?;
-    session.revoke(&spec).await.map_err(stop(bound.paths()))?;
-    mark_changed();
-    let text = format!("took back what {:?} was given", account.name);
-    run.ctx.events.normal(run.object.as_ref(), "Revoked", &text);
-    draft.held.clear();
-    draft.ownership = None;
-    Ok(())
+/// Notes in the draft whom the grant is for.
+fn introduce(draft: &mut DatabaseGrantStatus, named: &Named, target: &Target) {
+    draft.target_info = Some(GrantTargetInfo {
+        type_: Some(super::delete::type_of(target.kind).to_owned()),
+        name: Some(named.name.clone()),
+        namespace: Some(named.namespace.clone()).filter(|namespace| !namespace.is_empty()),
+        resolved_username: Some(target.external_name.clone()),
+    });
 }
 
 /// Records what is going to be given, and to whom, before it is given.
@@ -236,8 +242,7 @@ async fn intend<G>(
     run: &Run<G>,
     draft: &mut DatabaseGrantStatus,
     bound: &Bound,
-    named: &Named,
-    target: &Target,
+    account: &Account,
     owned: &Ownership,
     found: &GrantReport,
 ) -> Result<(), Stop>
@@ -245,47 +250,47 @@ where
     G: GrantResource + Reported<Status = DatabaseGrantStatus>,
 {
     let union = rights::union(&draft.held, found.held.iter().chain(&found.stated).cloned());
+    rights::fits(&union)?;
     let is_recorded = draft.ownership.as_ref().is_some_and(|record| is_of(record, owned));
-    draft.target_info = Some(GrantTargetInfo {
-        type_: Some(super::delete::type_of(target.kind).to_owned()),
-        name: Some(named.name.clone()),
-        namespace: Some(named.namespace.clone()).filter(|namespace| !namespace.is_empty()),
-        resolved_username: Some(target.external_name.clone()),
-    });
-    if is_recorded && union == draft.held {
-        return Ok(());
+    if !is_recorded || union != draft.held {
+        draft.held = union;
+        let record = draft.ownership.get_or_insert_with(|| Ownership {
+            name: account.name.clone(),
+            server_identity: owned.server_identity.clone(),
+            nonce: Run::<G>::nonce(),
+            instance: bound.id.clone(),
+            engine: bound.spec().engine.clone(),
+            object_id: None,
+            applied_generation: None,
+            comment: None,
+            adopted: false,
+            created_at: Some(Time::from(run.now)),
+            companions: Vec::new(),
+        });
+        record.object_id = Some(made(owned));
+        if !is_recorded {
+            report::creating(run, draft);
+        }
+        report::write(run, draft).await?;
     }
-    draft.held = union;
-    let record = draft.ownership.get_or_insert_with(|| Ownership {
-        name: target.external_name.clone(),
-        server_identity: owned.server_identity.clone(),
-        nonce: Run::<G>::nonce(),
-        instance: bound.id.clone(),
-        engine: bound.spec().engine.clone(),
-        object_id: None,
-        applied_generation: None,
-        comment: None,
-        adopted: false,
-        created_at: Some(Time::from(run.now)),
-        companions: Vec::new(),
-    });
-    record.object_id = Some(identity(owned));
-    if !is_recorded {
-        report::creating(run, draft);
-    }
-    report::write(run, draft).await?;
+    run.ctx.ledger.note(&run.uid, account, &draft.held);
     Ok(())
 }
 
-/// At an unchanged generation the policy says what is done about differences.
+/// What to make, and what stays different. A change of the spec is applied as a whole; at an unchanged generation the
+/// policy says what is done.
 fn chosen<G: GrantResource>(
     run: &Run<G>,
     mode: crds::DriftMode,
     bound: &Bound,
     found: &GrantReport,
+    applied_before: bool,
 ) -> (Selection, Vec<crds::DriftDiff>) {
     let changes: Vec<_> =
         found.update.changes.iter().cloned().map(|change| translate::change(change, bound.paths())).collect();
+    if !applied_before {
+        return (Selection::All, drift::impossible(&changes));
+    }
     run.drift_looked(!changes.is_empty());
     let correction = drift::correct(mode, run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT), &changes);
     (Selection::Only(correction.apply), correction.remain)
@@ -333,41 +338,4 @@ fn retried(error: &sandbox::CallError, bound: &Bound) -> Stop {
         return Blocked::failed(reason::RECONCILING, message, Class::Transient).into();
     }
     super::super::trouble::blocked(error, bound.paths()).into()
-}
-
-fn without_times(mut numbers: AppliedGrantsInfo) -> AppliedGrantsInfo {
-    numbers.details.iter_mut().for_each(|detail| detail.applied_at = None);
-    numbers
-}
-
-fn at_time(mut numbers: AppliedGrantsInfo, time: &Time) -> AppliedGrantsInfo {
-    numbers.details.iter_mut().for_each(|detail| detail.applied_at = Some(time.clone()));
-    numbers
-}
-
-fn numbers(held: &[HeldRight], remain: usize) -> AppliedGrantsInfo {
-    let count = |of: &dyn Fn(&HeldRight) -> bool| {
-        Some(i32::try_from(held.iter().filter(|right| of(right)).count()).unwrap_or(i32::MAX))
-    };
-    let is_membership = |right: &HeldRight| right.level == "membership";
-    let is_default = |right: &HeldRight| right.level == "default";
-    let mut roles: Vec<_> =
-        held.iter().filter(|right| is_membership(right)).flat_map(|right| right.object.clone()).collect();
-    roles.dedup();
-    let detail = |right: &HeldRight| GrantDetail {
-        database: right.object.first().cloned(),
-        schema: right.object.get(1).filter(|_| right.level == "schema").cloned(),
-        privileges: right.privileges.clone(),
-        applied_at: None,
-        status: Some("Applied".to_owned()),
-        message: Some(format!("{} {}", right.level, right.object.join("."))),
-    };
-    AppliedGrantsInfo {
-        applied: count(&|_| true),
-        failed: Some(i32::try_from(remain).unwrap_or(i32::MAX)),
-        roles,
-        direct_grants: count(&|right| !is_membership(right) && !is_default(right)),
-        default_privileges: count(&is_default),
-        details: held.iter().filter(|right| !is_membership(right)).map(detail).collect(),
-    }
 }

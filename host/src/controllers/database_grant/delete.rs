@@ -6,8 +6,8 @@ use crds::names::{annotation, reason};
 use crds::{DatabaseGrantStatus, DeletionPolicy, Ownership};
 use planning::deletion::{self, Deletion, Request};
 use planning::{Blocked, Class};
-use sandbox::Lane;
 use sandbox::contract::{GrantMode, GrantSpec, Grantee, ObjectKind};
+use sandbox::{Lane, Session};
 
 use super::super::managed::{self, Done, Reported};
 use super::super::rights::{self, Account};
@@ -83,18 +83,46 @@ where
     let account = account(draft, recorded);
     let concerns_everyone = rights::concern_everyone(draft.held.iter().map(|right| &right.level));
     let _turn = run.ctx.ledger.enter(&account, concerns_everyone).await;
-    let spec = taking_back(run, draft, &account);
     let paths = Paths { block: "options", name: "userRef" };
     let mut session = live.server.lane(Lane::Reserved, PATIENCE).await.map_err(stop(paths))?;
+    revoke(run, draft, recorded, &account, &mut session, paths).await
+}
+
+/// Takes back what is recorded, and notes that nothing is left. The caller has its turn at the account.
+pub(super) async fn revoke<G>(
+    run: &Run<G>,
+    draft: &DatabaseGrantStatus,
+    recorded: &Ownership,
+    account: &Account,
+    session: &mut Session,
+    paths: Paths<'_>,
+) -> Result<(), Stop>
+where
+    G: GrantResource + Reported<Status = DatabaseGrantStatus>,
+{
+    let call = stop(paths);
+    let is_there = match account.kind {
+        ObjectKind::Role => session.get_role_info(&account.name).await.map(|info| info.is_some()),
+        ObjectKind::User | ObjectKind::Database => {
+            session.get_user_info(&account.name).await.map(|info| info.is_some())
+        }
+    };
+    let is_there = is_there.map_err(&call)?;
+    let spec = taking_back(run, draft, recorded, account);
     run.may_write()?;
+    // Also from who is gone: what everyone was given is still there.
     let outcome = session.revoke(&spec).await;
     let ending = Ending::of(&outcome);
     run.ctx.metrics.grant_operation(&recorded.instance, &recorded.engine, Operation::Delete, ending);
-    outcome.map_err(stop(paths))?;
-    run.ctx.ledger.note(&run.uid, &[]);
+    outcome.map_err(&call)?;
+    run.ctx.ledger.note(&run.uid, account, &[]);
     mark_changed();
-    let text = format!("took back what {:?} was given", account.name);
-    run.ctx.events.normal(run.object.as_ref(), "Revoked", &text);
+    let (word, text) = if is_there {
+        ("Revoked", format!("took back what {:?} was given", account.name))
+    } else {
+        ("RevokeSkipped", format!("{:?} is not on the server any more: nothing of its own was left", account.name))
+    };
+    run.ctx.events.normal(run.object.as_ref(), word, &text);
     Ok(())
 }
 
@@ -117,15 +145,19 @@ pub(super) fn type_of(kind: ObjectKind) -> &'static str {
 }
 
 /// Everything recorded, but for what others share.
-pub(super) fn taking_back<G: GrantResource>(run: &Run<G>, draft: &DatabaseGrantStatus, account: &Account) -> GrantSpec {
+fn taking_back<G: GrantResource>(
+    run: &Run<G>,
+    draft: &DatabaseGrantStatus,
+    recorded: &Ownership,
+    account: &Account,
+) -> GrantSpec {
     // The engine may need the target's own options to know its accounts; a target that is gone has none.
     let target = run.object.named().and_then(|named| Target::find(&run.ctx.stores, &named));
-    let options = target
-        .filter(|target| target.external_name == account.name)
-        .and_then(|target| target.blocks.ok()?.into_values().next())
-        .map(|block| block.to_string());
+    let target = target.filter(|target| target.external_name == account.name && target.kind == account.kind);
+    let engine = run.ctx.registry.find(&recorded.engine).ok();
+    let grantee = target.zip(engine).map(|(target, engine)| target.grantee(&engine));
     GrantSpec {
-        grantee: Grantee { kind: account.kind, name: account.name.clone(), options },
+        grantee: grantee.unwrap_or_else(|| Grantee { kind: account.kind, name: account.name.clone(), options: None }),
         roles: Vec::new(),
         options: None,
         mode: GrantMode::Additive,

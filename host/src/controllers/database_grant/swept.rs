@@ -11,6 +11,7 @@ use super::super::sweep::Glance;
 use super::super::trouble::{Stop, stop};
 use super::GrantResource;
 use super::apply::{self, Prepared};
+use super::same::was_applied;
 
 /// Whether the server is as the last look left it.
 pub(super) async fn glance<G>(run: &Run<G>, session: &mut Session, shares: &Shares) -> Result<Glance, Stop>
@@ -18,17 +19,16 @@ where
     G: GrantResource + Reported<Status = DatabaseGrantStatus>,
 {
     let Some(status) = run.object.grant_status() else { return Ok(Glance::NotNow) };
-    let others_share = |account: &rights::Account| shares.of(account, &run.uid);
-    let Prepared { bound, spec, owned, .. } = apply::prepare(run, status, others_share).await?;
-    let is_applied = status.ownership.as_ref().is_some_and(|record| {
-        record.applied_generation == run.generation() && apply::is_of(record, &owned) && record.name == owned.name
-    });
-    if !is_applied {
+    let prepared = apply::prepare(run, status).await?;
+    let account = prepared.account();
+    let Prepared { bound, mut spec, owned, databases, .. } = prepared;
+    spec.shared = shares.of(&account, &run.uid);
+    if !was_applied(run, status, &owned, &databases) {
         return Ok(Glance::NotNow);
     }
     let found = session.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
     // What it holds is recorded, whatever its policy says of differences.
-    if rights::for_status(found.held) != status.held {
+    if rights::for_status(found.held) != rights::for_status(rights::of_status(&status.held)) {
         return Ok(Glance::Differs);
     }
     Ok(managed::compared(run, &bound, found.update.changes, run.object.drift_policy(), status.drift.as_ref()))

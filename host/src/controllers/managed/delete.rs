@@ -48,11 +48,11 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     };
     match (deletion::plan(&request), recorded) {
         (Deletion::Wait { blocked, confirmation }, _) => {
-            *draft.deletion_confirmation() = confirmation.map(Box::new);
+            draft.confirm(confirmation.map(Box::new));
             Err(blocked.into())
         }
         (Deletion::Cascade, _) => {
-            *draft.deletion_confirmation() = None;
+            draft.confirm(None);
             K::take_children_along(run).await?;
             Err(Blocked::failed(
                 reason::CASCADE_DELETING,

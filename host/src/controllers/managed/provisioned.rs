@@ -37,6 +37,8 @@ pub(crate) trait Reported: Ours + Resource<DynamicType = ()> {
     const KIND: &'static str;
     /// The kind's finalizer.
     const FINALIZER: &'static str;
+    /// The predecessor's word for the event of a deletion that failed.
+    const DELETE_FAILED: &'static str = "DeleteFailed";
 
     /// The status, if there is one.
     fn status(&self) -> Option<&Self::Status>;

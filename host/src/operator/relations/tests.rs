@@ -236,3 +236,63 @@ fn a_replica_that_stands_by_queues_nothing() {
     relations.database(&present(None, database("team-a", &json!({}), &json!(null))));
     assert!(drained(&mut queues.databases, "database").is_empty());
 }
+
+#[test]
+fn a_database_that_is_made_again_concerns_the_grants_on_it_and_about_it() {
+    let mut story = Story::usual();
+    let grant = |name: &str, spec: &Value, status: &Value| -> DatabaseGrant {
+        let user = merged(json!({ "userRef": { "name": "app" } }), spec);
+        serde_json::from_value(json!({
+            "apiVersion": crds::names::API_VERSION, "kind": "DatabaseGrant",
+            "metadata": { "namespace": "team-b", "name": name, "uid": name }, "spec": user, "status": status,
+        }))
+        .unwrap()
+    };
+    let on = |database: &str| {
+        json!({
+            "databases": { database: "1" },
+            "ownership": {
+                "name": "app", "serverIdentity": "s", "nonce": "n", "engine": "x",
+                "instance": { "kind": "DatabaseInstance", "namespace": "team-a", "name": "main" },
+            },
+        })
+    };
+    let about = |namespace: &str| json!({ "databaseRef": { "name": "orders", "namespace": namespace } });
+    for one in [
+        grant("on-it", &json!({}), &on("orders")),
+        grant("on-another", &json!({}), &on("bills")),
+        grant("about-it", &about("team-a"), &json!(null)),
+        // An empty word is the grant's own namespace.
+        grant("about-another", &about(""), &json!(null)),
+    ] {
+        story.writers.access_grants.apply_watcher_event(&Event::Apply(one));
+    }
+    let role = |name: &str, held: &Value| -> DatabaseRole {
+        serde_json::from_value(json!({
+            "apiVersion": crds::names::API_VERSION, "kind": "DatabaseRole",
+            "metadata": { "namespace": "team-b", "name": name, "uid": name },
+            "spec": { "roleName": name, "instanceRef": { "name": "main", "namespace": "team-a" } },
+            "status": { "held": held },
+        }))
+        .unwrap()
+    };
+    let held = |database: &str| json!([{ "level": "database", "object": [database], "privileges": ["CONNECT"] }]);
+    for one in [role("with-rights", &held("or\\ders")), role("elsewhere", &held("bills")), role("new", &json!([]))] {
+        story.writers.roles.apply_watcher_event(&Event::Apply(one));
+    }
+    let made = |id: &str, size: i64| {
+        let ownership = json!({
+            "name": "orders", "serverIdentity": "s", "nonce": "n", "engine": "x", "objectID": id,
+            "instance": { "kind": "DatabaseInstance", "namespace": "team-a", "name": "main" },
+            "createdAt": "2026-01-01T00:00:00Z",
+        });
+        database("team-a", &json!({}), &json!({ "ownership": ownership, "database": { "sizeBytes": size } }))
+    };
+    story.relations.database(&present(Some(made("1", 1)), made("1", 2)));
+    assert!(story.queued().is_empty(), "it is the same");
+    let concerned = ["access grant team-b/about-it", "access grant team-b/on-it", "role team-b/with-rights"];
+    story.relations.database(&present(Some(made("1", 1)), made("2", 1)));
+    assert_eq!(story.queued(), concerned);
+    story.relations.database(&Change::Gone(Arc::new(made("2", 1))));
+    assert_eq!(story.queued(), concerned);
+}

@@ -207,7 +207,7 @@ fn a_deleted_object_leaves_no_label_set_behind() {
 #[test]
 fn what_is_counted_about_an_object_after_it_went_is_not_shown() {
     let metrics = recorded();
-    metrics.drift_looked(&ObjectKey::new("Database", "team-a", GONE), true);
+    metrics.drift_found(&ObjectKey::new("Database", "team-a", GONE));
     metrics.user_operation(&InstanceId::cluster(GONE), "x", Operation::Delete, Ending::Success, Duration::ZERO);
     let text = metrics.text().unwrap();
     assert!(!text.contains(GONE), "{text}");

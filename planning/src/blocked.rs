@@ -140,7 +140,11 @@ mod tests {
     #[test]
     fn a_message_has_an_end_and_says_so() {
         let blocked = Blocked::invalid(reason::INVALID_SPEC, "ä".repeat(LONGEST));
-        assert!(blocked.message.len() <= LONGEST + 4 && blocked.message.ends_with("ä ..."), "{}", blocked.message.len());
+        assert!(
+            blocked.message.len() <= LONGEST + 4 && blocked.message.ends_with("ä ..."),
+            "{}",
+            blocked.message.len()
+        );
         assert_eq!(Blocked::invalid(reason::INVALID_SPEC, "short").message, "short");
     }
 

@@ -12,7 +12,7 @@ use crds::{
     InstanceStatus, Managed,
 };
 use kube::runtime::reflector::store::{Writer, WriterDropped};
-use kube::runtime::reflector::{ObjectRef, Store, store};
+use kube::runtime::reflector::{Lookup, ObjectRef, Store, store};
 
 /// Either kind of instance.
 #[derive(Clone, Debug)]
@@ -102,7 +102,37 @@ pub struct Writers {
     pub grants: Writer<DatabaseReferenceGrant>,
 }
 
+/// A kind whose objects are cached.
+pub trait Cached: Lookup<DynamicType = ()> + Clone + 'static {
+    /// Its cache.
+    fn cache(stores: &Stores) -> &Store<Self>;
+}
+
+macro_rules! cached {
+    ($($kind:ty => $cache:ident),* $(,)?) => {
+        $(impl Cached for $kind {
+            fn cache(stores: &Stores) -> &Store<Self> {
+                &stores.$cache
+            }
+        })*
+    };
+}
+
+cached! {
+    Database => databases,
+    DatabaseUser => users,
+    DatabaseRole => roles,
+    ClusterDatabaseRole => cluster_roles,
+    DatabaseGrant => access_grants,
+    ClusterDatabaseGrant => cluster_access_grants,
+}
+
 impl Stores {
+    /// The object as it is now; none where it is gone.
+    pub fn latest<K: Cached>(&self, object: &K) -> Option<Arc<K>> {
+        K::cache(self).get(&ObjectRef::from_obj(object))
+    }
+
     /// Empty caches, and what fills them.
     pub fn new() -> (Self, Writers) {
         let (instances, instances_writer) = store();

@@ -38,7 +38,8 @@ const NOTABLE_PART: i64 = 10;
 /// One reconcile.
 pub async fn reconcile(database: Arc<Database>, ctx: Arc<Context>) -> Result<Action, Failure> {
     let _turn = ctx.turns.enter(database.instance_id()).await;
-    let Some(database) = managed::latest(&ctx.stores.databases, &database) else { return Ok(Action::await_change()) };
+    // It may have changed, or gone, while it waited for its turn.
+    let Some(database) = ctx.stores.latest(database.as_ref()) else { return Ok(Action::await_change()) };
     Box::pin(managed::reconcile(database, ctx)).await
 }
 

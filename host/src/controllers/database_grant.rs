@@ -6,6 +6,7 @@
 mod about;
 mod apply;
 mod delete;
+mod dependents;
 mod former;
 mod same;
 mod swept;
@@ -30,9 +31,10 @@ use super::run::Run;
 use super::sweep::{Glance, Swept};
 use super::trouble::Stop;
 use crate::cluster::patches::Ours;
-use crate::cluster::stores::Stores;
+use crate::cluster::stores::{Cached, Stores};
 use crate::context::Context;
 
+pub(crate) use dependents::Dependents;
 pub(crate) use same::databases;
 pub(crate) use target::{Named, Target};
 
@@ -42,11 +44,13 @@ pub(crate) async fn reconcile<G: GrantResource + Reconciled>(
     ctx: Arc<Context>,
 ) -> Result<Action, Failure> {
     let _turn = ctx.turns.enter(grant.instance(&ctx.stores)).await;
+    // It may have changed, or gone, while it waited for its turn.
+    let Some(grant) = ctx.stores.latest(grant.as_ref()) else { return Ok(Action::await_change()) };
     Box::pin(managed::reconcile(grant, ctx)).await
 }
 
 /// Either kind of grant.
-pub(crate) trait GrantResource: Ours + Resource<DynamicType = ()> {
+pub(crate) trait GrantResource: Ours + Cached + Resource<DynamicType = ()> {
     /// The kind's name.
     const KIND: &'static str;
     /// The kind's finalizer.

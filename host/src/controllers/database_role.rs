@@ -20,6 +20,7 @@ use sandbox::contract::{
 };
 use sandbox::{Adapter, CallError, Session};
 
+use super::database_grant::Dependents;
 use super::database_grant::databases;
 use super::failure::Failure;
 use super::ledger::Turn;
@@ -29,6 +30,7 @@ use super::run::Run;
 use super::translate;
 use super::trouble::{Stop, stop};
 use crate::cluster::patches::Ours;
+use crate::cluster::stores::Cached;
 use crate::context::Context;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::metrics::Metrics;
@@ -44,11 +46,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// One reconcile.
 pub async fn reconcile<R: RoleResource>(role: Arc<R>, ctx: Arc<Context>) -> Result<Action, Failure> {
     let _turn = ctx.turns.enter(role.instance_id()).await;
+    // It may have changed, or gone, while it waited for its turn.
+    let Some(role) = ctx.stores.latest(role.as_ref()) else { return Ok(Action::await_change()) };
     Box::pin(managed::reconcile(role, ctx)).await
 }
 
 /// Either kind of role.
-pub trait RoleResource: Managed + Ours + Resource<DynamicType = ()> {
+pub trait RoleResource: Managed + Ours + Cached + Resource<DynamicType = ()> {
     /// The kind's name.
     const KIND: &'static str;
     /// The kind's finalizer.
@@ -269,6 +273,14 @@ impl<R: RoleResource> Provisioned for R {
             tracing::trace!(details, "the role as the server shows it");
         }
         Ok(())
+    }
+
+    fn children(run: &Run<Self>) -> Vec<String> {
+        Dependents::of(run).names(run)
+    }
+
+    async fn take_children_along(run: &Run<Self>) -> Result<(), Stop> {
+        Dependents::of(run).take_along(run).await
     }
 
     /// A database that this role owns; one whose deletion waits for a person is not on its way.

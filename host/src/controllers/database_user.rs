@@ -22,6 +22,7 @@ use sandbox::contract::{
 };
 use sandbox::{Adapter, CallError, SecretValue, Session};
 
+use super::database_grant::Dependents;
 use super::failure::Failure;
 use super::ledger::Turn;
 use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
@@ -41,7 +42,8 @@ const NAMED_OBJECTS: u32 = 20;
 /// One reconcile.
 pub async fn reconcile(user: Arc<DatabaseUser>, ctx: Arc<Context>) -> Result<Action, Failure> {
     let _turn = ctx.turns.enter(user.instance_id()).await;
-    let Some(user) = managed::latest(&ctx.stores.users, &user) else { return Ok(Action::await_change()) };
+    // It may have changed, or gone, while it waited for its turn.
+    let Some(user) = ctx.stores.latest(user.as_ref()) else { return Ok(Action::await_change()) };
     Box::pin(managed::reconcile(user, ctx)).await
 }
 
@@ -320,6 +322,14 @@ impl Provisioned for DatabaseUser {
             tracing::trace!(details, "the account as the server shows it");
         }
         Ok(())
+    }
+
+    fn children(run: &Run<Self>) -> Vec<String> {
+        Dependents::of(run).names(run)
+    }
+
+    async fn take_children_along(run: &Run<Self>) -> Result<(), Stop> {
+        Dependents::of(run).take_along(run).await
     }
 
     fn waits_its_turn(run: &Run<Self>, recorded: &Ownership) -> bool {

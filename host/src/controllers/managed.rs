@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 
 use crds::names::reason;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::{Lookup, ObjectRef, Store};
 use planning::{Blocked, Class};
 use tracing::Instrument as _;
 
@@ -71,14 +70,6 @@ impl<K: Provisioned> Reconciled for K {
     async fn delete(run: &Run<Self>, draft: &mut K::Status) -> Result<Done, Stop> {
         delete::run(run, draft).await
     }
-}
-
-/// The object as it is now: it may have changed, or gone, while it waited for its turn.
-pub(crate) fn latest<K>(store: &Store<K>, object: &K) -> Option<Arc<K>>
-where
-    K: Lookup<DynamicType = ()> + Clone + 'static,
-{
-    store.get(&ObjectRef::from_obj(object))
 }
 
 /// One reconcile.

@@ -20,8 +20,8 @@ use prometheus_client::registry::Registry;
 
 use crate::object_key::ObjectKey;
 use crate::telemetry::labels::{
-    AttemptLabels, CorrectionLabels, Ending, EngineLabels, InstanceInfoLabels, InstanceLabels,
-    KindLabels, ObjectLabels, Operation, OperationDurationLabels, OperationLabels, OrphanLabels, ReconcileLabels,
+    AttemptLabels, CorrectionLabels, Ending, EngineLabels, InstanceInfoLabels, InstanceLabels, KindLabels,
+    ObjectLabels, Operation, OperationDurationLabels, OperationLabels, OrphanLabels, ReconcileLabels,
 };
 use crate::telemetry::readings::{Readings, ReadingsCollector};
 use crate::telemetry::tracked::{AboutObjects, Tracked};

@@ -76,8 +76,12 @@ impl Collector for ReadingsCollector {
             let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
             ConstGauge::new(bytes).encode(sizes.encode_family(&labels)?)?;
         }
-        let mut drifts =
-            encoder.encode_descriptor("drift_detected", "Whether the last look found drift", None, MetricType::Gauge)?;
+        let mut drifts = encoder.encode_descriptor(
+            "drift_detected",
+            "Whether the last look found drift",
+            None,
+            MetricType::Gauge,
+        )?;
         for (labels, found) in self.0.drifts() {
             ConstGauge::new(i64::from(found)).encode(drifts.encode_family(&labels)?)?;
         }

@@ -19,7 +19,12 @@ fn reference(standing: Standing) -> NameReference {
 }
 
 fn holder(namespace: &str) -> Holder {
-    Holder { kind: "DatabaseUser".into(), namespace: namespace.into(), name: "r-user".into(), through_this_instance: true }
+    Holder {
+        kind: "DatabaseUser".into(),
+        namespace: namespace.into(),
+        name: "r-user".into(),
+        through_this_instance: true,
+    }
 }
 
 fn ask(

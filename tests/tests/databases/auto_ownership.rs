@@ -121,7 +121,8 @@ async fn a_companion_that_was_dropped_comes_back_with_the_password_of_its_secret
 async fn companions_keep_the_names_they_were_made_with() {
     perform("auto-ownership-names", async |site| {
         let (first, second) = (site.name("first"), site.name("second"));
-        let ownership = |user: &str| json!({ "postgres": { "ownership": { "autoOwnership": true, "userName": user } } });
+        let ownership =
+            |user: &str| json!({ "postgres": { "ownership": { "autoOwnership": true, "userName": user } } });
         let (database, _) = site.ready_database("named", ownership(&first)).await?;
         database.change(ownership(&second)).await?;
         let message = database.refused(reason::IMMUTABLE).await?;

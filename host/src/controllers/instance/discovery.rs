@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crds::names::{annotation, condition, reason};
 use crds::{DiscoveredResourcesStatus, InstanceStatus, Time};
-use planning::{Blocked, Class};
 use planning::conditions::Verdict;
 use planning::discovery::{self, Found};
+use planning::{Blocked, Class};
 use sandbox::contract::{Listed, Listing, OperationGroup, Page, Standing};
 use sandbox::{CallError, Lane, Server, Session};
 

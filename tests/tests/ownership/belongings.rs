@@ -26,7 +26,7 @@ async fn a_user_who_owns_tables_stays_and_its_status_lists_them() {
         let table = json!({ "database": database, "schema": "public", "name": "precious", "type": "table" });
         ensure!(objects.contains(&table) && objects.len() >= 2, "{status}");
         let resolution = status["ownershipBlock"]["resolution"].as_str().unwrap_or_default();
-        ensure!(resolution.contains("REASSIGN OWNED") && resolution.contains(annotation::FORCE_DELETE), "{status}");
+        ensure!(resolution.contains("to another role") && resolution.contains(annotation::FORCE_DELETE), "{status}");
         ensure!(status["conditions"].to_string().contains(reason::OWNERSHIP_BLOCKS), "{status}");
         ensure!(site.has_role(&name).await?, "{name} was dropped");
         site.sees(&database, "SELECT a FROM public.precious", "42").await?;

@@ -106,9 +106,9 @@ pub(crate) fn is_hopeless<K: Reported>(run: &Run<K>, blocked: &Blocked, waits_it
 }
 
 /// What to do about a user or role that owns something.
-pub(crate) const HAND_OVER: &str = "give the objects to another role (REASSIGN OWNED) or drop them, then deletion goes \
-     on by itself; or set the annotation dbops.dbprovision.io/force-delete=\"true\" to give them to the owners of their \
-     databases";
+pub(crate) const HAND_OVER: &str = "give the objects to another role or drop them, then deletion goes on by itself; or \
+     set the annotation dbops.dbprovision.io/force-delete=\"true\" to have them given away where the engine can do that, \
+     and the account left behind where it cannot";
 
 /// Whether a database that this user or role owns is being deleted. One whose deletion waits for a person is not on its
 /// way.

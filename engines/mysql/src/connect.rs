@@ -73,7 +73,7 @@ pub(crate) fn log_in(limits: &Limits, who: Account<'_>, database: Option<&str>, 
             let second = begin(dbprovision_sdk::dial()?, other);
             second.map_err(|failure| match failure {
                 // The first answer says more than that there is no encryption either.
-                handshake::Failure::NoTls => errors::of_answer(&answer, "the login", ""),
+                handshake::Failure::NoTls => errors::of_login(&answer),
                 failure @ (handshake::Failure::Answer(_)
                 | handshake::Failure::Handshake(_)
                 | handshake::Failure::Other(_)) => failure.into_error(),

@@ -52,7 +52,7 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn into_error(self) -> Error {
         match self {
-            Self::Answer(answer) => errors::of_answer(&answer, "the login", ""),
+            Self::Answer(answer) => errors::of_login(&answer),
             Self::Handshake(error) => error.into(),
             Self::NoTls => super::no_tls(),
             Self::Other(error) => error,

@@ -142,10 +142,11 @@ impl Session {
         Ok(Deadline::after(self.patience))
     }
 
-    /// Every answer of one statement, to the last frame. The first error is the statement's.
+    /// Every answer to one text, to the last frame. The first error is the text's, and the server executes nothing
+    /// behind it. Each of several statements has the time of one.
     fn answers(
         &mut self,
-        deadline: Deadline,
+        mut deadline: Deadline,
         mut kept: Option<&mut Kept>,
     ) -> Result<std::result::Result<(), ServerAnswer>> {
         let mut bytes = 0;
@@ -192,6 +193,7 @@ impl Session {
             self.packets.read(deadline)?;
         }
         if !self.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF)
+            deadline = Deadline::after(self.patience);
             && !rows::is_end(&self.packets.read(deadline)?)
         {
             return Err(rows::malformed());

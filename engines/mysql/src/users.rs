@@ -26,7 +26,7 @@ use crate::connect::{Session, Tracking};
 use crate::observe::account::{self, Account};
 use crate::observe::marks::Kept;
 use crate::observe::reader::Reader;
-use crate::observe::{owned, prove, rights, sessions};
+use crate::observe::{owned, power, prove, rights, sessions};
 use crate::server::{Connected, Facts};
 use crate::statements::account::{Authentication, Hash, attribute};
 use crate::statements::metadata::{self, Kind};
@@ -39,15 +39,19 @@ pub(crate) fn lock(name: &str) -> String {
     format!("account:{name}")
 }
 
-fn info(facts: &Facts, name: &str, accounts: &[Account]) -> UserInfo {
-    UserInfo {
+fn info(reader: &mut dyn Reader, facts: &Facts, name: &str, accounts: &[Account]) -> Result<UserInfo> {
+    let mut privileged = name == facts.administrator;
+    for one in accounts {
+        privileged = privileged || power::is_privileged(reader, facts, name, &one.host)?;
+    }
+    Ok(UserInfo {
         name: name.to_owned(),
         object_id: None,
         mark: accounts.iter().find_map(|one| one.kept.mark.clone()),
         standing: account::standing(facts, name),
-        privileged: name == facts.administrator || accounts.iter().any(|one| one.privileged),
+        privileged,
         details: None,
-    }
+    })
 }
 
 fn absent(name: &str) -> Error {
@@ -144,7 +148,7 @@ impl Users for MySql {
         names::usable_user(name)?;
         self.connected()?.look(|reader, facts, tracking| {
             let accounts = account::find(reader, facts, tracking, name)?;
-            Ok((!accounts.is_empty()).then(|| info(facts, name, &accounts)))
+            if accounts.is_empty() { Ok(None) } else { info(reader, facts, name, &accounts).map(Some) }
         })
     }
 
@@ -242,7 +246,7 @@ fn create(
         session.run(&metadata::finish(tracking, Kind::User, name))?;
     }
     let accounts = account::find(session, facts, tracking, name)?;
-    if accounts.is_empty() { Err(absent(name)) } else { Ok(info(facts, name, &accounts)) }
+    if accounts.is_empty() { Err(absent(name)) } else { info(session, facts, name, &accounts) }
 }
 
 fn taken(name: &str) -> Error {

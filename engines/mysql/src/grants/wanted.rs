@@ -90,7 +90,7 @@ impl Stated {
     pub(crate) fn check_against(&self, tracking: &Tracking) -> Result<()> {
         for (at, pattern) in self.patterns() {
             let protected = names::PROTECTED_DATABASES.iter().copied().chain([tracking.database.as_str()]);
-            if let Some(matched) = protected.into_iter().find(|name| matches_pattern(pattern, name)) {
+            if let Some(matched) = protected.into_iter().find(|name| names::matches_pattern(pattern, name)) {
                 let problem = format!("it matches {matched}, on which rights are never granted");
                 let path = format!("options.grants[{at}].databasePattern");
                 return Err(Error::invalid(vec![OptionProblem { path, problem }]));
@@ -215,28 +215,6 @@ fn asked(privilege: &str) -> Option<Privilege> {
     }
 }
 
-/// Whether a pattern of a grant means the name, whose case does not count: some servers ignore it.
-fn matches_pattern(pattern: &str, name: &str) -> bool {
-    let name: Vec<char> = name.to_lowercase().chars().collect();
-    let pattern = pattern.to_lowercase();
-    // How much of the name the pattern so far can be about.
-    let mut reached = BTreeSet::from([0]);
-    let mut letters = pattern.chars();
-    while let Some(letter) = letters.next() {
-        let next = |wanted: Option<char>| {
-            let fits = |at: &&usize| name.get(**at).is_some_and(|one| wanted.is_none_or(|wanted| wanted == *one));
-            reached.iter().filter(fits).map(|at| at + 1).collect()
-        };
-        reached = match letter {
-            '%' => reached.first().map_or_else(BTreeSet::new, |first| (*first..=name.len()).collect()),
-            '_' => next(None),
-            '\\' => next(Some(letters.next().unwrap_or('\\'))),
-            literal => next(Some(literal)),
-        };
-    }
-    reached.contains(&name.len())
-}
-
 fn check(one: &MySqlGrant, path: &str, problems: &mut Problems) {
     use MySqlGrantLevel::{Column, Database, Function, Global, Procedure, Table};
     let level = one.level;
@@ -287,30 +265,5 @@ fn check(one: &MySqlGrant, path: &str, problems: &mut Problems) {
                 format!("there is no such privilege on this level, which has {} and ALL", listed.join(", ")),
             );
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_means_what_the_server_takes_it_for() {
-        for (pattern, name) in [
-            ("app%", "app"),
-            ("app%", "APP_1"),
-            ("a_c", "abc"),
-            ("%", "mysql"),
-            ("my\\_db", "my_db"),
-            ("%s%l", "mysql"),
-        ] {
-            assert!(matches_pattern(pattern, name), "{pattern} {name}");
-        }
-        for (pattern, name) in
-            [("app%", "ap"), ("a_c", "ac"), ("my\\_db", "myXdb"), ("app", "apps"), ("", "a"), ("%x", "mysql")]
-        {
-            assert!(!matches_pattern(pattern, name), "{pattern} {name}");
-        }
-        assert!(!matches_pattern(&"%a".repeat(32), &"a".repeat(31)));
     }
 }

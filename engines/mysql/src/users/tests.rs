@@ -67,7 +67,6 @@ fn account(host: &str) -> Account {
         limits: [0; 4],
         locked: false,
         expired: false,
-        privileged: false,
         failed_login_attempts: 0,
         password_lock_days: 0,
         password_lifetime: None,

@@ -22,4 +22,6 @@ mod support;
 #[cfg(test)]
 mod sweeps;
 #[cfg(test)]
+mod power;
+#[cfg(test)]
 mod users;

@@ -43,6 +43,8 @@ pub(crate) struct Facts {
     pub(crate) uses_attributes: bool,
     /// The database in a grant is a pattern.
     pub(crate) patterns: bool,
+    /// The administrator may choose which roles of others are active from the login on.
+    pub(crate) activates: bool,
     /// Login methods that accounts can have.
     pub(crate) plugins: BTreeSet<String>,
     pub(crate) sql_mode: String,
@@ -176,8 +178,6 @@ impl Connected {
     }
 }
 
-/// The server's locks have names of at most 64 characters.
-fn lock_name(object: &str) -> String {
 /// How it went to take a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lock {
@@ -202,6 +202,8 @@ pub(crate) fn take_lock(session: &mut Session, name: &str, patience: &str) -> Re
     }
 }
 
+/// The server's locks have names of at most 64 characters.
+fn lock_name(object: &str) -> String {
     let digest = hex::encode(Sha256::digest(object.as_bytes()));
     format!("dbops:{}", digest.get(..40).unwrap_or(&digest))
 }

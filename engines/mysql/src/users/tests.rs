@@ -30,6 +30,7 @@ fn facts(dialect: Dialect) -> Facts {
         folds_names: false,
         uses_attributes: dialect == Dialect::MySql,
         patterns: true,
+        activates: true,
         plugins: plugins.map(str::to_owned).into(),
         sql_mode: String::new(),
         storage_engine: String::new(),

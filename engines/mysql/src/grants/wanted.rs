@@ -112,6 +112,16 @@ impl Stated {
         }
         for (at, one) in self.grants.iter().enumerate() {
             let path = format!("options.grants[{at}]");
+            for (field, name) in
+                [("database", &one.database), ("databasePattern", &one.database_pattern), ("table", &one.table)]
+            {
+                // The server would keep it in lower case, and what is stated would never be found to be held.
+                if let Some(name) = name.as_deref().filter(|name| facts.folds_names && *name != name.to_lowercase()) {
+                    let problem =
+                        format!("this server keeps names of databases and tables in lower case: state {name:?} so");
+                    problems.push(OptionProblem { path: format!("{path}.{field}"), problem });
+                }
+            }
             let may_grant = one.with_grant_option == Some(true);
             let level: Vec<String> = match of_level(one.level) {
                 Some(listed) => {
@@ -193,12 +203,17 @@ fn objects(one: &MySqlGrant, facts: &Facts) -> Vec<Object> {
             columns.into_iter().map(|column| Object::Column(database.clone(), table.clone(), column.clone())).collect()
         }
         MySqlGrantLevel::Procedure => {
-            vec![Object::Routine("PROCEDURE".to_owned(), database, one.procedure.clone().unwrap_or_default())]
+            vec![Object::Routine("PROCEDURE".to_owned(), database, folded(one.procedure.as_deref()))]
         }
         MySqlGrantLevel::Function => {
-            vec![Object::Routine("FUNCTION".to_owned(), database, one.function.clone().unwrap_or_default())]
+            vec![Object::Routine("FUNCTION".to_owned(), database, folded(one.function.as_deref()))]
         }
     }
+}
+
+/// The servers keep a right on a routine under its name in lower case, however the routine is written.
+fn folded(routine: Option<&str>) -> String {
+    routine.unwrap_or_default().to_lowercase()
 }
 
 /// What a global privilege makes of its holder. Each of them reaches into every tenant's databases.

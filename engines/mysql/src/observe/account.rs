@@ -121,7 +121,8 @@ fn attribute(row: &Row) -> Result<Option<Kept>> {
 /// Roles, and those that are active from the login on.
 pub(crate) type Memberships = BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>;
 
-/// The roles of every account of a name, or of a role, by host.
+/// The roles of every account of a name, or of a role, by host. A role that it is no member of any more is not active
+/// either, although MariaDB keeps it as the default.
 pub(crate) fn memberships(reader: &mut dyn Reader, facts: &Facts, name: &str) -> Result<Memberships> {
     let (members, defaults, of_members, of_defaults) = if facts.is_mariadb() {
         (
@@ -145,7 +146,11 @@ pub(crate) fn memberships(reader: &mut dyn Reader, facts: &Facts, name: &str) ->
         found.entry(row.get(0)?).or_default().0.insert(row.get(1)?);
     }
     for row in reader.about(&Question { query: defaults, subjects: of_defaults, parameters: &[] }, &[name])? {
-        found.entry(row.get(0)?).or_default().1.insert(row.get(1)?);
+        let (held, active) = found.entry(row.get(0)?).or_default();
+        let role = row.get(1)?;
+        if held.contains(&role) {
+            active.insert(role);
+        }
     }
     Ok(found)
 }

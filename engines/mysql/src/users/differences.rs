@@ -255,7 +255,7 @@ fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Co
     let ours: BTreeSet<String> = now.default_roles.iter().filter(is_ours).cloned().collect();
     let foreign = now.default_roles.difference(&ours).next().is_some();
     let differs = if context.facts.is_mariadb() {
-        expected != ours && !(expected.is_empty() && foreign)
+        expected != ours && !(expected.is_empty() && foreign) && context.facts.activates
     } else {
         expected != ours
     };

@@ -2,9 +2,13 @@
 //! none. Natively, over TCP; the same code runs in the component.
 
 #[cfg(test)]
+mod active;
+#[cfg(test)]
 mod databases;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod folded;
 #[cfg(test)]
 mod grants;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use dbprovision_sdk::adapter::databases::{DatabaseInfo, DatabaseSpec, Script, Sc
 use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
-    Databases, Error, Examination, Listing, Mark, Page, Proof, Result, Secret, Selection, UpdateReport,
+    Databases, Error, Examination, Listing, Mark, OptionProblem, Page, Proof, Result, Secret, Selection, UpdateReport,
 };
 use mysql_options::MySqlDatabaseStatus;
 
@@ -152,6 +152,10 @@ impl Databases for MySql {
         Ok(Some(info(size, &connected.limits.tracking, found)))
     }
 
+        if name == connected.limits.tracking.database {
+            let problem = wanted::HOLDS_MARKS.to_owned();
+            return Err(Error::invalid(vec![OptionProblem { path: "name".to_owned(), problem }]));
+        }
     fn list(&mut self, page: &Page) -> Result<Listing> {
         let (session, _, tracking) = self.connected()?.parts()?;
         let found = database::list(session, tracking, page)?;

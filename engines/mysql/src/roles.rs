@@ -162,7 +162,13 @@ fn create(session: &mut Session, facts: &Facts, tracking: &Tracking, wanted: &Wa
     if role::is_taken_by_user(session, facts, name)? {
         return Err(taken(name));
     }
-    let kept = Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: Vec::new(), finished: false };
+    let kept = Kept {
+        mark: Some(mark.clone()),
+        words: wanted.comment.clone(),
+        roles: Vec::new(),
+        adopted: false,
+        finished: false,
+    };
     session.run(&keep(tracking, name, &kept))?;
     let role = grant::role(name, facts.dialect);
     // What MySQL makes of both is the same (Reference Manual, "CREATE ROLE Statement"): only the right to do it differs.

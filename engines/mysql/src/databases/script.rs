@@ -169,7 +169,7 @@ fn remove(connected: &mut Connected, fence: &str, mark: &Mark, end_sessions: boo
         if !end_sessions && !there.is_empty() {
             return Err(Error::new(ErrorKind::Transient(None), "a script of this resource is still running", ""));
         }
-        sessions::end(session, &there)?;
+        sessions::end_where_allowed(session, &there, fence)?;
         if owned::objects(session, fence, ANYWHERE, 1)?.is_empty() {
             return drop(session, tracking, fence);
         }

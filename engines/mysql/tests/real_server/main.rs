@@ -14,9 +14,15 @@ mod grants;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod meek;
+#[cfg(test)]
 mod moved_hosts;
 #[cfg(test)]
+mod narrowed;
+#[cfg(test)]
 mod patterns;
+#[cfg(test)]
+mod power;
 #[cfg(test)]
 mod roles;
 #[cfg(test)]
@@ -25,7 +31,5 @@ mod scripts;
 mod support;
 #[cfg(test)]
 mod sweeps;
-#[cfg(test)]
-mod power;
 #[cfg(test)]
 mod users;

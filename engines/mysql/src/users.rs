@@ -19,7 +19,7 @@ use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
     Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Secret, Selection, UpdateReport,
-    Users, random,
+    Users, log, random,
 };
 
 use crate::connect::{Session, Tracking};
@@ -111,6 +111,12 @@ impl Users for MySql {
             let (waiting, chosen): (Vec<&Difference>, Vec<&Difference>) =
                 chosen.into_iter().partition(|one| one.waits.is_some());
             apply::make(session, &chosen)?;
+            if !facts.activates && chosen.iter().any(|one| one.change.id.starts_with("member:")) {
+                let name = &wanted.name;
+                let message =
+                    format!("the administrator may not choose which roles of {name} are active from the login on");
+                log::write(log::Level::Warn, &message);
+            }
             for host in chosen.iter().filter_map(|one| differences::dropped_host(&wanted, &one.change.id)) {
                 let there = sessions::of_account(session, &wanted.name, host)?;
                 sessions::end_where_allowed(session, &there, &wanted.name)?;
@@ -317,7 +323,7 @@ fn observe(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, wanted: 
     let mut defined = BTreeMap::new();
     for one in accounts.iter().filter(is_ours).filter(|one| !wanted.hosts.contains(&one.host)) {
         let objects = owned::objects(reader, &wanted.name, &one.host, DEFINED)?;
-        defined.insert(one.host.clone(), objects.iter().map(|one| owned::shown(one)).collect());
+        defined.insert(one.host.clone(), objects.iter().map(owned::shown).collect());
     }
     Ok(Observed { accounts, missing_roles, rights, defined })
 }

@@ -7,8 +7,15 @@ use dbprovision_sdk::Result;
 
 use crate::connect::Session;
 use crate::difference::Difference;
+use crate::errors;
 
 /// Makes the chosen changes.
 pub(crate) fn make(session: &mut Session, chosen: &[&Difference]) -> Result<()> {
-    chosen.iter().flat_map(|one| &one.statements).try_for_each(|statement| session.run(statement))
+    for statement in chosen.iter().flat_map(|one| &one.statements) {
+        match session.run(statement) {
+            Err(error) if statement.may_be_outlived && errors::is_one_of(&error, errors::OUTLIVED) => {}
+            outcome => outcome?,
+        }
+    }
+    Ok(())
 }

@@ -29,7 +29,8 @@ pub(crate) use settings::{Limits, Tracking, examine};
 pub(crate) enum Purpose {
     /// The adapter's own statements.
     Administration,
-    /// A user's script: the server's own settings hold, as they would for any other client.
+    /// A user's script: the server's own settings hold, as they would for any other client, and one text may have
+    /// several statements.
     Script,
     /// Nothing but the login.
     Probe,
@@ -66,14 +67,14 @@ pub(crate) fn log_in(limits: &Limits, who: Account<'_>, database: Option<&str>, 
         TlsUse::Prefer => (Attempt::Encrypted { or_plain: true }, None),
         TlsUse::Require => (Attempt::Encrypted { or_plain: false }, None),
     };
-    let begin = |wire, attempt| handshake::begin(wire, attempt, limits, who, database, deadline);
+    let begin = |wire, attempt| handshake::begin(wire, attempt, limits, who, database, purpose, deadline);
     let mut session = match (begin(wire, attempt), other) {
         // The server says that it wants encryption, or refuses an account that must use it without saying why.
         (Err(handshake::Failure::Answer(answer)), Some(other)) if errors::may_want_tls(&answer) => {
             let second = begin(dbprovision_sdk::dial()?, other);
             second.map_err(|failure| match failure {
                 // The first answer says more than that there is no encryption either.
-                handshake::Failure::NoTls => errors::of_answer(&answer, "the login", ""),
+                handshake::Failure::NoTls => errors::of_login(&answer),
                 failure @ (handshake::Failure::Answer(_)
                 | handshake::Failure::Handshake(_)
                 | handshake::Failure::Other(_)) => failure.into_error(),

@@ -13,7 +13,7 @@ use dbprovision_sdk::adapter::databases::{DatabaseInfo, DatabaseSpec, Script, Sc
 use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
-    Databases, Error, Examination, Listing, Mark, Page, Proof, Result, Secret, Selection, UpdateReport,
+    Databases, Error, Examination, Listing, Mark, OptionProblem, Page, Proof, Result, Secret, Selection, UpdateReport,
 };
 use mysql_options::MySqlDatabaseStatus;
 
@@ -57,7 +57,13 @@ fn info(size: Option<u64>, tracking: &Tracking, found: Database) -> DatabaseInfo
 
 /// Writes the mark and the words of a database that is there.
 fn keep(session: &mut Session, tracking: &Tracking, name: &str, words: Option<&str>, mark: &Mark) -> Result<()> {
-    let kept = Kept { mark: Some(mark.clone()), words: words.map(str::to_owned), roles: Vec::new(), finished: true };
+    let kept = Kept {
+        mark: Some(mark.clone()),
+        words: words.map(str::to_owned),
+        roles: Vec::new(),
+        adopted: false,
+        finished: true,
+    };
     let (mark, details) = kept.text();
     let row = RowOf { kind: Kind::Database, name, host: "", mark: &mark, details: &details, finished: true };
     session.run(&metadata::put(tracking, &row))
@@ -146,6 +152,10 @@ impl Databases for MySql {
     fn get_info(&mut self, name: &str) -> Result<Option<DatabaseInfo>> {
         names::usable_database(name)?;
         let connected = self.connected()?;
+        if name == connected.limits.tracking.database {
+            let problem = wanted::HOLDS_MARKS.to_owned();
+            return Err(Error::invalid(vec![OptionProblem { path: "name".to_owned(), problem }]));
+        }
         let found = connected.look(|reader, _, tracking| database::find(reader, tracking, name))?;
         let Some(found) = found else { return Ok(None) };
         let size = if connected.sweeps() { None } else { Some(database::size(connected.main()?, name)?) };

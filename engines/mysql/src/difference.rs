@@ -11,6 +11,10 @@ pub(crate) struct Difference {
     pub(crate) statements: Vec<Statement>,
     /// What must be there before the change can be made, as a message.
     pub(crate) lacking: Option<String>,
+    /// Why it has to wait, while all the others are made.
+    pub(crate) waits: Option<String>,
+    /// It is made only where it is chosen by its id.
+    pub(crate) needs_consent: bool,
 }
 
 impl Difference {
@@ -31,6 +35,8 @@ impl Difference {
             },
             statements: Vec::new(),
             lacking: None,
+            waits: None,
+            needs_consent: false,
         }
     }
 
@@ -54,6 +60,16 @@ impl Difference {
 
     pub(crate) fn impossible_if(mut self, impossible: bool) -> Self {
         self.change.impossible = impossible;
+        self
+    }
+
+    pub(crate) fn waits(mut self, why: Option<String>) -> Self {
+        self.waits = why;
+        self
+    }
+
+    pub(crate) fn needs_consent_if(mut self, needed: bool) -> Self {
+        self.needs_consent = needed;
         self
     }
 

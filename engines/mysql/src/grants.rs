@@ -4,6 +4,7 @@
 //! nothing is taken before the last of them lets go. Where the mode is authoritative, what nobody states goes too.
 //! A name in a spec is a name, whatever characters it has; a pattern has a field of its own.
 
+mod activation;
 pub(crate) mod differences;
 pub(crate) mod rights;
 pub(crate) mod wanted;
@@ -14,7 +15,7 @@ use dbprovision_sdk::adapter::grants::{GrantReport, GrantSpec, Granted, Grantee 
 use dbprovision_sdk::error::Problems;
 use dbprovision_sdk::groups::grant_operations::Mode;
 use dbprovision_sdk::selection::{report, select};
-use dbprovision_sdk::{Error, ErrorKind, Examination, Grants, ObjectKind, Result, Selection, options};
+use dbprovision_sdk::{Error, ErrorKind, Examination, Grants, ObjectKind, Result, Selection, log, options};
 use mysql_options::{MySqlGrantConfig, MySqlUserConfig};
 
 use crate::connect::{Session, Tracking};
@@ -24,7 +25,8 @@ use crate::observe::rights::{Right, known, of};
 use crate::observe::{account, database, role};
 use crate::quote::escaped_pattern;
 use crate::server::Facts;
-use crate::statements::grant::{self, Grantee};
+use crate::statements::Statement;
+use crate::statements::grant::Grantee;
 use crate::users::wanted::ANYWHERE;
 use crate::{MySql, apply, errors, names, users};
 use differences::{Claims, Holding, differences, role_key};
@@ -56,12 +58,14 @@ impl Grants for MySql {
             let look = |reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking| {
                 compare(reader, facts, tracking, spec, &stated)
             };
-            let Compared { spec, rights, now, found, grantees: _ } = self.connected()?.look(look)?;
+            let connected = self.connected()?;
+            let Compared { spec, rights, now, found, grantees: _ } = connected.look(look)?;
+            let patterns = connected.facts.patterns;
             let update = report(&found, []);
             return Ok(GrantReport {
                 update,
-                held: held(&spec, &rights, &stated, &now),
-                stated: all(&rights, &stated),
+                held: held(&spec, &rights, &stated, &now, patterns),
+                stated: all(&rights, &stated, patterns),
                 lacking: lacking(&found),
                 // Rights are on a name here, whatever has it.
                 renewed: false,
@@ -72,13 +76,18 @@ impl Grants for MySql {
                 compare(session, facts, tracking, spec, &stated)?;
             let chosen = select(&found, selection)?;
             apply::make(session, &chosen)?;
-            let joined = chosen.iter().any(|one| one.change.id.starts_with("grant:membership:"));
-            if joined && spec.grantee.kind == ObjectKind::User {
-                activate(session, facts, &grantees, &stated)?;
+            let before = now;
+            let now = if chosen.is_empty() { before.clone() } else { holdings(session, facts, &grantees)? };
+            if chosen.iter().any(|one| activation::is_touched_by(&one.change.id)) {
+                activate(
+                    session,
+                    facts,
+                    &spec.grantee,
+                    &activation::statements(&stated.roles, &before, &now, facts.dialect),
+                )?;
             }
-            let now = if chosen.is_empty() { now } else { holdings(session, facts, &grantees)? };
-            let held = held(&spec, &wanted_rights, &stated, &now);
-            let (stated, lacking) = (all(&wanted_rights, &stated), lacking(&found));
+            let held = held(&spec, &wanted_rights, &stated, &now, facts.patterns);
+            let (stated, lacking) = (all(&wanted_rights, &stated, facts.patterns), lacking(&found));
             Ok(GrantReport { update: report(&found, chosen), held, stated, lacking, renewed: false })
         })
     }
@@ -101,27 +110,30 @@ impl Grants for MySql {
                 authoritative: false,
                 missing: &missing,
                 dialect: facts.dialect,
+                patterns: facts.patterns,
             };
             let found = differences(&claims, &now);
             for statement in found.iter().filter(|one| !one.change.impossible).flat_map(|one| &one.statements) {
                 match session.run(statement) {
-                    Err(error) if errors::code(&error).is_some_and(|code| errors::NO_GRANT.contains(&code)) => {}
+                    Err(error) if errors::is_one_of(&error, errors::NO_GRANT) => {}
                     outcome => outcome?,
                 }
             }
-            Ok(())
+            let after = holdings(session, facts, &grantees)?;
+            activate(session, facts, &spec.grantee, &activation::statements(&roles, &now, &after, facts.dialect))
         })
     }
 
     fn get_grants(&mut self, grantee: &Named) -> Result<Vec<Granted>> {
         names::usable_user(&grantee.name)?;
         let (session, facts, tracking) = self.connected()?.parts()?;
+        let patterns = facts.patterns;
         let (grantees, _) = grantees(session, facts, tracking, grantee)?;
         let now = holdings(session, facts, &grantees)?;
         let rights: BTreeSet<&Right> = now.values().flat_map(|held| &held.rights).collect();
         let roles: BTreeSet<&String> = now.values().flat_map(|held| &held.roles).collect();
         let roles = roles.into_iter().map(|role| rights::membership(role));
-        Ok(rights.into_iter().map(rights::granted).chain(roles).collect())
+        Ok(rights.into_iter().map(|right| rights::granted(right, patterns)).chain(roles).collect())
     }
 }
 
@@ -157,8 +169,12 @@ fn compare(
         authoritative: spec.mode == Mode::Authoritative,
         missing: &missing,
         dialect: facts.dialect,
+        patterns: facts.patterns,
     };
-    let found = differences(&claims, &now);
+    let mut found = differences(&claims, &now);
+    if spec.grantee.kind == ObjectKind::User {
+        found.extend(activation::differences(&stated.roles, &now, facts));
+    }
     Ok(Compared { spec, rights, grantees, now, found })
 }
 
@@ -175,9 +191,9 @@ fn lacking(found: &[Difference]) -> Vec<String> {
 }
 
 /// Everything that is stated.
-fn all(rights: &BTreeMap<Right, String>, stated: &Stated) -> Vec<Granted> {
+fn all(rights: &BTreeMap<Right, String>, stated: &Stated, patterns: bool) -> Vec<Granted> {
     let roles = stated.roles.keys().map(|role| rights::membership(role));
-    rights.keys().map(rights::granted).chain(roles).collect()
+    rights.keys().map(|right| rights::granted(right, patterns)).chain(roles).collect()
 }
 
 /// The accounts of a user, or the role; and the roles that it is a member of by its own resource.
@@ -242,8 +258,8 @@ fn holdings(reader: &mut dyn Reader, facts: &Facts, grantees: &[Grantee]) -> Res
     let mut found = BTreeMap::new();
     for one in grantees {
         let rights = of(reader, facts, &one.user, &one.host)?;
-        let roles = account::memberships(reader, facts, &one.user)?.remove(&one.host).unwrap_or_default().0;
-        found.insert(one.clone(), Holding { rights, roles });
+        let (roles, active) = account::memberships(reader, facts, &one.user)?.remove(&one.host).unwrap_or_default();
+        found.insert(one.clone(), Holding { rights, roles, active });
     }
     Ok(found)
 }
@@ -263,16 +279,18 @@ fn missing(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, stated: 
     Ok(missing)
 }
 
-/// A membership is of no use before its role is active. MariaDB activates one at the login: the first that came.
-fn activate(session: &mut Session, facts: &Facts, grantees: &[Grantee], stated: &Stated) -> Result<()> {
-    for one in grantees {
-        let (held, active) = account::memberships(session, facts, &one.user)?.remove(&one.host).unwrap_or_default();
-        let mut wanted: BTreeSet<String> = active.clone();
-        wanted.extend(stated.roles.keys().filter(|role| held.contains(*role)).cloned());
-        let is_full = facts.is_mariadb() && !active.is_empty();
-        if wanted != active && !is_full {
-            let wanted: Vec<String> = wanted.into_iter().collect();
-            session.simple(&grant::default_roles(&wanted, &one.user, &one.host, facts.dialect), "options.roles")?;
+/// Makes roles active. Where the administrator may not, the memberships are there nevertheless.
+fn activate(session: &mut Session, facts: &Facts, grantee: &Named, statements: &[Statement]) -> Result<()> {
+    if grantee.kind != ObjectKind::User || !facts.activates {
+        return Ok(());
+    }
+    for statement in statements {
+        match session.run(statement) {
+            Err(error) if error.kind == ErrorKind::PermissionDenied => {
+                let message = format!("a role of {} is not active from the login on: {}", grantee.name, error.message);
+                log::write(log::Level::Warn, &message);
+            }
+            outcome => outcome?,
         }
     }
     Ok(())
@@ -284,19 +302,28 @@ fn held(
     rights: &BTreeMap<Right, String>,
     stated: &Stated,
     now: &BTreeMap<Grantee, Holding>,
+    patterns: bool,
 ) -> Vec<Granted> {
+    let granted = |right: &Right| rights::granted(right, patterns);
     let has = |right: &Right| now.values().any(|held| held.rights.contains(right));
     let is_member = |role: &str| now.values().any(|held| held.roles.contains(role));
-    let mut found: Vec<Granted> = rights.keys().filter(|right| has(right)).map(rights::granted).collect();
+    let mut found: Vec<Granted> = rights.keys().filter(|right| has(right)).map(granted).collect();
     found.extend(stated.roles.keys().filter(|role| is_member(role)).map(|role| rights::membership(role)));
+    // In the form in which it would be recorded now, whatever form it has.
+    let now_recorded = |before: &Granted| match rights::recorded(before, patterns) {
+        Some(right) => granted(&right),
+        None => before.clone(),
+    };
+    let shared: Vec<Granted> = spec.shared.iter().map(now_recorded).collect();
     for before in &spec.recorded {
-        let still = match (rights::recorded(before), rights::recorded_role(before)) {
+        let still = match (rights::recorded(before, patterns), rights::recorded_role(before)) {
             (Some(right), _) => has(&right),
             (None, Some(role)) => is_member(role),
             (None, None) => false,
         };
-        if still && !found.contains(before) && !spec.shared.contains(before) {
-            found.push(before.clone());
+        let before = now_recorded(before);
+        if still && !found.contains(&before) && !shared.contains(&before) {
+            found.push(before);
         }
     }
     found

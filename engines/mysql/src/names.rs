@@ -6,6 +6,8 @@
 //! The accounts and databases of the server and of managed services are protected; their roles that make the holder
 //! an administrator are dangerous.
 
+use std::collections::BTreeSet;
+
 use dbprovision_sdk::error::Problems;
 use dbprovision_sdk::{Error, Result, Standing};
 
@@ -176,6 +178,28 @@ pub(crate) fn untouchable(standing: Standing) -> Result<()> {
     }
 }
 
+/// Whether a pattern of a grant means the name, whose case does not count: some servers ignore it.
+pub(crate) fn matches_pattern(pattern: &str, name: &str) -> bool {
+    let name: Vec<char> = name.to_lowercase().chars().collect();
+    let pattern = pattern.to_lowercase();
+    // How much of the name the pattern so far can be about.
+    let mut reached = BTreeSet::from([0]);
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        let next = |wanted: Option<char>| {
+            let fits = |at: &&usize| name.get(**at).is_some_and(|one| wanted.is_none_or(|wanted| wanted == *one));
+            reached.iter().filter(fits).map(|at| at + 1).collect()
+        };
+        reached = match letter {
+            '%' => reached.first().map_or_else(BTreeSet::new, |first| (*first..=name.len()).collect()),
+            '_' => next(None),
+            '\\' => next(Some(letters.next().unwrap_or('\\'))),
+            literal => next(Some(literal)),
+        };
+    }
+    reached.contains(&name.len())
+}
+
 fn fault(name: &str, longest: usize) -> Option<String> {
     if name.is_empty() {
         Some("a name must not be empty".to_owned())
@@ -237,5 +261,25 @@ mod tests {
             check_host(host, "host", &mut problems);
             assert!(problems.finish().is_err(), "{host}");
         }
+    }
+
+    #[test]
+    fn a_pattern_means_what_the_server_takes_it_for() {
+        for (pattern, name) in [
+            ("app%", "app"),
+            ("app%", "APP_1"),
+            ("a_c", "abc"),
+            ("%", "mysql"),
+            ("my\\_db", "my_db"),
+            ("%s%l", "mysql"),
+        ] {
+            assert!(matches_pattern(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in
+            [("app%", "ap"), ("a_c", "ac"), ("my\\_db", "myXdb"), ("app", "apps"), ("", "a"), ("%x", "mysql")]
+        {
+            assert!(!matches_pattern(pattern, name), "{pattern} {name}");
+        }
+        assert!(!matches_pattern(&"%a".repeat(32), &"a".repeat(31)));
     }
 }

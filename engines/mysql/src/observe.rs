@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod database;
 pub(crate) mod marks;
 pub(crate) mod owned;
+pub(crate) mod power;
 pub(crate) mod reader;
 pub(crate) mod rights;
 pub(crate) mod role;

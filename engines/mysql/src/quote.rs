@@ -36,6 +36,16 @@ pub(crate) fn escaped_pattern(name: &str) -> String {
     name.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%")
 }
 
+/// The one name that a pattern matches; none where it matches several, or is written in another way.
+pub(crate) fn plain_name(pattern: &str) -> Option<String> {
+    let mut letters = pattern.chars();
+    let mut name = String::new();
+    while let Some(letter) = letters.next() {
+        name.push(if letter == '\\' { letters.next().unwrap_or(letter) } else { letter });
+    }
+    (escaped_pattern(&name) == pattern).then_some(name)
+}
+
 /// The query with each `?` replaced by the next parameter as a literal. The adapter's queries have no other `?`.
 pub(crate) fn bind(query: &str, parameters: &[&str]) -> String {
     let mut pieces = query.split('?');

@@ -18,7 +18,7 @@ use crate::difference::Difference;
 use crate::observe::marks::Kept;
 use crate::observe::reader::Reader;
 use crate::observe::role::{self, Role};
-use crate::observe::{owned, prove};
+use crate::observe::{owned, power, prove};
 use crate::server::Facts;
 use crate::statements::Statement;
 use crate::statements::grant;
@@ -42,15 +42,16 @@ fn standing(facts: &Facts, name: &str) -> Standing {
     if name == facts.administrator { Standing::Protected } else { names::role_standing(name) }
 }
 
-fn info(facts: &Facts, role: Role) -> RoleInfo {
-    RoleInfo {
+fn info(reader: &mut dyn Reader, facts: &Facts, role: Role) -> Result<RoleInfo> {
+    let holder = role::grantee(facts, &role.name);
+    Ok(RoleInfo {
         standing: standing(facts, &role.name),
+        privileged: power::is_privileged(reader, facts, &holder.user, &holder.host)?,
         name: role.name,
         object_id: None,
         mark: role.kept.mark,
-        privileged: role.privileged,
         details: None,
-    }
+    })
 }
 
 fn keep(tracking: &Tracking, name: &str, kept: &Kept) -> Statement {
@@ -123,7 +124,8 @@ impl Roles for MySql {
     fn get_info(&mut self, name: &str) -> Result<Option<RoleInfo>> {
         names::usable_user(name)?;
         self.connected()?.look(|reader, facts, tracking| {
-            Ok(role::find(reader, facts, tracking, name)?.map(|found| info(facts, found)))
+            let found = role::find(reader, facts, tracking, name)?;
+            found.map(|found| info(reader, facts, found)).transpose()
         })
     }
 
@@ -155,12 +157,18 @@ fn create(session: &mut Session, facts: &Facts, tracking: &Tracking, wanted: &Wa
             return Err(taken(name));
         }
         session.run(&metadata::finish(tracking, Kind::Role, name))?;
-        return Ok(info(facts, found));
+        return info(session, facts, found);
     }
     if role::is_taken_by_user(session, facts, name)? {
         return Err(taken(name));
     }
-    let kept = Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: Vec::new(), finished: false };
+    let kept = Kept {
+        mark: Some(mark.clone()),
+        words: wanted.comment.clone(),
+        roles: Vec::new(),
+        adopted: false,
+        finished: false,
+    };
     session.run(&keep(tracking, name, &kept))?;
     let role = grant::role(name, facts.dialect);
     // What MySQL makes of both is the same (Reference Manual, "CREATE ROLE Statement"): only the right to do it differs.
@@ -178,7 +186,8 @@ fn create(session: &mut Session, facts: &Facts, tracking: &Tracking, wanted: &Wa
         return Err(if exists { Error { detail: error.detail, ..taken(name) } } else { error });
     }
     session.run(&metadata::finish(tracking, Kind::Role, name))?;
-    role::find(session, facts, tracking, name)?.map(|found| info(facts, found)).ok_or_else(|| absent(name))
+    let found = role::find(session, facts, tracking, name)?.ok_or_else(|| absent(name))?;
+    info(session, facts, found)
 }
 
 /// What differs.

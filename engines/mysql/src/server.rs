@@ -9,8 +9,8 @@ use dbprovision_sdk::{Error, ErrorKind, Result};
 use sha2::{Digest as _, Sha256};
 
 use crate::connect::{self, Account, Limits, Purpose, Row, Session, Tracking};
-use crate::observe;
 use crate::observe::reader::{Reader, Swept};
+use crate::{errors, observe};
 
 /// Which of the two families the server is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub(crate) struct Facts {
     pub(crate) uses_attributes: bool,
     /// The database in a grant is a pattern.
     pub(crate) patterns: bool,
+    /// The administrator may choose which roles of others are active from the login on.
+    pub(crate) activates: bool,
     /// Login methods that accounts can have.
     pub(crate) plugins: BTreeSet<String>,
     pub(crate) sql_mode: String,
@@ -151,15 +153,14 @@ impl Connected {
         let lock = lock_name(object);
         let patience = self.limits.lock_seconds().to_string();
         let (session, facts, tracking) = self.parts()?;
-        let taken = match session.row("SELECT COALESCE(GET_LOCK(?, CAST(? AS UNSIGNED)), 0)", &[&lock, &patience]) {
-            Ok(taken) => taken.map_or(Ok(0), |row| row.number(0))?,
-            // The limit of statements may be as short as the wait.
-            Err(error) if error.kind == ErrorKind::TimedOut && session.is_usable() => 0,
-            Err(error) => return Err(error),
-        };
-        if taken != 1 {
-            let message = "another session of the operator works on the same object";
-            return Err(Error::new(ErrorKind::Transient(None), message, "GET_LOCK timed out"));
+        match take_lock(session, &lock, &patience)? {
+            Lock::Taken => {}
+            Lock::Busy => {
+                let message = "another session of the operator works on the same object";
+                return Err(Error::new(ErrorKind::Transient(None), message, "GET_LOCK timed out"));
+            }
+            // Every step leaves a state from which the next call goes on, whoever comes between.
+            Lock::Denied => return work(session, facts, tracking),
         }
         let outcome = work(session, facts, tracking);
         // With the session goes the lock.
@@ -174,6 +175,30 @@ impl Connected {
 
     pub(crate) fn close(self) {
         self.main.close();
+    }
+}
+
+/// How it went to take a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lock {
+    Taken,
+    /// Somebody else has it.
+    Busy,
+    /// This server gives nobody one.
+    Denied,
+}
+
+/// Waits for a lock of the server, so many seconds.
+pub(crate) fn take_lock(session: &mut Session, name: &str, patience: &str) -> Result<Lock> {
+    match session.row("SELECT COALESCE(GET_LOCK(?, CAST(? AS UNSIGNED)), 0)", &[name, patience]) {
+        Ok(taken) => {
+            let taken = taken.map_or(Ok(0), |row| row.number(0))? == 1;
+            Ok(if taken { Lock::Taken } else { Lock::Busy })
+        }
+        Err(error) if errors::denies_locks(&error) => Ok(Lock::Denied),
+        // The limit of statements may be as short as the wait.
+        Err(error) if error.kind == ErrorKind::TimedOut && session.is_usable() => Ok(Lock::Busy),
+        Err(error) => Err(error),
     }
 }
 

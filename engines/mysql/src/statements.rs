@@ -16,12 +16,19 @@ mod tests;
 pub(crate) struct Statement {
     pub(crate) sql: String,
     pub(crate) field: String,
+    /// It gives again what somebody holds; where its object is gone there is nothing to give.
+    pub(crate) may_be_outlived: bool,
 }
 
 impl Statement {
     /// A statement that serves a field.
     pub(crate) fn of(field: impl Into<String>, sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), field: field.into() }
+        Self { sql: sql.into(), field: field.into(), may_be_outlived: false }
+    }
+
+    /// Without an error where what it is about is gone.
+    pub(crate) fn unless_outlived(self) -> Self {
+        Self { may_be_outlived: true, ..self }
     }
 
     /// A statement whose failure is no fault of the spec.

@@ -12,21 +12,22 @@ pub(crate) mod wanted;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::adapter::users::{LoginOutcome, UserInfo, UserSpec};
 use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
     Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Secret, Selection, UpdateReport,
-    Users, random,
+    Users, log, random,
 };
 
 use crate::connect::{Session, Tracking};
+use crate::difference::Difference;
 use crate::observe::account::{self, Account};
 use crate::observe::marks::Kept;
 use crate::observe::reader::Reader;
-use crate::observe::{owned, prove, rights, sessions};
+use crate::observe::{owned, power, prove, rights, sessions};
 use crate::server::{Connected, Facts};
 use crate::statements::account::{Authentication, Hash, attribute};
 use crate::statements::metadata::{self, Kind};
@@ -39,16 +40,23 @@ pub(crate) fn lock(name: &str) -> String {
     format!("account:{name}")
 }
 
-fn info(facts: &Facts, name: &str, accounts: &[Account]) -> UserInfo {
-    UserInfo {
+fn info(reader: &mut dyn Reader, facts: &Facts, name: &str, accounts: &[Account]) -> Result<UserInfo> {
+    let mut privileged = name == facts.administrator;
+    for one in accounts {
+        privileged = privileged || power::is_privileged(reader, facts, name, &one.host)?;
+    }
+    Ok(UserInfo {
         name: name.to_owned(),
         object_id: None,
         mark: accounts.iter().find_map(|one| one.kept.mark.clone()),
         standing: account::standing(facts, name),
-        privileged: name == facts.administrator || accounts.iter().any(|one| one.privileged),
+        privileged,
         details: None,
-    }
+    })
 }
+
+/// So many of the objects that keep an account are named.
+const DEFINED: u32 = 5;
 
 fn absent(name: &str) -> Error {
     Error::not_found(format!("the user {name} is not there"))
@@ -98,9 +106,25 @@ impl Users for MySql {
             let password = password.as_ref();
             let context = Context { facts, tracking, password, method: password, others: Some(&others) };
             let found = differences(&wanted, &observed, &context)?;
-            let chosen = select(&found, selection)?;
+            let mut chosen = select(&found, selection)?;
+            chosen.retain(|one| !one.needs_consent || *selection != Selection::All);
+            let (waiting, chosen): (Vec<&Difference>, Vec<&Difference>) =
+                chosen.into_iter().partition(|one| one.waits.is_some());
             apply::make(session, &chosen)?;
-            Ok(report(&found, chosen))
+            if !facts.activates && chosen.iter().any(|one| one.change.id.starts_with("member:")) {
+                let name = &wanted.name;
+                let message =
+                    format!("the administrator may not choose which roles of {name} are active from the login on");
+                log::write(log::Level::Warn, &message);
+            }
+            for host in chosen.iter().filter_map(|one| differences::dropped_host(&wanted, &one.change.id)) {
+                let there = sessions::of_account(session, &wanted.name, host)?;
+                sessions::end_where_allowed(session, &there, &wanted.name)?;
+            }
+            match waiting.into_iter().find_map(|one| one.waits.clone()) {
+                Some(why) => Err(Error::dependency_missing(why)),
+                None => Ok(report(&found, chosen)),
+            }
         })
     }
 
@@ -118,6 +142,7 @@ impl Users for MySql {
                     mark: Some(mark.clone()),
                     words: comment.map(str::to_owned),
                     roles: one.kept.roles,
+                    adopted: one.kept.adopted || one.kept.mark.is_none(),
                     finished: true,
                 };
                 session.run(&keep(name, &one.host, &kept, facts, tracking))?;
@@ -144,7 +169,7 @@ impl Users for MySql {
         names::usable_user(name)?;
         self.connected()?.look(|reader, facts, tracking| {
             let accounts = account::find(reader, facts, tracking, name)?;
-            Ok((!accounts.is_empty()).then(|| info(facts, name, &accounts)))
+            if accounts.is_empty() { Ok(None) } else { info(reader, facts, name, &accounts).map(Some) }
         })
     }
 
@@ -170,9 +195,14 @@ impl Users for MySql {
         Ok(found)
     }
 
-    fn reassign_owned(&mut self, _: &str, _: &Proof, _: Option<&str>) -> Result<()> {
+    fn reassign_owned(&mut self, name: &str, proof: &Proof, to: Option<&str>) -> Result<()> {
         // The servers have no statement for it: each object would have to be made anew.
-        Err(Error::unsupported("giving an account's objects to another"))
+        if to.is_some() {
+            return Err(Error::unsupported("giving an account's objects to another"));
+        }
+        names::usable_user(name)?;
+        self.connected()?
+            .locked(&lock(name), |session, facts, tracking| Err(gone::give_up(session, facts, tracking, name, proof)?))
     }
 
     fn terminate_sessions(&mut self, name: &str) -> Result<u32> {
@@ -212,7 +242,8 @@ fn create(
         return Err(taken(name));
     }
     let begun = there.first().map(|one| one.kept.roles.clone()).unwrap_or_default();
-    let kept = Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: begun, finished: false };
+    let kept =
+        Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: begun, adopted: false, finished: false };
     for one in &there {
         let clause = authentication.clause(facts.dialect);
         session.simple(&statements::account::alter(name, &one.host, &clause), "password")?;
@@ -221,7 +252,8 @@ fn create(
         wanted.hosts.iter().map(String::as_str).filter(|host| !there.iter().any(|one| one.host == **host)).collect();
     let mut clauses = wanted.clauses(facts);
     if facts.uses_attributes {
-        clauses.push(attribute(&kept));
+        // All of them are made by one statement.
+        clauses.push(attribute(&Kept { finished: true, ..kept.clone() }));
         if !missing.is_empty() {
             for statement in statements::account::create(name, &missing, &authentication, &clauses, facts.dialect) {
                 session.run(&statement).map_err(|error| explained(error, name))?;
@@ -242,7 +274,7 @@ fn create(
         session.run(&metadata::finish(tracking, Kind::User, name))?;
     }
     let accounts = account::find(session, facts, tracking, name)?;
-    if accounts.is_empty() { Err(absent(name)) } else { Ok(info(facts, name, &accounts)) }
+    if accounts.is_empty() { Err(absent(name)) } else { info(session, facts, name, &accounts) }
 }
 
 fn taken(name: &str) -> Error {
@@ -283,10 +315,15 @@ fn observe(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, wanted: 
     let there = account::existing_roles(reader, facts, &named)?;
     let missing_roles = named.difference(&there).cloned().collect();
     let is_ours = |one: &&Account| one.kept.mark.is_some();
-    let grows = wanted.hosts.iter().any(|host| !accounts.iter().any(|one| one.host == **host));
-    let rights = match accounts.iter().find(is_ours).filter(|_| grows) {
+    let grows = wanted.hosts.iter().any(|host| !accounts.iter().any(|one| one.host == **host && one.kept.finished));
+    let rights = match differences::model(accounts.iter().filter(is_ours)).filter(|_| grows) {
         Some(sibling) => rights::of(reader, facts, &wanted.name, &sibling.host)?,
         None => BTreeSet::new(),
     };
-    Ok(Observed { accounts, missing_roles, rights })
+    let mut defined = BTreeMap::new();
+    for one in accounts.iter().filter(is_ours).filter(|one| !wanted.hosts.contains(&one.host)) {
+        let objects = owned::objects(reader, &wanted.name, &one.host, DEFINED)?;
+        defined.insert(one.host.clone(), objects.iter().map(owned::shown).collect());
+    }
+    Ok(Observed { accounts, missing_roles, rights, defined })
 }

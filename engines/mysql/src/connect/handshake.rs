@@ -14,7 +14,7 @@ use mysql_common::proto::MySerialize;
 use super::authentication::{self, Method};
 use super::packets::Packets;
 use super::session::Session;
-use super::{Account, Attempt, Limits, rows};
+use super::{Account, Attempt, Limits, Purpose, rows};
 use crate::errors::{self, ServerAnswer};
 
 /// Without these nothing here can be said.
@@ -23,7 +23,8 @@ const NEEDED: CapabilityFlags = CapabilityFlags::CLIENT_PROTOCOL_41
     .union(CapabilityFlags::CLIENT_PLUGIN_AUTH);
 
 /// Asked for where the server has it. Several statements in one command are not among them: what is one statement
-/// here is one statement there. Nor are files of this side, nor compression.
+/// here is one statement there; only a user's script may have several in one text. Nor are files of this side, nor
+/// compression.
 const WANTED: CapabilityFlags = NEEDED
     .union(CapabilityFlags::CLIENT_LONG_PASSWORD)
     .union(CapabilityFlags::CLIENT_LONG_FLAG)
@@ -52,7 +53,7 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn into_error(self) -> Error {
         match self {
-            Self::Answer(answer) => errors::of_answer(&answer, "the login", ""),
+            Self::Answer(answer) => errors::of_login(&answer),
             Self::Handshake(error) => error.into(),
             Self::NoTls => super::no_tls(),
             Self::Other(error) => error,
@@ -75,11 +76,12 @@ pub(super) fn begin(
     limits: &Limits,
     who: Account<'_>,
     database: Option<&str>,
+    purpose: Purpose,
     deadline: Deadline,
 ) -> std::result::Result<Session, Failure> {
     let mut packets = Packets::new(wire);
     let greeting = greet(&mut packets, deadline)?;
-    let mut capabilities = greeting.capabilities & WANTED;
+    let mut capabilities = greeting.capabilities & wanted(purpose);
     if database.is_some() {
         capabilities |= CapabilityFlags::CLIENT_CONNECT_WITH_DB;
     }
@@ -116,6 +118,14 @@ pub(super) fn begin(
     send(&mut packets, &response, deadline).map_err(Failure::Other)?;
     authentication::conclude(&mut packets, &mut login, method, capabilities, deadline)?;
     Ok(Session::new(packets, capabilities, limits, encrypted, &greeting.version))
+}
+
+/// What is asked for in a session of this purpose.
+pub(super) fn wanted(purpose: Purpose) -> CapabilityFlags {
+    match purpose {
+        Purpose::Script => WANTED.union(CapabilityFlags::CLIENT_MULTI_STATEMENTS),
+        Purpose::Administration | Purpose::Probe => WANTED,
+    }
 }
 
 fn send(packets: &mut Packets, packet: &impl MySerialize, deadline: Deadline) -> Result<()> {

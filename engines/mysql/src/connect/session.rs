@@ -20,6 +20,8 @@ const PING: u8 = 0x0e;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// In a sweep, which reads whole catalogues and has the memory for it.
 const MOST_BYTES_OF_A_CATALOGUE: usize = 48 * 1024 * 1024;
+/// How often a statement is sent that loses races; a wait for a lock may be most of its time.
+const TRIES: u32 = 3;
 /// More columns than a table can have.
 const MOST_COLUMNS: u64 = 4096;
 
@@ -102,9 +104,15 @@ impl Session {
         Ok(self.rows(query, parameters)?.into_iter().next())
     }
 
-    /// Runs a statement of the adapter's own.
+    /// Runs a statement of the adapter's own, and once more where it lost a race inside the server, which undid it.
     pub(crate) fn run(&mut self, statement: &Statement) -> Result<()> {
-        self.simple(&statement.sql, &statement.field)
+        let mut tries = 1;
+        loop {
+            match self.simple(&statement.sql, &statement.field) {
+                Err(error) if errors::is_race(&error) && self.usable && tries < TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Runs a text; what it answers is thrown away. An error is reported under `field`.
@@ -142,10 +150,11 @@ impl Session {
         Ok(Deadline::after(self.patience))
     }
 
-    /// Every answer of one statement, to the last frame. The first error is the statement's.
+    /// Every answer to one text, to the last frame. The first error is the text's, and the server executes nothing
+    /// behind it. Each of several statements has the time of one.
     fn answers(
         &mut self,
-        deadline: Deadline,
+        mut deadline: Deadline,
         mut kept: Option<&mut Kept>,
     ) -> Result<std::result::Result<(), ServerAnswer>> {
         let mut bytes = 0;
@@ -184,6 +193,7 @@ impl Session {
             if !more {
                 return Ok(Ok(()));
             }
+            deadline = Deadline::after(self.patience);
         }
     }
 

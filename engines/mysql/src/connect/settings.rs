@@ -37,7 +37,7 @@ pub(crate) struct Limits {
 pub(crate) struct Tracking {
     pub(crate) database: String,
     pub(crate) table: String,
-    /// Whether users are marked by attributes; none: where the server can.
+    /// Whether users are marked by attributes: where the server can, unless this is false.
     pub(crate) attributes: Option<bool>,
 }
 
@@ -109,9 +109,6 @@ impl Tracking {
         names::check_database_name(&table, "tracking.mysql.metadataTableName", problems);
         if names::is_servers_own_database(&database) {
             problems.add("tracking.mysql.metadataDatabase", "this database is the server's own: name another");
-        }
-        if settings.engine == crate::capabilities::MARIADB && block.use_user_attributes == Some(true) {
-            problems.add("tracking.mysql.useUserAttributes", "MariaDB has no user attributes: leave this out");
         }
         Ok(Self { database, table, attributes: block.use_user_attributes })
     }
@@ -250,10 +247,13 @@ mod tests {
             let error = Limits::read(&settings(options, None)).unwrap_err();
             assert!(error.message.starts_with(path), "{error:?}");
         }
+    }
+
+    #[test]
+    fn attributes_are_asked_for_where_the_server_can() {
         let mut mariadb = settings("{}", Some(r#"{"mysql": {"useUserAttributes": true}}"#));
         assert!(Limits::read(&mariadb).is_ok());
         "mariadb".clone_into(&mut mariadb.engine);
-        let error = Limits::read(&mariadb).unwrap_err();
-        assert!(error.message.starts_with("tracking.mysql.useUserAttributes"), "{error:?}");
+        assert_eq!(Limits::read(&mariadb).unwrap().tracking.attributes, Some(true));
     }
 }

@@ -12,6 +12,8 @@ use mysql_common::packets::HandshakePacket;
 use mysql_common::proto::MySerialize;
 
 use super::*;
+use crate::server::{Lock, take_lock};
+use crate::statements::Statement;
 
 const NONCE: [u8; 8] = *b"abcdefgh";
 const OK: &[u8] = &[0, 0, 0, 2, 0, 0, 0];
@@ -212,4 +214,49 @@ fn a_session_is_pinned_before_its_first_use() {
     assert!(settings[1].contains("max_execution_time = 1000"), "{settings:?}");
     assert!(pinned(Purpose::Administration, &limits(), true)[1].contains("max_statement_time = 1.000"));
     assert!(pinned(Purpose::Probe, &limits(), true).is_empty());
+}
+
+#[test]
+fn only_a_script_may_have_several_statements_in_one_text() {
+    let several = CapabilityFlags::CLIENT_MULTI_STATEMENTS;
+    assert!(handshake::wanted(Purpose::Script).contains(several));
+    for purpose in [Purpose::Administration, Purpose::Probe] {
+        assert!(!handshake::wanted(purpose).contains(several), "{purpose:?}");
+    }
+}
+
+fn error(code: u16, words: &str) -> Turn {
+    frame(1, &[&[0xff][..], &code.to_le_bytes(), b"#HY000", words.as_bytes()].concat())
+}
+
+#[test]
+fn a_statement_that_lost_a_race_is_sent_again_and_not_for_ever() {
+    let statement = Statement::own("SELECT 1");
+    for code in [1020, 1205, 1213] {
+        let mut session = session(vec![query(), error(code, "words"), query(), frame(1, OK)]);
+        session.run(&statement).unwrap();
+    }
+    let mut unlucky = session((0..9).flat_map(|_| [query(), error(1213, "words")]).collect());
+    assert_eq!(unlucky.run(&statement).unwrap_err().kind, ErrorKind::Transient(Some(200)));
+    assert!(unlucky.is_usable());
+    // What somebody else's transaction undid is not ours to do again.
+    let mut script = session(vec![query(), error(1213, "words")]);
+    assert_eq!(script.simple("SELECT 1", "").unwrap_err().kind, ErrorKind::Transient(Some(200)));
+    let mut other = session(vec![query(), error(1064, "words")]);
+    assert_eq!(other.run(&statement).unwrap_err().kind, ErrorKind::Engine("1064".to_owned()));
+}
+
+#[test]
+fn where_the_server_gives_nobody_a_lock_work_goes_on_without_one() {
+    let of = |answer: Turn| {
+        let asked = Turn::ExpectEnding(b"SELECT COALESCE(GET_LOCK('x', CAST('1' AS UNSIGNED)), 0)".to_vec());
+        take_lock(&mut session(vec![asked, answer]), "x", "1").map_err(|error| error.kind)
+    };
+    let cluster = "This version of MariaDB doesn't yet support 'GET_LOCK in cluster (WSREP_ON=ON)'";
+    assert_eq!(of(error(1235, cluster)), Ok(Lock::Denied));
+    let strict = "Percona-XtraDB-Cluster prohibits use of GET_LOCK with pxc_strict_mode = ENFORCING";
+    assert_eq!(of(error(1105, strict)), Ok(Lock::Denied));
+    assert_eq!(of(error(3024, "it took too long")), Ok(Lock::Busy));
+    assert_eq!(of(error(1105, "words")), Err(ErrorKind::Engine("1105".to_owned())));
+    assert_eq!(of(error(1142, "words")), Err(ErrorKind::PermissionDenied));
 }

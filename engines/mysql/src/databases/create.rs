@@ -23,7 +23,13 @@ pub(crate) fn create(session: &mut Session, tracking: &Tracking, wanted: &Wanted
     if let Some(found) = database::find(session, tracking, name)? {
         return finished(session, tracking, found, wanted, mark);
     }
-    let kept = Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: Vec::new(), finished: false };
+    let kept = Kept {
+        mark: Some(mark.clone()),
+        words: wanted.comment.clone(),
+        roles: Vec::new(),
+        adopted: false,
+        finished: false,
+    };
     let (text, details) = kept.text();
     let row = RowOf { kind: Kind::Database, name, host: "", mark: &text, details: &details, finished: false };
     session.run(&metadata::put(tracking, &row))?;

@@ -41,6 +41,7 @@ pub(crate) fn differences(
             mark: Some(now.kept.mark.clone().unwrap_or_else(|| mark.clone())),
             words: wanted.comment.clone(),
             roles: Vec::new(),
+            adopted: false,
             finished: true,
         };
         let (text, details) = kept.text();

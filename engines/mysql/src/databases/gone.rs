@@ -38,7 +38,7 @@ pub(crate) fn remove(
     }
     let there = sessions::in_database(session, name)?;
     if force {
-        sessions::end(session, &there)?;
+        sessions::end_where_allowed(session, &there, name)?;
     } else if !there.is_empty() {
         return Err(Error::new(
             ErrorKind::Transient(None),
@@ -54,7 +54,7 @@ pub(crate) fn remove(
         for statement in grant::take(&held, &Grantee { user, host }) {
             match session.simple(&statement, "") {
                 // Somebody else took it away meanwhile.
-                Err(error) if errors::code(&error).is_some_and(|code| errors::NO_GRANT.contains(&code)) => {}
+                Err(error) if errors::is_one_of(&error, errors::NO_GRANT) => {}
                 Err(error) if error.kind == ErrorKind::PermissionDenied => {
                     return Err(Error {
                         message: format!(

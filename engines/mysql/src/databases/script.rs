@@ -24,7 +24,7 @@ use crate::statements::metadata::{self, Kind};
 use crate::users::differences::keep;
 use crate::users::hash::Plugin;
 use crate::users::wanted::ANYWHERE;
-use crate::{names, privileges, quote, users};
+use crate::{errors, names, privileges, quote, users};
 
 use super::{absent, standing};
 
@@ -117,12 +117,18 @@ fn give_everything_inside(session: &mut Session, facts: &Facts, database: &str, 
     grant::give(&inside, &fence).iter().try_for_each(|statement| session.simple(statement, ""))
 }
 
+/// Each text may have several statements: it is executed where all of them are.
 fn execute(session: &mut Session, statements: &[String]) -> ScriptReport {
     let mut executed = 0;
     for statement in statements {
-        if let Err(error) = session.simple(statement, "") {
-            let failure = ScriptFailure { statement: executed, error: public(error) };
-            return ScriptReport { executed, failure: Some(failure) };
+        match session.simple(statement, "") {
+            Ok(()) => {}
+            // A comment behind the last statement.
+            Err(error) if errors::code(&error) == Some(errors::EMPTY) => {}
+            Err(error) => {
+                let failure = ScriptFailure { statement: executed, error: public(error) };
+                return ScriptReport { executed, failure: Some(failure) };
+            }
         }
         executed += 1;
     }
@@ -163,7 +169,7 @@ fn remove(connected: &mut Connected, fence: &str, mark: &Mark, end_sessions: boo
         if !end_sessions && !there.is_empty() {
             return Err(Error::new(ErrorKind::Transient(None), "a script of this resource is still running", ""));
         }
-        sessions::end(session, &there)?;
+        sessions::end_where_allowed(session, &there, fence)?;
         if owned::objects(session, fence, ANYWHERE, 1)?.is_empty() {
             return drop(session, tracking, fence);
         }

@@ -12,6 +12,10 @@ use crate::server::Facts;
 const CHARSET: &str = "utf8mb4";
 const COLLATION: &str = "utf8mb4_unicode_ci";
 
+/// The place of the marks is the instance's own database unless another is named.
+pub(crate) const HOLDS_MARKS: &str = "this database holds the operator's marks and is never managed: name another for \
+     them in the instance's `resourceTracking.mysql.metadataDatabase`, or choose another name";
+
 /// What a database should be.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Wanted {
@@ -90,7 +94,7 @@ impl Wanted {
             add("name", "this server keeps names of databases in lower case: state it so".to_owned());
         }
         if self.name == tracking.database {
-            add("name", "this database holds the operator's marks and is never managed".to_owned());
+            add("name", HOLDS_MARKS.to_owned());
         }
         if problems.is_empty() { Ok(()) } else { Err(Error::invalid(problems)) }
     }

@@ -9,6 +9,7 @@ use dbprovision_sdk::adapter::grants::Granted;
 
 use crate::difference::Difference;
 use crate::observe::rights::{Object, Right};
+use crate::quote::plain_name;
 use crate::server::Dialect;
 use crate::statements::grant::{self, Grantee};
 
@@ -19,6 +20,8 @@ use super::rights::{granted, id, membership, recorded, recorded_role};
 pub(crate) struct Holding {
     pub(crate) rights: BTreeSet<Right>,
     pub(crate) roles: BTreeSet<String>,
+    /// Of the roles, those that are active from the login on.
+    pub(crate) active: BTreeSet<String>,
 }
 
 /// Everything that decides.
@@ -33,6 +36,8 @@ pub(crate) struct Claims<'known> {
     /// Databases and roles that are stated and not there.
     pub(crate) missing: &'known BTreeSet<String>,
     pub(crate) dialect: Dialect,
+    /// The database in a grant is a pattern.
+    pub(crate) patterns: bool,
 }
 
 /// Every difference, in the order of application.
@@ -47,9 +52,14 @@ pub(crate) fn differences(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>)
         let one = BTreeSet::from([right.clone()]);
         let lacking = database_of(right)
             .filter(|database| claims.missing.contains(*database))
+            .map(|database| plain_name(database).unwrap_or_else(|| database.to_owned()))
             .map(|database| format!("the database {database} is not there"));
-        let difference =
-            Difference::new(format!("grant:{}", id(&granted(right))), path.clone(), "granted", "not granted");
+        let difference = Difference::new(
+            format!("grant:{}", id(&granted(right, claims.patterns))),
+            path.clone(),
+            "granted",
+            "not granted",
+        );
         let sql = without.iter().flat_map(|grantee| grant::give(&one, grantee));
         found.push(sql.fold(difference, Difference::by).lacking(lacking));
     }
@@ -90,11 +100,11 @@ fn database_of(right: &Right) -> Option<&str> {
 
 /// What is held and not stated by anybody any more.
 fn superfluous(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Difference> {
-    let shared: BTreeSet<Right> = claims.shared.iter().filter_map(recorded).collect();
+    let shared: BTreeSet<Right> = claims.shared.iter().filter_map(|one| recorded(one, claims.patterns)).collect();
     let shared_roles: BTreeSet<&str> = claims.shared.iter().filter_map(recorded_role).collect();
     let stated = |right: &Right| claims.rights.contains_key(right) || shared.contains(right);
     let held: BTreeSet<&Right> = now.values().flat_map(|held| &held.rights).collect();
-    let ours: BTreeSet<Right> = claims.recorded.iter().filter_map(recorded).collect();
+    let ours: BTreeSet<Right> = claims.recorded.iter().filter_map(|one| recorded(one, claims.patterns)).collect();
     let mut gone: Vec<&Right> =
         held.into_iter().filter(|right| (claims.authoritative || ours.contains(*right)) && !stated(right)).collect();
     // A table's rights take those on its columns along, which can then not be revoked any more.
@@ -109,15 +119,20 @@ fn superfluous(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Dif
         }
         let one = BTreeSet::from([right.clone()]);
         let with = now.iter().filter(|(_, held)| held.rights.contains(right));
-        let difference =
-            Difference::new(format!("revoke:{}", id(&granted(right))), "options.grants", "not granted", "granted");
+        let difference = Difference::new(
+            format!("revoke:{}", id(&granted(right, claims.patterns))),
+            "options.grants",
+            "not granted",
+            "granted",
+        );
         let sql = with.flat_map(|(grantee, held)| {
             let back = columns_of(right, held.rights.iter().chain(claims.rights.keys()), &gone);
             let mut statements = grant::take(&one, grantee);
             statements.extend(grant::give(&back, grantee));
             statements
         });
-        found.push(sql.fold(difference, Difference::by).destructive_if(true).impossible_if(stays));
+        // What was given by this resource is not somebody else's.
+        found.push(sql.fold(difference, Difference::by).destructive_if(!ours.contains(right)).impossible_if(stays));
     }
     let ours: BTreeSet<&str> = claims.recorded.iter().filter_map(recorded_role).collect();
     let held: BTreeSet<&String> = now.values().flat_map(|held| &held.roles).collect();
@@ -130,7 +145,7 @@ fn superfluous(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Dif
         let difference =
             Difference::new(format!("revoke:{}", id(&membership(role))), "options.roles", "no member", "member");
         let sql = with.map(|grantee| grant::leave(role, grantee, claims.dialect));
-        found.push(sql.fold(difference, Difference::by).destructive_if(true));
+        found.push(sql.fold(difference, Difference::by).destructive_if(!ours.contains(role.as_str())));
     }
     found
 }

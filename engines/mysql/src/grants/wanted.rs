@@ -90,7 +90,7 @@ impl Stated {
     pub(crate) fn check_against(&self, tracking: &Tracking) -> Result<()> {
         for (at, pattern) in self.patterns() {
             let protected = names::PROTECTED_DATABASES.iter().copied().chain([tracking.database.as_str()]);
-            if let Some(matched) = protected.into_iter().find(|name| matches_pattern(pattern, name)) {
+            if let Some(matched) = protected.into_iter().find(|name| names::matches_pattern(pattern, name)) {
                 let problem = format!("it matches {matched}, on which rights are never granted");
                 let path = format!("options.grants[{at}].databasePattern");
                 return Err(Error::invalid(vec![OptionProblem { path, problem }]));
@@ -112,6 +112,16 @@ impl Stated {
         }
         for (at, one) in self.grants.iter().enumerate() {
             let path = format!("options.grants[{at}]");
+            for (field, name) in
+                [("database", &one.database), ("databasePattern", &one.database_pattern), ("table", &one.table)]
+            {
+                // The server would keep it in lower case, and what is stated would never be found to be held.
+                if let Some(name) = name.as_deref().filter(|name| facts.folds_names && *name != name.to_lowercase()) {
+                    let problem =
+                        format!("this server keeps names of databases and tables in lower case: state {name:?} so");
+                    problems.push(OptionProblem { path: format!("{path}.{field}"), problem });
+                }
+            }
             let may_grant = one.with_grant_option == Some(true);
             let level: Vec<String> = match of_level(one.level) {
                 Some(listed) => {
@@ -193,12 +203,17 @@ fn objects(one: &MySqlGrant, facts: &Facts) -> Vec<Object> {
             columns.into_iter().map(|column| Object::Column(database.clone(), table.clone(), column.clone())).collect()
         }
         MySqlGrantLevel::Procedure => {
-            vec![Object::Routine("PROCEDURE".to_owned(), database, one.procedure.clone().unwrap_or_default())]
+            vec![Object::Routine("PROCEDURE".to_owned(), database, folded(one.procedure.as_deref()))]
         }
         MySqlGrantLevel::Function => {
-            vec![Object::Routine("FUNCTION".to_owned(), database, one.function.clone().unwrap_or_default())]
+            vec![Object::Routine("FUNCTION".to_owned(), database, folded(one.function.as_deref()))]
         }
     }
+}
+
+/// The servers keep a right on a routine under its name in lower case, however the routine is written.
+fn folded(routine: Option<&str>) -> String {
+    routine.unwrap_or_default().to_lowercase()
 }
 
 /// What a global privilege makes of its holder. Each of them reaches into every tenant's databases.
@@ -213,28 +228,6 @@ fn asked(privilege: &str) -> Option<Privilege> {
         }
         _ => Some(Privilege::Superuser),
     }
-}
-
-/// Whether a pattern of a grant means the name, whose case does not count: some servers ignore it.
-fn matches_pattern(pattern: &str, name: &str) -> bool {
-    let name: Vec<char> = name.to_lowercase().chars().collect();
-    let pattern = pattern.to_lowercase();
-    // How much of the name the pattern so far can be about.
-    let mut reached = BTreeSet::from([0]);
-    let mut letters = pattern.chars();
-    while let Some(letter) = letters.next() {
-        let next = |wanted: Option<char>| {
-            let fits = |at: &&usize| name.get(**at).is_some_and(|one| wanted.is_none_or(|wanted| wanted == *one));
-            reached.iter().filter(fits).map(|at| at + 1).collect()
-        };
-        reached = match letter {
-            '%' => reached.first().map_or_else(BTreeSet::new, |first| (*first..=name.len()).collect()),
-            '_' => next(None),
-            '\\' => next(Some(letters.next().unwrap_or('\\'))),
-            literal => next(Some(literal)),
-        };
-    }
-    reached.contains(&name.len())
 }
 
 fn check(one: &MySqlGrant, path: &str, problems: &mut Problems) {
@@ -287,30 +280,5 @@ fn check(one: &MySqlGrant, path: &str, problems: &mut Problems) {
                 format!("there is no such privilege on this level, which has {} and ALL", listed.join(", ")),
             );
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_means_what_the_server_takes_it_for() {
-        for (pattern, name) in [
-            ("app%", "app"),
-            ("app%", "APP_1"),
-            ("a_c", "abc"),
-            ("%", "mysql"),
-            ("my\\_db", "my_db"),
-            ("%s%l", "mysql"),
-        ] {
-            assert!(matches_pattern(pattern, name), "{pattern} {name}");
-        }
-        for (pattern, name) in
-            [("app%", "ap"), ("a_c", "ac"), ("my\\_db", "myXdb"), ("app", "apps"), ("", "a"), ("%x", "mysql")]
-        {
-            assert!(!matches_pattern(pattern, name), "{pattern} {name}");
-        }
-        assert!(!matches_pattern(&"%a".repeat(32), &"a".repeat(31)));
     }
 }

@@ -32,8 +32,6 @@ pub(crate) struct Account {
     pub(crate) limits: [u64; 4],
     pub(crate) locked: bool,
     pub(crate) expired: bool,
-    /// The administrator's equal.
-    pub(crate) privileged: bool,
     pub(crate) failed_login_attempts: u64,
     pub(crate) password_lock_days: i64,
     /// In days; 0 is for ever. None: the server's default.
@@ -46,12 +44,7 @@ pub(crate) struct Account {
 
 const SHARED: &str = "\
 u.Host, u.plugin, u.ssl_type, u.max_questions, u.max_updates, u.max_connections, u.max_user_connections,
-u.password_expired, 'Y' IN (u.Super_priv, u.Create_user_priv, u.Grant_priv, u.File_priv, u.Insert_priv, u.Update_priv)";
-
-/// Dynamic privileges by which an account can make itself anything.
-pub(crate) const DANGEROUS: &str = "\
-'SYSTEM_USER', 'ROLE_ADMIN', 'SET_ANY_DEFINER', 'SET_USER_ID', 'SYSTEM_VARIABLES_ADMIN', 'CONNECTION_ADMIN',
-'PERSIST_RO_VARIABLES_ADMIN', 'AUTHENTICATION_POLICY_ADMIN', 'CLONE_ADMIN', 'REPLICATION_SLAVE_ADMIN'";
+u.password_expired";
 
 fn query(facts: &Facts) -> String {
     if facts.is_mariadb() {
@@ -63,9 +56,7 @@ fn query(facts: &Facts) -> String {
         )
     } else {
         format!(
-            "SELECT {SHARED} OR EXISTS (SELECT 1 FROM mysql.global_grants d
-                               WHERE d.USER = u.User AND d.HOST = u.Host AND d.PRIV IN ({DANGEROUS})),
-                    u.account_locked,
+            "SELECT {SHARED}, u.account_locked,
                     JSON_UNQUOTE(JSON_EXTRACT(u.User_attributes, '$.metadata.dbops')),
                     JSON_UNQUOTE(JSON_EXTRACT(u.User_attributes, '$.metadata.comment')),
                     JSON_UNQUOTE(JSON_EXTRACT(u.User_attributes, '$.metadata.dbops_roles')),
@@ -106,12 +97,11 @@ pub(crate) fn find(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, 
                 // MariaDB keeps a negative number of connections for an account that may not log in.
                 limits: [row.number(3)?, row.number(4)?, row.number(5)?, row.number(6).unwrap_or(u64::MAX)],
                 expired: row.flag(7)?,
-                privileged: row.flag(8)?,
-                locked: row.flag(9)?,
-                failed_login_attempts: row.number(13)?,
-                password_lock_days: row.get(14)?.parse().unwrap_or_default(),
+                locked: row.flag(8)?,
+                failed_login_attempts: row.number(12)?,
+                password_lock_days: row.get(13)?.parse().unwrap_or_default(),
                 // MariaDB keeps -1 for its default.
-                password_lifetime: row.text(15)?.and_then(|days| days.parse().ok()),
+                password_lifetime: row.text(14)?.and_then(|days| days.parse().ok()),
                 kept,
                 roles,
                 default_roles,
@@ -122,16 +112,17 @@ pub(crate) fn find(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, 
 }
 
 fn attribute(row: &Row) -> Result<Option<Kept>> {
-    let Some(mark) = row.text(10)? else { return Ok(None) };
-    let mut kept = Kept::parse(&mark, row.text(12)?.as_deref(), true);
-    kept.words = row.text(11)?;
+    let Some(mark) = row.text(9)? else { return Ok(None) };
+    let mut kept = Kept::parse(&mark, row.text(11)?.as_deref(), true);
+    kept.words = row.text(10)?;
     Ok(Some(kept))
 }
 
 /// Roles, and those that are active from the login on.
 pub(crate) type Memberships = BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>;
 
-/// The roles of every account of a name, or of a role, by host.
+/// The roles of every account of a name, or of a role, by host. A role that it is no member of any more is not active
+/// either, although MariaDB keeps it as the default.
 pub(crate) fn memberships(reader: &mut dyn Reader, facts: &Facts, name: &str) -> Result<Memberships> {
     let (members, defaults, of_members, of_defaults) = if facts.is_mariadb() {
         (
@@ -155,7 +146,11 @@ pub(crate) fn memberships(reader: &mut dyn Reader, facts: &Facts, name: &str) ->
         found.entry(row.get(0)?).or_default().0.insert(row.get(1)?);
     }
     for row in reader.about(&Question { query: defaults, subjects: of_defaults, parameters: &[] }, &[name])? {
-        found.entry(row.get(0)?).or_default().1.insert(row.get(1)?);
+        let (held, active) = found.entry(row.get(0)?).or_default();
+        let role = row.get(1)?;
+        if held.contains(&role) {
+            active.insert(role);
+        }
     }
     Ok(found)
 }

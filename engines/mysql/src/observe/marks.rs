@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use dbprovision_sdk::{Error, ErrorKind, Mark, Result};
+use serde_json::Value;
 
 use super::reader::{Question, Reader};
 use crate::connect::{Session, Tracking};
@@ -17,16 +18,22 @@ pub(crate) struct Kept {
     pub(crate) words: Option<String>,
     /// Of a user: the roles that its resource gave it.
     pub(crate) roles: Vec<String>,
+    /// Of a user's account: it was there before the resource was.
+    pub(crate) adopted: bool,
     /// Its creation is complete, as far as this record knows.
     pub(crate) finished: bool,
 }
 
 impl Kept {
-    /// From the text of a mark, and the list of roles as JSON.
-    pub(crate) fn parse(text: &str, roles: Option<&str>, finished: bool) -> Self {
+    /// From the text of a mark, and the details as JSON.
+    pub(crate) fn parse(text: &str, details: Option<&str>, finished: bool) -> Self {
         let (words, mark) = dbprovision_sdk::mark::read(text);
-        let roles = roles.and_then(|roles| serde_json::from_str(roles).ok()).unwrap_or_default();
-        Self { words: words.map(str::to_owned), mark, roles, finished }
+        let details: Value = details.and_then(|details| serde_json::from_str(details).ok()).unwrap_or_default();
+        let roles = details.get(ROLES).unwrap_or(&details).as_array().cloned().unwrap_or_default();
+        let roles = roles.iter().filter_map(|role| role.as_str().map(str::to_owned)).collect();
+        let says = |key: &str| details.get(key).and_then(Value::as_bool).unwrap_or_default();
+        let finished = finished && !says(UNFINISHED);
+        Self { words: words.map(str::to_owned), mark, roles, adopted: says(ADOPTED), finished }
     }
 
     /// Both as they are kept.
@@ -35,14 +42,29 @@ impl Kept {
             Some(mark) => dbprovision_sdk::mark::write(self.words.as_deref(), mark),
             None => self.words.clone().unwrap_or_default(),
         };
-        (text, roles_text(&self.roles))
+        // Whether it is finished has a column of its own.
+        (text, Self { finished: true, ..self.clone() }.details())
+    }
+
+    /// What is kept beside the mark, as JSON: a list of roles, or where there is more an object.
+    pub(crate) fn details(&self) -> String {
+        if !self.adopted && self.finished {
+            return Value::from(self.roles.clone()).to_string();
+        }
+        let mut details = serde_json::Map::from_iter([(ROLES.to_owned(), Value::from(self.roles.clone()))]);
+        if self.adopted {
+            details.insert(ADOPTED.to_owned(), Value::from(true));
+        }
+        if !self.finished {
+            details.insert(UNFINISHED.to_owned(), Value::from(true));
+        }
+        Value::from(details).to_string()
     }
 }
 
-/// A list of roles as JSON.
-pub(crate) fn roles_text(roles: &[String]) -> String {
-    serde_json::Value::from(roles.to_vec()).to_string()
-}
+const ROLES: &str = "roles";
+const ADOPTED: &str = "adopted";
+const UNFINISHED: &str = "unfinished";
 
 /// Every row of one object, by host.
 pub(crate) fn of(
@@ -115,4 +137,25 @@ fn explained(error: Error) -> Error {
         );
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_mark_is_read_back_whether_it_is_a_list_or_more() {
+        let plain = Kept { roles: vec!["a".to_owned()], finished: true, ..Kept::default() };
+        assert_eq!(plain.details(), r#"["a"]"#);
+        for (adopted, finished) in [(false, true), (true, true), (false, false), (true, false)] {
+            let kept = Kept { adopted, finished, ..plain.clone() };
+            assert_eq!(Kept::parse("", Some(&kept.details()), true), kept);
+            // The table has a column for it.
+            let (text, details) = kept.text();
+            assert_eq!(Kept::parse(&text, Some(&details), finished), kept);
+        }
+        for nothing in ["", "null", "{}", "[1]"] {
+            assert_eq!(Kept::parse("", Some(nothing), true), Kept { finished: true, ..Kept::default() }, "{nothing}");
+        }
+    }
 }

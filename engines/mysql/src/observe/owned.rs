@@ -3,7 +3,7 @@
 
 use dbprovision_sdk::{OwnedObject, Result};
 
-use crate::connect::Session;
+use super::reader::Reader;
 
 const OBJECTS: &str = "\
 SELECT * FROM (
@@ -15,10 +15,16 @@ SELECT * FROM (
 ) objects ORDER BY 1, 3, 2 LIMIT ";
 
 /// The objects of one account, in every database; at most `limit`.
-pub(crate) fn objects(session: &mut Session, name: &str, host: &str, limit: u32) -> Result<Vec<OwnedObject>> {
+pub(crate) fn objects(reader: &mut dyn Reader, name: &str, host: &str, limit: u32) -> Result<Vec<OwnedObject>> {
     let definer = format!("{name}@{host}");
-    let rows = session.rows(&format!("{OBJECTS}{limit}"), &[&definer, &definer, &definer, &definer])?;
+    let rows = reader.rows(&format!("{OBJECTS}{limit}"), &[&definer, &definer, &definer, &definer])?;
     rows.iter()
         .map(|row| Ok(OwnedObject { database: row.text(0)?, schema: None, name: row.get(1)?, kind: row.get(2)? }))
         .collect()
+}
+
+/// The object, as a message names it.
+pub(crate) fn shown(object: &OwnedObject) -> String {
+    let place = object.database.as_deref().unwrap_or_default();
+    format!("{} {place}.{}", object.kind, object.name)
 }

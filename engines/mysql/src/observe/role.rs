@@ -2,7 +2,6 @@
 
 use dbprovision_sdk::{Mark, Page, Result};
 
-use super::account::DANGEROUS;
 use super::marks::{self, Kept};
 use super::reader::{Question, Reader};
 use crate::connect::{Session, Tracking};
@@ -14,13 +13,8 @@ use crate::statements::metadata::Kind;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Role {
     pub(crate) name: String,
-    /// The administrator's equal, or on the way to it.
-    pub(crate) privileged: bool,
     pub(crate) kept: Kept,
 }
-
-const PRIVILEGED: &str =
-    "'Y' IN (u.Super_priv, u.Create_user_priv, u.Grant_priv, u.File_priv, u.Insert_priv, u.Update_priv)";
 
 fn condition(facts: &Facts) -> &'static str {
     if facts.is_mariadb() {
@@ -32,20 +26,14 @@ fn condition(facts: &Facts) -> &'static str {
 
 /// None where there is no such role.
 pub(crate) fn find(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, name: &str) -> Result<Option<Role>> {
-    let dynamic = if facts.is_mariadb() {
-        String::new()
-    } else {
-        format!(
-            " OR EXISTS (SELECT 1 FROM mysql.global_grants d
-                          WHERE d.USER = u.User AND d.HOST = u.Host AND d.PRIV IN ({DANGEROUS}))"
-        )
-    };
     let condition = condition(facts);
-    let query = format!("SELECT {PRIVILEGED}{dynamic}, u.User FROM mysql.user u WHERE {{subjects}} AND {condition}");
+    let query = format!("SELECT u.User FROM mysql.user u WHERE {{subjects}} AND {condition}");
     let question = Question { query: &query, subjects: "BINARY u.User {among}", parameters: &[] };
-    let Some(row) = reader.about(&question, &[name])?.into_iter().next() else { return Ok(None) };
+    if reader.about(&question, &[name])?.is_empty() {
+        return Ok(None);
+    }
     let kept = marks::of(reader, tracking, Kind::Role, name)?.remove("").unwrap_or_default();
-    Ok(Some(Role { name: name.to_owned(), privileged: row.flag(0)?, kept }))
+    Ok(Some(Role { name: name.to_owned(), kept }))
 }
 
 /// Whether an account of this name is there that is no role.

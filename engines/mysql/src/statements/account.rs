@@ -1,13 +1,14 @@
 //! Accounts: how they log in, what they may use, and the mark they carry.
 
 use super::Statement;
-use crate::observe::marks::{Kept, roles_text};
+use crate::observe::marks::Kept;
 use crate::quote::{account, literal, word};
 use crate::server::Dialect;
 
 /// The keys of the attribute.
 pub(crate) const MARK_KEY: &str = "dbops";
-pub(crate) const ROLES_KEY: &str = "dbops_roles";
+/// The roles, as they were alone there once, and what else is kept.
+pub(crate) const DETAILS_KEY: &str = "dbops_roles";
 
 /// How an account proves who it is: the method and the hash that the server compares with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +68,9 @@ pub(crate) fn alter(name: &str, host: &str, clause: &str) -> String {
 pub(crate) fn attribute(kept: &Kept) -> String {
     let without_words = Kept { words: None, ..kept.clone() };
     let mark = kept.mark.as_ref().map(|_| without_words.text().0);
-    let roles = (!kept.roles.is_empty()).then(|| roles_text(&kept.roles));
-    let json = serde_json::json!({ MARK_KEY: mark, ROLES_KEY: roles, "comment": kept.words });
+    let details = kept.details();
+    let details = Some(details).filter(|details| details != "[]");
+    let json = serde_json::json!({ MARK_KEY: mark, DETAILS_KEY: details, "comment": kept.words });
     format!("ATTRIBUTE {}", literal(&json.to_string()))
 }
 

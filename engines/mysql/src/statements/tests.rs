@@ -63,7 +63,8 @@ fn an_attribute_holds_the_mark_and_removes_what_is_gone() {
         name: "it's".to_owned(),
         nonce: "1".to_owned(),
     };
-    let kept = Kept { mark: Some(mark), words: Some("o'ne".to_owned()), roles: Vec::new(), finished: true };
+    let kept =
+        Kept { mark: Some(mark), words: Some("o'ne".to_owned()), roles: Vec::new(), adopted: false, finished: true };
     let text = account::attribute(&kept);
     assert!(text.starts_with("ATTRIBUTE '{"), "{text}");
     assert!(text.contains("\"comment\":\"o''ne\"") && text.contains("\"dbops_roles\":null"), "{text}");

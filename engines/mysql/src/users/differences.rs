@@ -5,7 +5,7 @@
 //! states are changes, and destructive ones; those that somebody else made are left alone, and so are accounts of the
 //! same name that are not ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::{Error, Mark, Result};
 
@@ -20,6 +20,7 @@ use crate::statements::account::{self, Authentication};
 use crate::statements::grant::{self, Grantee};
 use crate::statements::metadata::{self, Kind, RowOf};
 
+use super::gone::keeps;
 use super::wanted::{Wanted, expire, lock_after, require};
 
 /// What is known of the user on the server.
@@ -29,6 +30,8 @@ pub(crate) struct Observed {
     pub(crate) missing_roles: BTreeSet<String>,
     /// What the user holds at its other hosts: a further host gets it too.
     pub(crate) rights: BTreeSet<Right>,
+    /// By the hosts that are not wanted any more, what their accounts are the definers of.
+    pub(crate) defined: BTreeMap<String, Vec<String>>,
 }
 
 /// What the comparison needs beside the spec and the catalogue.
@@ -56,12 +59,16 @@ pub(crate) fn differences(wanted: &Wanted, observed: &Observed, context: &Contex
         )));
     }
     let accounts: Vec<&Account> = observed.accounts.iter().filter(ours).collect();
+    let model = model(accounts.iter().copied());
+    let is_complete = |one: &Account| one.kept.finished || model.is_none_or(|model| !model.kept.finished);
     let mut found = Vec::new();
-    for host in wanted.hosts.iter().filter(|host| !accounts.iter().any(|one| one.host == **host)) {
-        found.push(new_host(wanted, host, &mark, accounts.first().copied(), &observed.rights, context));
+    for host in wanted.hosts.iter().filter(|host| !accounts.iter().any(|one| one.host == **host && is_complete(one))) {
+        let begun = accounts.iter().copied().find(|one| one.host == *host);
+        found.push(new_host(wanted, host, &mark, begun, model, &observed.rights, context));
     }
     let kept: Vec<&&Account> = accounts.iter().filter(|one| wanted.hosts.contains(&one.host)).collect();
-    for one in &kept {
+    // One that was just created is as the spec has it.
+    for one in kept.iter().filter(|one| is_complete(one)) {
         found.extend(attributes(wanted, one, context));
         found.extend(memberships(wanted, observed, one, context));
     }
@@ -72,16 +79,40 @@ pub(crate) fn differences(wanted: &Wanted, observed: &Observed, context: &Contex
     }
     // Nobody is locked out before the new ways in are there.
     for one in accounts.iter().filter(|one| !wanted.hosts.contains(&one.host)) {
-        let id = format!("host:{}", one.host);
-        let gone = [
-            account::drop(&wanted.name, &one.host),
-            metadata::remove(context.tracking, Kind::User, &wanted.name, Some(&one.host)),
-        ];
-        found.push(
-            Difference::new(id, "options.allowedHosts", "not allowed", "allowed").by_all(gone).destructive_if(true),
-        );
+        found.push(old_host(wanted, one, observed, context));
     }
     Ok(found)
+}
+
+/// The account from which a further one is copied: one that is complete, where there is one.
+pub(crate) fn model<'known>(accounts: impl Iterator<Item = &'known Account>) -> Option<&'known Account> {
+    let accounts: Vec<&Account> = accounts.collect();
+    accounts.iter().copied().find(|one| one.kept.finished).or_else(|| accounts.first().copied())
+}
+
+/// How the ids of changes of hosts begin.
+const HOST: &str = "host:";
+
+/// The host whose account a change dropped.
+pub(crate) fn dropped_host<'id>(wanted: &Wanted, id: &'id str) -> Option<&'id str> {
+    id.strip_prefix(HOST).filter(|host| !wanted.hosts.contains(*host))
+}
+
+/// An account that is not allowed any more. One that was there before the resource goes only where somebody agrees to
+/// that: to adopt a user is not to say that nobody comes from its other hosts.
+fn old_host(wanted: &Wanted, now: &Account, observed: &Observed, context: &Context<'_>) -> Difference {
+    let gone = [
+        account::drop(&wanted.name, &now.host),
+        metadata::remove(context.tracking, Kind::User, &wanted.name, Some(&now.host)),
+    ];
+    let defined = observed.defined.get(&now.host).filter(|defined| !defined.is_empty());
+    let waits = defined.map(|defined| keeps(&format!("{}@{}", wanted.name, now.host), defined));
+    let actual = waits.as_ref().map_or_else(|| "allowed".to_owned(), |why| format!("allowed: {why}"));
+    Difference::new(format!("{HOST}{}", now.host), "options.allowedHosts", "not allowed", actual)
+        .by_all(gone)
+        .destructive_if(true)
+        .needs_consent_if(now.kept.adopted)
+        .waits(waits)
 }
 
 /// What is written beside an account.
@@ -95,20 +126,27 @@ pub(crate) fn keep(name: &str, host: &str, kept: &Kept, facts: &Facts, tracking:
 }
 
 /// One more account of the user, with the password of the others and all that was given to them: for a client from
-/// that host it takes their place, and some of them may go.
+/// that host it takes their place, and some of them may go. Until it has everything it is recorded as unfinished, and
+/// the rest is given by the next call.
 fn new_host(
     wanted: &Wanted,
     host: &str,
     mark: &Mark,
+    begun: Option<&Account>,
     sibling: Option<&Account>,
     rights: &BTreeSet<Right>,
     context: &Context<'_>,
 ) -> Difference {
     let facts = context.facts;
-    let kept =
-        Kept { mark: Some(mark.clone()), words: wanted.comment.clone(), roles: wanted.roles.clone(), finished: true };
-    let id = format!("host:{host}");
-    let difference = Difference::new(id, "options.allowedHosts", "allowed", "not allowed");
+    let kept = Kept {
+        mark: Some(mark.clone()),
+        words: wanted.comment.clone(),
+        roles: wanted.roles.clone(),
+        adopted: false,
+        finished: false,
+    };
+    let actual = if begun.is_some() { "allowed, without all that the others have" } else { "not allowed" };
+    let difference = Difference::new(format!("{HOST}{host}"), "options.allowedHosts", "allowed", actual);
     let Some(authentication) = context.password.or(context.others) else { return difference };
     let mut clauses = wanted.clauses(facts);
     if facts.uses_attributes {
@@ -126,9 +164,14 @@ fn new_host(
         others.map_or_else(Default::default, |(all, active, own)| (given(all, own), given(active, own)));
     let roles = wanted.roles.iter().chain(&joined).map(|role| grant::join(role, &member, facts.dialect));
     let defaults: Vec<String> = wanted.roles.iter().chain(&active).cloned().collect();
-    let defaults = (!defaults.is_empty()).then(|| grant::default_roles(&defaults, &wanted.name, host, facts.dialect));
-    let made = difference.by_all(first.into_iter().chain(created));
-    grant::give(rights, &member).into_iter().chain(roles).chain(defaults).fold(made, Difference::by)
+    let defaults = (!defaults.is_empty() && facts.activates)
+        .then(|| grant::default_roles(&defaults, &wanted.name, host, facts.dialect));
+    let made = if begun.is_some() { difference } else { difference.by_all(first.into_iter().chain(created)) };
+    // One by one: what is gone takes nothing along.
+    let given = rights.iter().flat_map(|right| grant::give(&BTreeSet::from([right.clone()]), &member));
+    let made = made.by_all(given.map(|sql| Statement::own(sql).unless_outlived()));
+    let complete = keep(&wanted.name, host, &Kept { finished: true, ..kept }, facts, context.tracking);
+    roles.chain(defaults).fold(made, Difference::by).by_all([complete])
 }
 
 fn attributes(wanted: &Wanted, now: &Account, context: &Context<'_>) -> Vec<Difference> {
@@ -255,7 +298,7 @@ fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Co
     let ours: BTreeSet<String> = now.default_roles.iter().filter(is_ours).cloned().collect();
     let foreign = now.default_roles.difference(&ours).next().is_some();
     let differs = if context.facts.is_mariadb() {
-        expected != ours && !(expected.is_empty() && foreign)
+        expected != ours && !(expected.is_empty() && foreign) && context.facts.activates
     } else {
         expected != ours
     };

@@ -1,6 +1,6 @@
 //! Dropping a user: every account that was recorded, and no other of the same name.
 
-use dbprovision_sdk::{Error, Proof, Result};
+use dbprovision_sdk::{Error, ErrorKind, Proof, Result};
 
 use crate::connect::{Session, Tracking};
 use crate::names;
@@ -27,10 +27,7 @@ pub(crate) fn remove(
     for one in &ours {
         let owned = owned::objects(session, name, &one.host, 1)?;
         if let Some(first) = owned.first() {
-            return Err(Error::dependency_missing(format!(
-                "{name} is the definer of the {} {}: drop it, or give it another definer",
-                first.kind, first.name
-            )));
+            return Err(Error::dependency_missing(keeps(name, &[owned::shown(first)])));
         }
     }
     for one in &ours {
@@ -38,7 +35,7 @@ pub(crate) fn remove(
     }
     if others.is_empty() {
         let there = sessions::of_user(session, name)?;
-        sessions::end(session, &there)?;
+        sessions::end_where_allowed(session, &there, name)?;
     }
     for one in &ours {
         session.run(&metadata::remove(tracking, Kind::User, name, Some(&one.host)))?;
@@ -47,6 +44,39 @@ pub(crate) fn remove(
         session.run(&metadata::remove(tracking, Kind::User, name, None))?;
     }
     Ok(())
+}
+
+/// Why an account that is the definer of something is not dropped.
+pub(crate) fn keeps(name: &str, objects: &[String]) -> String {
+    format!("{name} is the definer of the {}: drop them, or give them another definer", objects.join(", the "))
+}
+
+/// Locks what is given up and cannot be dropped, because it is the definer of something: that goes on working, and
+/// nobody logs in any more. What is said then.
+pub(crate) fn give_up(
+    session: &mut Session,
+    facts: &Facts,
+    tracking: &Tracking,
+    name: &str,
+    proof: &Proof,
+) -> Result<Error> {
+    names::untouchable(account::standing(facts, name))?;
+    let (ours, others) = split(account::find(session, facts, tracking, name)?, proof);
+    if ours.is_empty() {
+        prove(proof, others.iter().find_map(|one| one.kept.mark.as_ref()))?;
+        return Ok(Error::not_found(format!("the user {name} is not there")));
+    }
+    for one in &ours {
+        session.simple(&statements::account::alter(name, &one.host, "ACCOUNT LOCK"), "")?;
+    }
+    for one in &ours {
+        let there = sessions::of_account(session, name, &one.host)?;
+        sessions::end_where_allowed(session, &there, name)?;
+    }
+    let message = format!(
+        "the server cannot give an account's objects to another: {name} stays, locked, for what it is the definer of"
+    );
+    Ok(Error::new(ErrorKind::Unsupported, message, ""))
 }
 
 /// Those that carry the mark, and the others. Without a mark in the proof, all of them are meant.

@@ -1,6 +1,6 @@
 //! Users without a server: what specs mean, and what differs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::adapter::users::UserSpec;
 use dbprovision_sdk::{ErrorKind, Mark};
@@ -30,6 +30,7 @@ fn facts(dialect: Dialect) -> Facts {
         folds_names: false,
         uses_attributes: dialect == Dialect::MySql,
         patterns: true,
+        activates: true,
         plugins: plugins.map(str::to_owned).into(),
         sql_mode: String::new(),
         storage_engine: String::new(),
@@ -67,7 +68,6 @@ fn account(host: &str) -> Account {
         limits: [0; 4],
         locked: false,
         expired: false,
-        privileged: false,
         failed_login_attempts: 0,
         password_lock_days: 0,
         password_lifetime: None,
@@ -82,7 +82,8 @@ fn found(wanted: &Wanted, accounts: Vec<Account>, dialect: Dialect) -> Result<Ve
     let facts = facts(dialect);
     let others = Plugin::Native.authentication(b"x").unwrap();
     let context = Context { facts: &facts, tracking: &tracking, password: None, method: None, others: Some(&others) };
-    let observed = Observed { accounts, missing_roles: BTreeSet::new(), rights: BTreeSet::new() };
+    let observed =
+        Observed { accounts, missing_roles: BTreeSet::new(), rights: BTreeSet::new(), defined: BTreeMap::new() };
     let found = differences(wanted, &observed, &context).map_err(|error| error.kind)?;
     Ok(found.into_iter().map(|one| (one.change.id, one.statements.into_iter().map(|one| one.sql).collect())).collect())
 }

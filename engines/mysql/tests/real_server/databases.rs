@@ -250,3 +250,22 @@ fn rights_do_not_outlive_their_database() {
         server.query(&format!("DROP DATABASE {neighbour}; DROP USER 'g''{tag}'@'10.%'; DROP ROLE r{tag}")).unwrap();
     });
 }
+
+#[test]
+fn the_place_of_the_marks_is_refused_with_the_setting_that_moves_it() {
+    everywhere(|server, _, tag| {
+        let name = format!("marks_{tag}");
+        server.query(&format!("CREATE DATABASE IF NOT EXISTS {name}")).unwrap();
+        let tracking = format!(r#"{{"mysql": {{"metadataDatabase": "{name}"}}}}"#);
+        let mut adapter = crate::support::adapter(server, tag == "s", Some(&tracking));
+        let stated = spec(&name, &json!({}));
+        let said = |error: dbprovision_sdk::Error| {
+            assert!(error.message.contains("resourceTracking.mysql.metadataDatabase"), "{error:?}");
+            paths(Err::<(), _>(error))
+        };
+        assert_eq!(said(Databases::get_info(&mut adapter, &name).unwrap_err()), ["name"]);
+        assert_eq!(said(Databases::create(&mut adapter, &stated, &mark("m")).unwrap_err()), ["name"]);
+        let error = Databases::drop(&mut adapter, &stated, &proof(&mark("m")), true).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::PermissionDenied);
+    });
+}

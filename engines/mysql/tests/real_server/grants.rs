@@ -279,17 +279,21 @@ fn what_is_not_there_is_waited_for() {
         let table = json!({"grants": [{"level": "table", "database": name, "table": "u", "privileges": ["SELECT"]}]});
         let procedure =
             json!({"grants": [{"level": "procedure", "database": name, "procedure": "q", "privileges": ["EXECUTE"]}]});
+        let column = json!({"grants": [
+            {"level": "column", "database": name, "table": "t", "columns": ["later"], "privileges": ["SELECT"]},
+        ]});
         let member = json!({"roles": [role]});
         for options in [&database, &table, &member] {
             assert_eq!(of(adapter, options).unwrap_err().kind, ErrorKind::DependencyMissing, "{options}");
         }
         fill(server, adapter, &name);
         of(adapter, &database).unwrap();
-        for options in [&table, &procedure] {
+        for options in [&table, &column, &procedure] {
             assert_eq!(of(adapter, options).unwrap_err().kind, ErrorKind::DependencyMissing, "{options}");
         }
-        server.query(&format!("CREATE TABLE {name}.u (a int)")).unwrap();
+        server.query(&format!("CREATE TABLE {name}.u (a int); ALTER TABLE {name}.t ADD later int")).unwrap();
         of(adapter, &table).unwrap();
+        of(adapter, &column).unwrap();
         server.query(&format!("CREATE ROLE '{role}'; GRANT SELECT ON {name}.u TO '{role}'")).unwrap();
         if server.query("SELECT @@version").unwrap().contains("MariaDB") {
             for grantee in [server.administrator.name.as_str(), "super_of_all"] {

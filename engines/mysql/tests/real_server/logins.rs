@@ -150,13 +150,29 @@ fn the_marks_place_is_made_where_it_may_be_and_named_where_it_may_not() {
         MySql::new().connect(&settings("{}", Some(tracking))).unwrap();
         assert_eq!(server.query("SHOW TABLES FROM ops").unwrap(), "it's `here`");
         let attributes = r#"{"mysql": {"useUserAttributes": true, "metadataDatabase": "ops"}}"#;
-        let outcome = MySql::new().connect(&settings("{}", Some(attributes)));
-        assert_eq!(outcome.is_ok(), version == Version::MySql, "{outcome:?}");
+        MySql::new().connect(&settings("{}", Some(attributes))).unwrap();
         server.query("REVOKE SELECT ON mysql.* FROM 'poor'@'%'").unwrap();
         let mut limited = settings("{}", Some(tracking));
         limited.database = "ops".to_owned();
         let error = MySql::new().connect(&limited).unwrap_err();
         assert_eq!(error.kind, ErrorKind::PermissionDenied);
         assert!(error.message.contains("grant SELECT"), "{error:?}");
+    }
+}
+
+#[test]
+fn an_account_of_another_method_than_the_greetings_is_switched_to_its_own() {
+    let server = start(Version::MySql, &["--authentication-policy=sha256_password,,"]);
+    server
+        .query(
+            "CREATE USER 'switched'@'%' IDENTIFIED WITH caching_sha2_password BY 'x y'; \
+             GRANT ALL ON *.* TO 'switched'@'%' WITH GRANT OPTION",
+        )
+        .unwrap();
+    for round in 0..2 {
+        let outcome = connect(&server, TlsUse::Never, "switched", "x y").map(|_| ());
+        assert_eq!(outcome, Ok(()), "{round}: first by the server's key, then from its cache");
+        let refused = connect(&server, TlsUse::Never, "switched", "wrong").map(|_| ()).unwrap_err();
+        assert_eq!(refused, ErrorKind::Authentication);
     }
 }

@@ -2,17 +2,27 @@
 //! none. Natively, over TCP; the same code runs in the component.
 
 #[cfg(test)]
+mod active;
+#[cfg(test)]
 mod databases;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod folded;
 #[cfg(test)]
 mod grants;
 #[cfg(test)]
 mod logins;
 #[cfg(test)]
+mod meek;
+#[cfg(test)]
 mod moved_hosts;
 #[cfg(test)]
+mod narrowed;
+#[cfg(test)]
 mod patterns;
+#[cfg(test)]
+mod power;
 #[cfg(test)]
 mod roles;
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Rights on databases by a pattern of their names, where somebody asks for one.
 
-use dbprovision_sdk::adapter::grants::GrantSpec;
+use dbprovision_sdk::adapter::grants::{GrantSpec, Granted};
 use dbprovision_sdk::{ErrorKind, Grants, Privilege, Selection};
 use engine_mysql::MySql;
 use serde_json::json;
 
-use crate::grants::{all, spec, user};
+use crate::grants::{all, fill, look, spec, user};
 use crate::support::{PASSWORD, everywhere};
 
 #[test]
@@ -48,5 +48,31 @@ fn a_pattern_is_a_right_on_what_is_there_and_on_what_comes() {
                 "DROP DATABASE {tag}_one; DROP DATABASE {tag}_two; DROP DATABASE {tag}_late; DROP DATABASE {tag}Xone"
             ))
             .unwrap();
+    });
+}
+
+#[test]
+fn a_right_is_recorded_by_the_name_of_its_database_and_in_whatever_form_it_was_taken_back() {
+    everywhere(|server, adapter, tag| {
+        let name = format!("shop_{tag}");
+        fill(server, adapter, &name);
+        let grantee = user(adapter, &format!("shopper_{tag}"), &["%"]);
+        let entry = json!({"level": "database", "database": name, "privileges": ["SELECT", "INSERT"]});
+        let stated = json!({ "grants": [entry] });
+        let held = all(adapter, &spec(&grantee, &stated, &[])).held;
+        assert!(held.iter().all(|one| one.level == "database" && one.object == [name.clone()]), "{held:?}");
+        let former: Vec<Granted> =
+            held.iter().map(|one| Granted { object: vec![format!("shop\\_{tag}")], ..one.clone() }).collect();
+        let again = look(adapter, &spec(&grantee, &stated, &former));
+        assert_eq!((again.update.changes, again.held), (Vec::new(), held.clone()));
+        // It is taken from nobody else, so nobody has to agree.
+        let entry = json!({"level": "database", "database": name, "privileges": ["SELECT"]});
+        let narrowed = spec(&grantee, &json!({ "grants": [entry] }), &former);
+        let told = look(adapter, &narrowed).update.changes;
+        assert_eq!(told.iter().map(|one| one.destructive).collect::<Vec<_>>(), [false]);
+        let left = all(adapter, &narrowed).held;
+        assert_eq!(left.len(), 1);
+        Grants::revoke(adapter, &spec(&grantee, &json!({}), &former)).unwrap();
+        assert_eq!(Grants::get_grants(adapter, &grantee).unwrap(), []);
     });
 }

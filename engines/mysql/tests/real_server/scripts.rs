@@ -35,7 +35,6 @@ fn a_script_has_every_right_inside_and_none_outside() {
             ("SELECT * FROM mysql.user".to_owned(), "denied"),
             ("SELECT 1 INTO OUTFILE '/tmp/x'".to_owned(), "denied"),
             ("LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE t".to_owned(), ""),
-            ("SELECT 1; SELECT 2".to_owned(), "syntax"),
             ("nonsense".to_owned(), "syntax"),
         ] {
             let report = run(adapter, &name, false, &["SELECT 1", &statement, "SELECT 2"]);
@@ -82,5 +81,35 @@ fn what_a_script_defines_goes_on_working_and_its_account_goes_with_the_database(
         assert_eq!(server.query(&format!("SELECT * FROM {name}.v")).unwrap(), "2");
         Databases::drop(adapter, &spec(&name, &json!({})), &proof(&mark("s")), true).unwrap();
         assert_eq!(server.query(LEFT).unwrap(), "0");
+    });
+}
+
+#[test]
+fn one_text_may_have_several_statements_and_ends_at_the_first_that_fails() {
+    everywhere(|server, adapter, tag| {
+        let name = format!("several_{tag}");
+        Databases::create(adapter, &spec(&name, &json!({})), &mark("s")).unwrap();
+        for as_administrator in [false, true] {
+            let text = "CREATE TABLE t (a VARCHAR(9)); -- a comment; and more
+                INSERT INTO t VALUES (';'); SELECT * FROM t; SELECT a FROM t;
+                CREATE PROCEDURE p() BEGIN INSERT INTO t VALUES ('p'); SELECT 1; SELECT 2; END;
+                CALL p();
+                /* the last */";
+            let report = run(adapter, &name, as_administrator, &[text, "SELECT 1;", "-- nothing", "CALL p()"]);
+            assert_eq!((report.executed, report.failure.is_none()), (4, true), "{report:?}");
+            assert_eq!(server.query(&format!("SELECT a FROM {name}.t")).unwrap(), ";\np\np");
+            // What stands before the mistake is done, what stands behind it is not.
+            for mistake in ["nonsense", "SELECT * FROM no_such_table"] {
+                let text = format!("INSERT INTO t VALUES ('1'); {mistake}; DROP TABLE t");
+                let report = run(adapter, &name, as_administrator, &["SELECT 1", &text, "DROP TABLE t"]);
+                let failure = report.failure.unwrap_or_else(|| panic!("{mistake} was let pass"));
+                assert_eq!((report.executed, failure.statement), (1, 1), "{mistake}");
+                let said = failure.error.message;
+                assert!(said.contains(if mistake == "nonsense" { "nonsense" } else { "no_such_table" }), "{said}");
+            }
+            assert_eq!(server.query(&format!("SELECT COUNT(*) FROM {name}.t WHERE a = '1'")).unwrap(), "2");
+            server.query(&format!("DROP TABLE {name}.t; DROP PROCEDURE {name}.p")).unwrap();
+        }
+        Databases::drop(adapter, &spec(&name, &json!({})), &proof(&mark("s")), true).unwrap();
     });
 }

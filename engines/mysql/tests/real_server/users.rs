@@ -247,9 +247,12 @@ fn an_account_of_somebody_else_is_never_taken_and_never_changed() {
         assert_eq!(Users::drop(adapter, &stated, &proof(&mark("m"))).unwrap_err().kind, ErrorKind::Conflict);
         assert_eq!(Users::update(adapter, &stated, None, &Selection::All).unwrap_err().kind, ErrorKind::Conflict);
         assert_eq!(server.query(&format!("SELECT Host FROM mysql.user WHERE User = '{theirs}'")).unwrap(), "10.%");
-        // Adopted with all its accounts, it is brought to what is stated.
+        // Adopted with all its accounts, it is brought to what is stated; what was there goes where it is named.
         Users::claim(adapter, &theirs, &Proof { mark: None, object_id: None }, None, &mark("m")).unwrap();
-        assert_eq!(all(adapter, &stated, None), ["host:%", "host:10.%"]);
+        assert_eq!(all(adapter, &stated, None), ["host:%"]);
+        let named = Selection::Only(vec!["host:10.%".to_owned()]);
+        assert_eq!(Users::update(adapter, &stated, None, &named).unwrap().applied, ["host:10.%"]);
+        assert_eq!(ids(adapter, &stated), [""; 0]);
         Users::drop(adapter, &stated, &proof(&mark("m"))).unwrap();
         // Another account of our user's name is somebody's, and stays.
         let ours = spec(&shared, &[], &json!({"allowedHosts": ["%"]}));
@@ -287,7 +290,7 @@ fn a_drop_ends_sessions_and_is_refused_while_something_runs_as_the_user() {
         assert_eq!(Users::owned_objects(adapter, &name, 2).unwrap().len(), 2);
         let error = Users::drop(adapter, &stated, &proof(&mark("d"))).unwrap_err();
         assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
-        let error = Users::reassign_owned(adapter, &name, &proof(&mark("d")), None).unwrap_err();
+        let error = Users::reassign_owned(adapter, &name, &proof(&mark("d")), Some("another")).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unsupported);
         Databases::drop(adapter, &database(&place, &json!({})), &proof(&mark("d")), true).unwrap();
         let busy = |server: &testkit::mysql::MysqlServer| {

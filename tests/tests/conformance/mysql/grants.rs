@@ -48,6 +48,7 @@ pub(super) fn grants(is_mariadb: bool) -> Grants {
         missing: vec![
             on("database", json!({"database": "no such place", "privileges": ["SELECT"]})),
             on("table", json!({"table": "no_such_table", "privileges": ["SELECT"]})),
+            on("column", json!({"table": "t", "columns": ["no_such_column"], "privileges": ["SELECT"]})),
             on("procedure", json!({"procedure": "no_such_procedure", "privileges": ["EXECUTE"]})),
             on("function", json!({"function": "no_such_function", "privileges": ["EXECUTE"]})),
         ],

@@ -7,7 +7,13 @@ use crds::names::reason;
 /// A status holds a message up to four times, and the cluster keeps no object of more than 1.5 MB.
 const LONGEST: usize = 8 << 10;
 
-fn within(bytes: usize, mut message: String) -> String {
+/// In one line of so many bytes: the names in it are other people's.
+fn within(bytes: usize, message: String) -> String {
+    let mut message = if message.contains(char::is_control) {
+        message.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    } else {
+        message
+    };
     if message.len() > bytes {
         let end = (0..=bytes).rev().find(|&end| message.is_char_boundary(end)).unwrap_or_default();
         message.truncate(end);
@@ -145,7 +151,7 @@ mod tests {
             "{}",
             blocked.message.len()
         );
-        assert_eq!(Blocked::invalid(reason::INVALID_SPEC, "short").message, "short");
+        assert_eq!(Blocked::invalid(reason::INVALID_SPEC, "a\nshort\u{1b}[31m").message, "a short [31m");
     }
 
     #[test]

@@ -197,7 +197,8 @@ impl Scrubber {
         self.unchanged(word, false)
     }
 
-    /// What somebody chose as a name, and the engine's words for kinds and rights.
+    /// What somebody chose as a name, and the engine's words for kinds and rights. A name is a name, whatever is in it:
+    /// who shows it to people cleans what is shown.
     pub(crate) fn name(&self, name: &str) -> Result<String, Unfit> {
         self.unchanged(name, true)
     }
@@ -213,6 +214,9 @@ impl Scrubber {
         let mut secrets = self.standing.iter().chain(&self.lent);
         if secrets.any(|secret| secret.is_in(word, is_name) && !is_public(secret.value.expose())) {
             return Err(Unfit::Secret);
+        }
+        if is_name {
+            return Ok(word.to_owned());
         }
         Ok(word.chars().map(|letter| if is_control(letter) { '\u{fffd}' } else { letter }).collect())
     }

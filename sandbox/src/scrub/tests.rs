@@ -174,6 +174,7 @@ fn control_characters_do_not_reach_a_terminal() {
     let scrubber = Scrubber::new();
     assert_eq!(scrubber.text("a\u{1b}[31mb\nc\0d\u{202e}e"), "a [31mb c d e");
     assert_eq!(scrubber.word("a\nb").unwrap(), "a\u{fffd}b");
+    assert_eq!(scrubber.name("a\nb").unwrap(), "a\nb", "a name that is recorded is never another one");
 }
 
 #[test]

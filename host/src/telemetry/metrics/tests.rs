@@ -197,7 +197,11 @@ fn a_deleted_object_leaves_no_label_set_behind() {
     metrics.forget(&ObjectKey::new("DatabaseUser", "team-a", "app"));
     metrics.forget(&ObjectKey::new("DatabaseInstance", "team-a", "main"));
     // What is read at each scrape goes with the caches.
-    let is_recorded = |line: &&str| !line.starts_with("dbops_database_info{") && !line.starts_with("dbops_user_info{");
+    let is_read = |line: &str| {
+        let families = ["database_info", "user_info", "role_info", "grant_info", "database_size_bytes", "drift_detected"];
+        families.iter().any(|family| line.starts_with(&format!("dbops_{family}{{")))
+    };
+    let is_recorded = |line: &&str| !is_read(line);
     let text: String = metrics.text().unwrap().lines().filter(is_recorded).collect();
     for word in ["orders", "\"app\"", "\"main\"", "team-a"] {
         assert!(!text.contains(word), "{word} is still in\n{text}");

@@ -152,7 +152,9 @@ impl Databases for MySql {
     fn get_info(&mut self, name: &str) -> Result<Option<DatabaseInfo>> {
         names::usable_database(name)?;
         let connected = self.connected()?;
-        if name == connected.limits.tracking.database {
+        // A name that is nobody's in itself: the place alone makes it the operator's, and the place can be another.
+        let is_ordinary = names::database_standing(name) == dbprovision_sdk::Standing::Ordinary;
+        if name == connected.limits.tracking.database && is_ordinary {
             let problem = wanted::HOLDS_MARKS.to_owned();
             return Err(Error::invalid(vec![OptionProblem { path: "name".to_owned(), problem }]));
         }

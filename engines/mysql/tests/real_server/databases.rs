@@ -267,5 +267,9 @@ fn the_place_of_the_marks_is_refused_with_the_setting_that_moves_it() {
         assert_eq!(said(Databases::create(&mut adapter, &stated, &mark("m")).unwrap_err()), ["name"]);
         let error = Databases::drop(&mut adapter, &stated, &proof(&mark("m")), true).unwrap_err();
         assert_eq!(error.kind, ErrorKind::PermissionDenied);
+        // The name that is kept for them is refused without a server.
+        let mut usual = crate::support::adapter(server, tag == "s", None);
+        let info = Databases::get_info(&mut usual, "_dbops").unwrap().unwrap();
+        assert_eq!(info.standing, dbprovision_sdk::Standing::Protected);
     });
 }

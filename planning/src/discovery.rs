@@ -69,8 +69,12 @@ mod tests {
 
     fn found(unmanaged: &[&str], managed: &[&str], before: &[DiscoveredResource]) -> Found {
         let mut found = Found::default();
-        unmanaged.iter().for_each(|name| found.unmanaged((*name).to_owned()));
-        managed.iter().for_each(|name| found.managed((*name).to_owned(), before));
+        for name in unmanaged {
+            found.unmanaged((*name).to_owned());
+        }
+        for name in managed {
+            found.managed((*name).to_owned(), before);
+        }
         found
     }
 

@@ -71,7 +71,7 @@ pub fn parse(
     })
 }
 
-/// Types of the cluster's own make it act: it writes a ServiceAccount's token into a Secret of such a type, and whoever
+/// Types of the cluster's own make it act: it writes the token of a `ServiceAccount` into a Secret of such a type, and whoever
 /// may name a Secret would get it.
 fn is_for_logins(type_: &str) -> bool {
     let domain = type_.split_once('/').map(|(domain, _)| domain);

@@ -186,7 +186,7 @@ async fn a_role_that_vanished_is_made_again_with_its_rights_and_a_table_too() ->
     server.query(&word, &format!("DROP OWNED BY {word}; DROP ROLE {word}")).await?;
     let reads_again = async || {
         stage
-            .eventually("it reads again", Duration::from_secs(60), &operator, async || {
+            .eventually("it reads again", Duration::from_mins(1), &operator, async || {
                 ensure!(has(server, &word, &word, "bill", "SELECT").await?, "the right is missing");
                 stage.get(&readers).await?.check(&ready())
             })

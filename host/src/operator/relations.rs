@@ -267,11 +267,11 @@ impl Relations {
         );
         // The first name of a right's path is that of the database, where an engine needs it with escapes.
         let id = database.instance_id();
-        let is_in_it = |right: &HeldRight| {
+        let is_about_it = |right: &HeldRight| {
             right.object.first().is_some_and(|first| first.replace('\\', "") == database.external_name())
         };
         let has_rights =
-            |status: Option<&DatabaseRoleStatus>| status.is_some_and(|status| status.held.iter().any(is_in_it));
+            |status: Option<&DatabaseRoleStatus>| status.is_some_and(|status| status.held.iter().any(is_about_it));
         let of_namespaces =
             |role: &DatabaseRole| has_rights(role.status.as_ref()) && role.instance_id().as_ref() == id.as_ref();
         for role in self.stores.roles.state_filter(of_namespaces) {

@@ -47,7 +47,7 @@ async fn a_table_that_is_made_again_has_its_rights_again() -> Result<()> {
     let again = format!("DROP TABLE bill; CREATE TABLE bill (a int, b int); ALTER TABLE bill OWNER TO {owner}");
     server.query(&word, &again).await?;
     stage
-        .eventually("the new table is open too", Duration::from_secs(60), &operator, async || {
+        .eventually("the new table is open too", Duration::from_mins(1), &operator, async || {
             let found = privileges(server, &word, &app, "bill").await?;
             ensure!(found == "SELECT", "it has {found}");
             stage.get(&reads).await?.check(&becomes("Synced", "True", reason::RECONCILE_SUCCESS))
@@ -92,7 +92,7 @@ async fn a_database_that_is_made_again_has_its_rights_again_at_once() -> Result<
     ensure!(server.query_cell("postgres", &has).await?.as_deref() == Some("1"));
     server.query("postgres", &format!("DROP DATABASE {word} WITH (FORCE)")).await?;
     stage
-        .eventually("the right is there again", Duration::from_secs(60), &operator, async || {
+        .eventually("the right is there again", Duration::from_mins(1), &operator, async || {
             let found = server.query_cell("postgres", &has).await?;
             ensure!(found.as_deref() == Some("1"), "{found:?}");
             stage.get(&enters).await?.check(&ready())

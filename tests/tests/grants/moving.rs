@@ -17,8 +17,8 @@ const TOGETHER: usize = 6;
 async fn told(stage: &Stage, operator: &Operator, event: &str) -> Result<()> {
     stage
         .eventually(event, PATIENCE, operator, async || {
-            let state = stage.namespace().state().await?;
-            ensure!(state.contains(event), "there is no such event");
+            let seen = stage.namespace().state().await?;
+            ensure!(seen.contains(event), "there is no such event");
             Ok(())
         })
         .await

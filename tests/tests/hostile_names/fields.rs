@@ -6,6 +6,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use crds::names::{condition, reason};
+use dbprovision_tests::manifests::with;
 use dbprovision_tests::theatre::{Resource, Site, perform};
 use serde_json::{Value, json};
 
@@ -31,10 +32,9 @@ struct Attempt {
 }
 
 /// A database with its two companions, and more of its block.
-fn with_companions(owner: &str, application: &str, mut more: Value) -> Value {
-    more["ownership"] =
-        json!({ "autoOwnership": true, "roleName": owner, "userName": application, "dropOnDelete": true });
-    json!({ "postgres": more })
+fn with_companions(owner: &str, application: &str, more: Value) -> Value {
+    let ownership = json!({ "autoOwnership": true, "roleName": owner, "userName": application, "dropOnDelete": true });
+    json!({ "postgres": with(json!({ "ownership": ownership }), more) })
 }
 
 /// Every other string field of a `Database`, with its text in it. The `ConfigMap` and the Secret `known` are there, and
@@ -227,8 +227,11 @@ async fn hostile_texts_in_every_other_field_break_nothing() {
     .await;
 }
 
+/// Paths of fields, each with a spec.
+type Specs = Vec<(&'static str, Value)>;
+
 /// What the schema limits: the path of the field, and a spec with the text in it.
-fn limited(text: &str) -> (Vec<(&'static str, Value)>, Vec<(&'static str, Value)>) {
+fn limited(text: &str) -> (Specs, Specs) {
     let privilege = |object_type: &str, privilege: &str| {
         json!({ "postgres": { "defaultPrivileges": [{
             "role": "a", "schema": "public", "objectType": object_type, "privileges": [privilege],

@@ -193,13 +193,13 @@ async fn in_mysql(purpose: &str, version: Version, engine: &str) -> Result<()> {
     let of_its_name = " AND hex(user) = hex(concat(db, '_r'))";
     ensure!(rows("")? == expected, "{} instead of {expected}", rows("")?);
     ensure!(rows(of_its_name)? == expected, "{} instead of {expected}", rows(of_its_name)?);
-    let named = server.query(
+    let found = server.query(
         "SELECT (SELECT count(*) FROM mysql.columns_priv WHERE user LIKE '%\\_r' \
            AND hex(lower(column_name)) = hex(lower(db)) AND hex(lower(table_name)) = hex(lower(db))), \
          (SELECT count(*) FROM mysql.procs_priv WHERE user LIKE '%\\_r' \
            AND hex(lower(routine_name)) = hex(lower(db)))",
     )?;
-    ensure!(named == expected, "{named} instead of {expected}");
+    ensure!(found == expected, "{found} instead of {expected}");
     all_gone(&stage, &operator, "DatabaseGrant", "grant", names.len()).await?;
     all_gone(&stage, &operator, "DatabaseRole", "role", names.len()).await?;
     ensure!(rows("")? == "0\t0", "left behind: {}", rows("")?);

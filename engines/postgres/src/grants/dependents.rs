@@ -41,8 +41,8 @@ pub(super) fn explain(
         .iter()
         .take(MOST)
         .map(|one| {
-            let named = names.get(&one.to).map_or(one.to.as_str(), String::as_str);
-            let to = if one.to == EVERYONE { "everyone" } else { named };
+            let holder = names.get(&one.to).map_or(one.to.as_str(), String::as_str);
+            let to = if one.to == EVERYONE { "everyone" } else { holder };
             format!("{} to {to}", one.right)
         })
         .collect();

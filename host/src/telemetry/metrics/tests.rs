@@ -198,7 +198,8 @@ fn a_deleted_object_leaves_no_label_set_behind() {
     metrics.forget(&ObjectKey::new("DatabaseInstance", "team-a", "main"));
     // What is read at each scrape goes with the caches.
     let is_read = |line: &str| {
-        let families = ["database_info", "user_info", "role_info", "grant_info", "database_size_bytes", "drift_detected"];
+        let families =
+            ["database_info", "user_info", "role_info", "grant_info", "database_size_bytes", "drift_detected"];
         families.iter().any(|family| line.starts_with(&format!("dbops_{family}{{")))
     };
     let is_recorded = |line: &&str| !is_read(line);

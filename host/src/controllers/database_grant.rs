@@ -6,7 +6,6 @@
 mod about;
 mod apply;
 mod delete;
-mod dependents;
 mod former;
 mod same;
 mod swept;
@@ -34,7 +33,6 @@ use crate::cluster::patches::Ours;
 use crate::cluster::stores::{Cached, Stores};
 use crate::context::Context;
 
-pub(crate) use dependents::Dependents;
 pub(crate) use same::databases;
 pub(crate) use target::{Named, Target};
 

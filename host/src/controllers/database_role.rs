@@ -20,7 +20,6 @@ use sandbox::contract::{
 };
 use sandbox::{Adapter, CallError, Session};
 
-use super::database_grant::Dependents;
 use super::database_grant::databases;
 use super::failure::Failure;
 use super::ledger::Turn;
@@ -273,14 +272,6 @@ impl<R: RoleResource> Provisioned for R {
             tracing::trace!(details, "the role as the server shows it");
         }
         Ok(())
-    }
-
-    fn children(run: &Run<Self>) -> Vec<String> {
-        Dependents::of(run).names(run)
-    }
-
-    async fn take_children_along(run: &Run<Self>) -> Result<(), Stop> {
-        Dependents::of(run).take_along(run).await
     }
 
     /// A database that this role owns; one whose deletion waits for a person is not on its way.

@@ -22,7 +22,6 @@ use sandbox::contract::{
 };
 use sandbox::{Adapter, CallError, SecretValue, Session};
 
-use super::database_grant::Dependents;
 use super::failure::Failure;
 use super::ledger::Turn;
 use super::managed::{self, Bound, Lease, Provisioned, Reported, Seen, Wanted};
@@ -62,11 +61,6 @@ pub(crate) struct UserInputs {
     former: Vec<OutputSecret>,
     /// Roles that others make it a member of.
     shared_roles: Vec<String>,
-}
-
-/// When the user got another password last.
-fn rotated_at(draft: &DatabaseUserStatus) -> Option<Time> {
-    draft.secret.as_ref().and_then(|secret| secret.last_rotated_at.clone())
 }
 
 /// What the engine shows.
@@ -202,7 +196,7 @@ impl Provisioned for DatabaseUser {
         }
         draft.owned_secrets = vec![places::of(wanted)];
         let (namespace, name) = (wanted.namespace.clone(), wanted.name.clone());
-        let last_rotated_at = rotated_at(draft);
+        let last_rotated_at = password::rotated_at(draft);
         draft.secret = Some(SecretInfo { namespace: Some(namespace), name: Some(name), last_rotated_at });
         let wanted = wanted.clone();
         let policy = policy.clone();
@@ -307,29 +301,14 @@ impl Provisioned for DatabaseUser {
             draft.secret = run.object.spec.existing_password_secret.as_ref().map(|secret| SecretInfo {
                 name: Some(secret.name.clone()),
                 namespace: Some(secret.namespace.clone().unwrap_or_else(|| run.key.namespace.clone())),
-                last_rotated_at: rotated_at(draft),
+                last_rotated_at: password::rotated_at(draft),
             });
         }
-        let fingerprint = inputs.password.as_ref().map(|_| inputs.fingerprint.clone());
-        let former = std::mem::replace(&mut draft.password_fingerprint, fingerprint);
-        if former.is_some()
-            && former != draft.password_fingerprint
-            && let Some(secret) = &mut draft.secret
-        {
-            secret.last_rotated_at = Some(Time::from(run.now));
-        }
+        password::note(run, inputs, draft);
         if let Some(details) = info.details {
             tracing::trace!(details, "the account as the server shows it");
         }
         Ok(())
-    }
-
-    fn children(run: &Run<Self>) -> Vec<String> {
-        Dependents::of(run).names(run)
-    }
-
-    async fn take_children_along(run: &Run<Self>) -> Result<(), Stop> {
-        Dependents::of(run).take_along(run).await
     }
 
     fn waits_its_turn(run: &Run<Self>, recorded: &Ownership) -> bool {

@@ -4,6 +4,7 @@
 //! whatever reason, is left to its own look, which says why. Deliberately absent: when a sweep begins, and who is in
 //! it, which `planning::sweep` decides.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,6 +68,18 @@ pub(crate) enum Object {
 }
 
 impl Object {
+    /// Its kind.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Database(_) => <Database as Reported>::KIND,
+            Self::User(_) => <DatabaseUser as Reported>::KIND,
+            Self::Role(_) => <DatabaseRole as Reported>::KIND,
+            Self::ClusterRole(_) => <ClusterDatabaseRole as Reported>::KIND,
+            Self::Grant(_) => <DatabaseGrant as Reported>::KIND,
+            Self::ClusterGrant(_) => <ClusterDatabaseGrant as Reported>::KIND,
+        }
+    }
+
     /// The database whose inside it is about, as far as its status tells: objects of one stand together, so that the
     /// adapter has to remember one inside at a time.
     fn place(&self) -> Option<&str> {
@@ -95,15 +108,19 @@ pub(crate) async fn sweep(ctx: Arc<Context>, id: InstanceId, mut items: Vec<Item
     };
     let shares = Shares::on(&ctx, &live.facts.identity);
     items.sort_by(|one, other| one.object.place().cmp(&other.object.place()));
-    let (mut looked, mut different, mut in_vain) = (0_usize, 0_usize, 0_usize);
+    let (mut looked, mut different, mut in_vain) = (BTreeMap::<&'static str, u64>::new(), 0_usize, 0_usize);
     for item in &items {
         if ctx.term.check().is_err() || in_vain >= HOPELESS {
             break;
         }
-        match one(&ctx, &mut session, &shares, item).await {
-            Ok(Glance::AsBefore) => (looked, in_vain) = (looked + 1, 0),
+        let glance = one(&ctx, &mut session, &shares, item).await;
+        if matches!(glance, Ok(Glance::AsBefore | Glance::Differs)) {
+            *looked.entry(item.object.kind()).or_default() += 1;
+        }
+        match glance {
+            Ok(Glance::AsBefore) => in_vain = 0,
             Ok(Glance::Differs) => {
-                (looked, different, in_vain) = (looked + 1, different + 1, 0);
+                (different, in_vain) = (different + 1, 0);
                 changed(&item.object);
             }
             Ok(Glance::NotNow) => in_vain = 0,
@@ -111,7 +128,8 @@ pub(crate) async fn sweep(ctx: Arc<Context>, id: InstanceId, mut items: Vec<Item
         }
     }
     let engine = ctx.stores.instance(&id).map(|instance| crds::Instance::instance_spec(&instance).engine.clone());
-    ctx.metrics.swept(&id, &engine.unwrap_or_default(), looked, started.elapsed());
+    ctx.metrics.swept(&id, &engine.unwrap_or_default(), &looked, started.elapsed());
+    let looked: u64 = looked.values().sum();
     let milliseconds = started.elapsed().as_millis();
     tracing::info!(instance = %id, objects = looked, different, milliseconds, "looked for drift");
 }

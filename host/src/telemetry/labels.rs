@@ -233,6 +233,19 @@ pub struct CorrectionLabels {
     pub status: Ending,
 }
 
+/// Objects of a kind that sweeps of an instance looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SweptLabels {
+    /// Name of the instance.
+    pub instance: String,
+    /// Namespace of the instance; empty for a cluster-scoped one.
+    pub namespace: String,
+    /// The engine of the instance.
+    pub engine: String,
+    /// The kind.
+    pub kind: &'static str,
+}
+
 /// Whatever is about one engine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct EngineLabels {

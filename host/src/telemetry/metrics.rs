@@ -5,6 +5,7 @@
 //! object costs nothing here. Label sets about an object go with the object:
 //! [`Metrics::forget`]. Deliberately absent: any use of a metric for a decision.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use prometheus_client::registry::Registry;
 use crate::object_key::ObjectKey;
 use crate::telemetry::labels::{
     AttemptLabels, CorrectionLabels, Ending, EngineLabels, InstanceInfoLabels, InstanceLabels, KindLabels,
-    ObjectLabels, Operation, OperationDurationLabels, OperationLabels, OrphanLabels, ReconcileLabels,
+    ObjectLabels, Operation, OperationDurationLabels, OperationLabels, OrphanLabels, ReconcileLabels, SweptLabels,
 };
 use crate::telemetry::readings::{Readings, ReadingsCollector};
 use crate::telemetry::tracked::{AboutObjects, Tracked};
@@ -57,7 +58,7 @@ struct Drift {
     detections: Tracked<ObjectLabels, Counter>,
     corrections: Tracked<CorrectionLabels, Counter>,
     sweeps: Tracked<InstanceLabels, Counter>,
-    swept: Tracked<InstanceLabels, Counter>,
+    swept: Tracked<SweptLabels, Counter>,
     sweep_duration: Family<EngineLabels, Histogram, fn() -> Histogram>,
 }
 
@@ -290,11 +291,20 @@ impl Metrics {
         self.drift.corrections.of(key, &CorrectionLabels { kind, namespace, name, status }).inc();
     }
 
-    /// A sweep over so many objects of the instance ended.
-    pub fn swept(&self, instance: &InstanceId, engine: &str, objects: usize, duration: Duration) {
+    /// A sweep over so many objects of the instance, by their kinds, ended.
+    pub fn swept(
+        &self,
+        instance: &InstanceId,
+        engine: &str,
+        objects: &BTreeMap<&'static str, u64>,
+        duration: Duration,
+    ) {
         let (key, labels) = (ObjectKey::from(instance), instance_labels(instance, engine));
         self.drift.sweeps.of(&key, &labels).inc();
-        self.drift.swept.of(&key, &labels).inc_by(u64::try_from(objects).unwrap_or(u64::MAX));
+        for (&kind, &count) in objects {
+            let InstanceLabels { instance, namespace, engine } = labels.clone();
+            self.drift.swept.of(&key, &SweptLabels { instance, namespace, engine, kind }).inc_by(count);
+        }
         let labels = EngineLabels { engine: engine.to_owned() };
         self.drift.sweep_duration.get_or_create(&labels).observe(duration.as_secs_f64());
     }

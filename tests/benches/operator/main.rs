@@ -238,7 +238,7 @@ async fn swept(operator: &Operator, namespace: &str) -> Result<()> {
         let metrics = operator.metrics().await?;
         let value = |name: &str, part: &str| {
             let of = |line: &&str| line.split('{').next() == Some(name) && line.contains(part);
-            metrics.lines().find(of).and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).unwrap_or_default()
+            metrics.lines().filter(of).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
         };
         let sweeps = value("dbops_drift_sweeps_total", &own);
         if sweeps >= 1.0 {

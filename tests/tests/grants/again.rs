@@ -72,6 +72,10 @@ async fn a_database_that_is_made_again_has_its_rights_again_at_once() -> Result<
     stage.delete(&orders).await?;
     stage.until_gone(&operator, &orders).await?;
     stage.until(&operator, &reads, becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying(&word)).await?;
+    // Kubernetes' garbage collector, which is absent here, would have taken the Secret along.
+    for secret in stage.names("Secret").await?.iter().filter(|name| name.starts_with("orders-")) {
+        stage.delete(&Subject::secret(secret)).await?;
+    }
     stage.put(with(database("orders", &word), tables())).await?;
     stage.until(&operator, &orders, ready()).await?;
     stage.until(&operator, &reads, ready()).await?;

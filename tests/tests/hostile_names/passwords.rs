@@ -62,14 +62,17 @@ async fn hostile_passwords_are_set_as_they_are() {
 async fn a_password_that_no_client_could_send_is_refused_without_being_told() {
     perform("hostile-password-refused", async |site| {
         let word = site.name("unsayable");
-        for (stem, password) in [("nul", format!("{word}\u{0}x")), ("endless", word.repeat(500))] {
+        for (stem, password, reason, words) in [
+            ("nul", format!("{word}\u{0}x"), reason::INVALID_OPTIONS, "the password: "),
+            ("endless", word.repeat(500), reason::INVALID_SPEC, "a password has at most 4096"),
+        ] {
             let (user, name) = (site.user(stem), site.name(stem));
             let source = format!("{name}-source");
             site.create_secret(&source, json!({ "key": password })).await?;
             user.create(site.user_spec(&name, json!({ "existingPasswordSecret": { "name": source, "key": "key" } })))
                 .await?;
-            let message = user.stopped(reason::INVALID_OPTIONS).await?;
-            ensure!(message.contains("the password: "), "{stem}: {message}");
+            let message = user.stopped(reason).await?;
+            ensure!(message.contains(words), "{stem}: {message}");
             ensure!(!site.has_role(&name).await?, "{stem}: an account without a usable password was created");
             site.change_secret(&source, [("key", Some("sayable, at last"))].into()).await?;
             user.ready().await?;

@@ -197,7 +197,7 @@ async fn in_mysql(purpose: &str, version: Version, engine: &str) -> Result<()> {
         "SELECT (SELECT count(*) FROM mysql.columns_priv WHERE user LIKE '%\\_r' \
            AND hex(lower(column_name)) = hex(lower(db)) AND hex(lower(table_name)) = hex(lower(db))), \
          (SELECT count(*) FROM mysql.procs_priv WHERE user LIKE '%\\_r' \
-           AND hex(lower(routine_name)) = hex(lower(db)))",
+           AND routine_name = db COLLATE utf8mb3_general_ci)",
     )?;
     ensure!(found == expected, "{found} instead of {expected}");
     all_gone(&stage, &operator, "DatabaseGrant", "grant", names.len()).await?;

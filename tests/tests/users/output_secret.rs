@@ -199,10 +199,10 @@ async fn what_the_api_server_does_not_take_is_told_and_heals() {
         let message = user.refused(reason::INVALID_SPEC).await?;
         ensure!(message.contains("spec.passwordSecret") && message.contains("a b"), "{message}");
         ensure!(!site.has_role(&name).await?, "an account without a Secret was created");
-        // A type whose keys the Secret does not have.
+        // A type that means something to the cluster itself.
         user.change(template(json!({ "labels": null, "type": "kubernetes.io/tls" }))).await?;
         let message = user.refused(reason::INVALID_SPEC).await?;
-        ensure!(message.contains("tls.crt"), "{message}");
+        ensure!(message.contains("spec.passwordSecret.secretTemplate.type"), "{message}");
         user.change(template(json!({ "type": "Opaque" }))).await?;
         user.ready().await?;
         site.login(&secret, "postgres").await?;

@@ -7,9 +7,7 @@ use crds::{DatabaseGrantStatus, DriftMode, GrantMode, GrantTargetInfo, HeldRight
 use planning::consent::{self, Referrer};
 use planning::{Blocked, Class, drift};
 use sandbox::Session;
-use sandbox::contract::{
-    self, BlockOwner, Examination, GrantReport, GrantSpec, OperationGroup, Reference, Selection, Standing,
-};
+use sandbox::contract::{self, BlockOwner, Examination, GrantReport, GrantSpec, OperationGroup, Selection};
 
 use super::super::managed::{self, Bound, Done, Lease, Reported};
 use super::super::rights::{self, Account};
@@ -84,18 +82,14 @@ where
         recorded: rights::of_status(&status.held),
         shared: Vec::new(),
     };
-    let mut examination = bound.engine.adapter().examine_grant(&spec).await.map_err(stop(bound.paths()))?;
+    let examination = bound.engine.adapter().examine_grant(&spec).await.map_err(stop(bound.paths()))?;
     authority::ceiling(&bound, &examination)?;
     let live = managed::live(run, &bound)?;
     managed::same_server(status.ownership.as_ref(), &bound, &live)?;
     let owned = is_there(&named, &target, &live)?.clone();
     let databases = databases(&run.ctx.stores, &live.facts.identity, &examination);
-    examination.references.push(Reference {
-        path: named.path.trim_start_matches("spec.").to_owned(),
-        kind: target.kind,
-        name: target.external_name.clone(),
-        standing: Standing::Ordinary,
-    });
+    // The target is no reference by a name: it is what its resource recorded as its own, and that resource's namespace
+    // was asked. A powerful one may be given something too.
     Ok(Prepared { named, target, bound, live, spec, examination, owned, databases })
 }
 

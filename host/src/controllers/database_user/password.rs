@@ -1,7 +1,7 @@
 //! Where a user's password comes from: generated into its output Secret, or kept by the user in one of theirs.
 
 use crds::names::{label, reason};
-use crds::{DatabaseUser, Managed as _};
+use crds::{DatabaseUser, DatabaseUserStatus, Managed as _, Time};
 use planning::consent::{Referrer, Target};
 use planning::output_secret::OutputSecret;
 use planning::{Blocked, consent, names, output_secret};
@@ -104,6 +104,23 @@ pub(super) async fn compare(run: &Run<DatabaseUser>, inputs: &mut UserInputs) ->
     let nonce = recorded.map(|ownership| ownership.nonce.clone()).unwrap_or_default();
     let last = run.object.status.as_ref().and_then(|status| status.password_fingerprint.clone());
     fingerprinted(run, inputs, &nonce, last.as_deref()).await
+}
+
+/// When the user got another password last.
+pub(super) fn rotated_at(draft: &DatabaseUserStatus) -> Option<Time> {
+    draft.secret.as_ref().and_then(|secret| secret.last_rotated_at.clone())
+}
+
+/// Notes which password the server has now.
+pub(super) fn note(run: &Run<DatabaseUser>, inputs: &UserInputs, draft: &mut DatabaseUserStatus) {
+    let fingerprint = inputs.password.as_ref().map(|_| inputs.fingerprint.clone());
+    let former = std::mem::replace(&mut draft.password_fingerprint, fingerprint);
+    if former.is_some()
+        && former != draft.password_fingerprint
+        && let Some(secret) = &mut draft.secret
+    {
+        secret.last_rotated_at = Some(Time::from(run.now));
+    }
 }
 
 pub(super) async fn fingerprinted(

@@ -217,7 +217,7 @@ async fn own<K: Provisioned>(
             record(run, draft, observed).map(|owned| Owned { fresh: true, ..owned }).map_err(Into::into)
         }
         (Claim::Create, _) => {
-            let companions = planned_companions(wanted);
+            let companions = ownership::planned_companions(wanted);
             // What vanished from the server is made anew under the nonce that is recorded already.
             let recorded = draft.ownership().take();
             let nonce = recorded.as_ref().map_or_else(Run::<K>::nonce, |recorded| recorded.nonce.clone());
@@ -320,20 +320,6 @@ fn intent<K: Provisioned>(run: &Run<K>, bound: &Bound, live: &Live, nonce: Strin
     }
 }
 
-fn planned_companions<K: Provisioned>(wanted: &Wanted<K>) -> Vec<crds::OwnedCompanion> {
-    wanted
-        .examination
-        .companions
-        .iter()
-        .map(|companion| crds::OwnedCompanion {
-            kind: translate::companion_kind(companion.kind),
-            name: companion.name.clone(),
-            established: false,
-            password_fingerprint: None,
-        })
-        .collect()
-}
-
 /// Another instance may lead to the same server: the object is let go of through the one that the resource names now.
 fn reached_through<S: super::super::status::StatusFields>(bound: &Bound, draft: &mut S) {
     if let Some(ownership) = draft.ownership() {
@@ -400,7 +386,8 @@ pub(crate) fn in_order<K: Reported>(
     }
     run.ctx.memory.note(&run.uid, |remembered| {
         remembered.looked = Some(look);
-        remembered.drifts = Some(!remain.is_empty());
+        // What was compared once and is in order now does not drift any more.
+        remembered.drifts = remembered.drifts.map(|_| !remain.is_empty());
     });
     // Spread, so that everything that started together is not looked at together for ever.
     let spread = interval.mul_f64(1.0 - 0.1 * rand::rng().random::<f64>());

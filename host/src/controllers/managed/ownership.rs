@@ -9,7 +9,7 @@ use planning::references::{Holder, NamedKind};
 
 use super::super::run::Run;
 use super::super::translate;
-use super::{Provisioned, Reported};
+use super::{Provisioned, Reported, Wanted};
 use crate::context::Context;
 
 /// The other resources that name the object of `run` on the server with this identity.
@@ -27,6 +27,21 @@ pub(super) fn rivals<K: Provisioned>(run: &Run<K>, identity: &str) -> Vec<Rival>
         rivals.push(Rival { recorded, earlier: (other.created(), other.uid()) < us });
     });
     rivals
+}
+
+/// What is recorded of the accounts that are going to be made with the object.
+pub(super) fn planned_companions<K: Provisioned>(wanted: &Wanted<K>) -> Vec<crds::OwnedCompanion> {
+    wanted
+        .examination
+        .companions
+        .iter()
+        .map(|companion| crds::OwnedCompanion {
+            kind: translate::companion_kind(companion.kind),
+            name: companion.name.clone(),
+            established: false,
+            password_fingerprint: None,
+        })
+        .collect()
 }
 
 /// Whether a resource that has nothing yet may have what it names: otherwise anybody could keep a name from others

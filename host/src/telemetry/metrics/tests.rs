@@ -107,7 +107,7 @@ fn recorded() -> Metrics {
     metrics.adopted("Database");
     metrics.searched(&instance, "postgres", Ending::Success);
     metrics.orphans(&instance, "postgres", "role", 4);
-    metrics.swept(&instance, "postgres", 12, second);
+    metrics.swept(&instance, "postgres", &BTreeMap::from([("DatabaseUser", 12)]), second);
     let database = ObjectKey::new("Database", "team-a", "orders");
     metrics.drift_found(&database);
     metrics.drift_corrected(&database, Ending::Success);

@@ -151,7 +151,7 @@ const LINES: &[&str] = &[
     r#"dbops_discovery_scans_total{instance="main",namespace="team-a",engine="postgres",status="success"} 1"#,
     r#"dbops_discovered_orphans{instance="main",namespace="team-a",engine="postgres",object="role"} 4"#,
     r#"dbops_drift_sweeps_total{instance="main",namespace="team-a",engine="postgres"} 1"#,
-    r#"dbops_drift_swept_objects_total{instance="main",namespace="team-a",engine="postgres"} 12"#,
+    r#"dbops_drift_swept_objects_total{instance="main",namespace="team-a",engine="postgres",kind="DatabaseUser"} 12"#,
     r#"dbops_drift_sweep_duration_seconds_count{engine="postgres"} 1"#,
     "dbops_guest_deadlines_total 0",
     r#"dbops_grant_operations_total{operation="delete",instance="main",namespace="team-a",engine="postgres",status="failure"} 1"#,

@@ -118,12 +118,11 @@ pub(crate) async fn sweep(ctx: Arc<Context>, id: InstanceId, mut items: Vec<Item
             *looked.entry(item.object.kind()).or_default() += 1;
         }
         match glance {
-            Ok(Glance::AsBefore) => in_vain = 0,
+            Ok(Glance::AsBefore | Glance::NotNow) => in_vain = 0,
             Ok(Glance::Differs) => {
                 (different, in_vain) = (different + 1, 0);
                 changed(&item.object);
             }
-            Ok(Glance::NotNow) => in_vain = 0,
             Err(_) => in_vain += 1,
         }
     }

@@ -20,6 +20,10 @@ test *arguments:
 matrix *arguments:
     cargo xtask matrix {{arguments}}
 
+# Visits all crash points, those included that an ordinary run leaves out.
+crash-points:
+    cargo xtask test --ignore-default-filter -E 'binary(crash_points)'
+
 # Measures the operator beside bare SQL, in release builds (the first takes some minutes).
 bench *arguments:
     cargo xtask bench {{arguments}}

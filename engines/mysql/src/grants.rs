@@ -39,7 +39,8 @@ fn read(spec: &GrantSpec) -> Result<Stated> {
     let generic = spec.roles.iter().enumerate().map(|(at, role)| (role.clone(), format!("roles[{at}]")));
     let own = block.roles.iter().flatten().enumerate();
     let own = own.map(|(at, role)| (role.clone(), format!("options.roles[{at}]")));
-    let stated = Stated::read(generic.chain(own).collect::<Vec<_>>(), block.grants.as_deref(), &mut problems);
+    let roles: Vec<_> = generic.chain(own).collect();
+    let stated = Stated::read(&spec.grantee.name, roles, block.grants.as_deref(), &mut problems);
     if let Some(path) = stated.roles.get(&spec.grantee.name).filter(|_| spec.grantee.kind == ObjectKind::Role) {
         problems.add(path.clone(), "a role cannot be a member of itself");
     }

@@ -26,6 +26,7 @@ pub(crate) struct Stated {
 impl Stated {
     /// Reads the blocks; every problem is noted at once.
     pub(crate) fn read(
+        grantee: &str,
         roles: impl IntoIterator<Item = (String, String)>,
         grants: Option<&[MySqlGrant]>,
         problems: &mut Problems,
@@ -37,7 +38,11 @@ impl Stated {
         }
         let grants = grants.unwrap_or_default().to_vec();
         for (at, one) in grants.iter().enumerate() {
-            check(one, &format!("options.grants[{at}]"), problems);
+            let path = format!("options.grants[{at}]");
+            check(one, &path, problems);
+            if let Some((field, problem)) = lost(one, grantee) {
+                problems.add(format!("{path}.{field}"), problem);
+            }
         }
         Self { roles: named, grants }
     }
@@ -122,6 +127,10 @@ impl Stated {
                     problems.push(OptionProblem { path: format!("{path}.{field}"), problem });
                 }
             }
+            problems.extend(
+                ambiguous(one, facts)
+                    .map(|(field, problem)| OptionProblem { path: format!("{path}.{field}"), problem }),
+            );
             let may_grant = one.with_grant_option == Some(true);
             let level: Vec<String> = match of_level(one.level) {
                 Some(listed) => {
@@ -185,6 +194,24 @@ fn renamed<'name>(privilege: &'name str, facts: &Facts) -> &'name str {
     }
 }
 
+/// A database whose name MySQL takes literally while a role is active, and for a pattern while none is.
+///
+/// With an active role only what holds a wildcard, escaped or not, is a pattern to it; without one everything is, and
+/// a backslash there means what follows it. So no way to write the name is right in both.
+fn ambiguous(one: &MySqlGrant, facts: &Facts) -> Option<(&'static str, String)> {
+    if facts.is_mariadb() || !facts.patterns || one.level != MySqlGrantLevel::Database {
+        return None;
+    }
+    let (field, name) = match (&one.database_pattern, &one.database) {
+        (Some(pattern), _) => ("databasePattern", pattern),
+        (None, Some(name)) => ("database", name),
+        (None, None) => return None,
+    };
+    let problem = "this server reads a backslash in the name of a database in one way while a role is active and in \
+                   another while none is, so that the right would be on another database: give rights on its tables";
+    (name.contains('\\') && !name.contains(['_', '%'])).then(|| (field, problem.to_owned()))
+}
+
 /// The canonical words of what this entry is on.
 fn objects(one: &MySqlGrant, facts: &Facts) -> Vec<Object> {
     let database = one.database.clone().unwrap_or_default();
@@ -228,6 +255,31 @@ fn asked(privilege: &str) -> Option<Privilege> {
         }
         _ => Some(Privilege::Superuser),
     }
+}
+
+/// A right on a routine that the server would lose when it starts again, and never take along with its holder: its
+/// table of these rights (`mysql.procs_priv`) takes the bytes of every name in them for latin1.
+fn lost(one: &MySqlGrant, grantee: &str) -> Option<(&'static str, String)> {
+    let field = match one.level {
+        MySqlGrantLevel::Procedure => "procedure",
+        MySqlGrantLevel::Function => "function",
+        _ => return None,
+    };
+    let is_lost = |name: &Option<String>| name.as_deref().is_some_and(|name| !name.is_ascii());
+    let whose = if !grantee.is_ascii() {
+        "the grantee"
+    } else if is_lost(&one.database) {
+        "the database"
+    } else if is_lost(&one.procedure) || is_lost(&one.function) {
+        "the routine"
+    } else {
+        return None;
+    };
+    let problem = format!(
+        "the name of {whose} is not of ASCII characters alone, and the server loses rights on routines with such a name \
+         when it starts again: give EXECUTE on the whole database"
+    );
+    Some((field, problem))
 }
 
 fn check(one: &MySqlGrant, path: &str, problems: &mut Problems) {

@@ -55,7 +55,7 @@ pub(crate) fn look(adapter: &mut MySql, spec: &GrantSpec) -> GrantReport {
     Grants::grant(adapter, spec, &Selection::Detect).unwrap()
 }
 
-fn paths(outcome: dbprovision_sdk::Result<impl std::fmt::Debug>) -> Vec<String> {
+pub(crate) fn paths(outcome: dbprovision_sdk::Result<impl std::fmt::Debug>) -> Vec<String> {
     let error = outcome.unwrap_err();
     let ErrorKind::InvalidOptions(problems) = error.kind else { panic!("{error:?}") };
     problems.into_iter().map(|one| one.path).collect()
@@ -76,7 +76,7 @@ pub(crate) fn fill(server: &MysqlServer, adapter: &mut MySql, name: &str) {
 }
 
 /// What a client with the user's password may do.
-fn may(server: &MysqlServer, user: &str, sql: &str) -> bool {
+pub(crate) fn may(server: &MysqlServer, user: &str, sql: &str) -> bool {
     match server.query_as(user, PASSWORD, None, sql) {
         Ok(_) => true,
         Err(error) => {

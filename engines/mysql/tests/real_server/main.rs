@@ -27,6 +27,7 @@ mod power;
 mod roles;
 #[cfg(test)]
 mod scripts;
+mod spellings;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -22,7 +22,7 @@ matrix *arguments:
 
 # Visits all crash points, those included that an ordinary run leaves out.
 crash-points:
-    cargo xtask test --ignore-default-filter -E 'binary(crash_points)'
+    DBOPS_CRASH_POINTS=all cargo xtask test -E 'binary(crash_points)'
 
 # Measures the operator beside bare SQL, in release builds (the first takes some minutes).
 bench *arguments:

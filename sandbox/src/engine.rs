@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use rustls::RootCertStore;
-use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::counters::{Counters, Tally};
 use crate::digest::Digest;
@@ -48,7 +48,7 @@ pub enum SandboxError {
         /// Which one.
         directory: PathBuf,
         /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: std::io::Error,
     },
     /// wasmtime refuses the configuration, or has no address space for the pools.
     #[error("cannot set up the WebAssembly engine")]
@@ -64,6 +64,7 @@ pub struct Sandbox(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
+    pub(crate) compiled: Option<compiled::Folder>,
     pub(crate) ticker: Ticker,
     pub(crate) tally: Arc<Tally>,
     pub(crate) room: Room,
@@ -75,10 +76,16 @@ pub(crate) struct Inner {
 impl Sandbox {
     /// Sets the sandbox up.
     pub fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
-        let engine = Engine::new(&engine_config(config)?).map_err(|error| SandboxError::CreateEngine(error.into()))?;
+        let open = |directory: &PathBuf| {
+            compiled::Folder::open(directory)
+                .map_err(|source| SandboxError::OpenCache { directory: directory.clone(), source })
+        };
+        let compiled = config.cache_directory.as_ref().map(open).transpose()?;
+        let engine = Engine::new(&engine_config(config)).map_err(|error| SandboxError::CreateEngine(error.into()))?;
         let ticker = Ticker::start(&engine).map_err(SandboxError::StartTicker)?;
         Ok(Self(Arc::new(Inner {
             engine,
+            compiled,
             ticker,
             tally: Arc::new(Tally::default()),
             room: Room::new(config.guests),
@@ -110,7 +117,7 @@ impl Inner {
     }
 }
 
-fn engine_config(config: &SandboxConfig) -> Result<Config, SandboxError> {
+fn engine_config(config: &SandboxConfig) -> Config {
     let parts = config.guests.saturating_mul(4).max(PARTS_OF_A_GUEST);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(config.guests)
@@ -138,20 +145,5 @@ fn engine_config(config: &SandboxConfig) -> Result<Config, SandboxError> {
         .concurrency_support(false)
         // The lines of a guest's stack in a trap are for its author; the host's environment must not change them.
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
-    if let Some(directory) = &config.cache_directory {
-        wasm.cache(Some(open_cache(directory)?));
-    }
-    Ok(wasm)
-}
-
-fn open_cache(directory: &PathBuf) -> Result<Cache, SandboxError> {
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| SandboxError::OpenCache {
-        directory: directory.clone(),
-        source,
-    };
-    std::fs::create_dir_all(directory).map_err(|error| failed(error.into()))?;
-    let absolute = std::fs::canonicalize(directory).map_err(|error| failed(error.into()))?;
-    let mut cache = CacheConfig::new();
-    cache.with_directory(absolute);
-    Cache::new(cache).map_err(|error| failed(error.into()))
+    wasm
 }

@@ -19,7 +19,7 @@ use wasmtime::component::{Component, Linker};
 use crate::adapter::{Adapter, Parts};
 use crate::contract::bindings::DatabaseAdapterIndices;
 use crate::digest::Digest;
-use crate::engine::Sandbox;
+use crate::engine::{Inner, Sandbox};
 use crate::error::CallError;
 use crate::guest::{Guest, Origin};
 use crate::imports::add_to_linker;
@@ -202,15 +202,38 @@ impl Sandbox {
         Ok(Adapter::new(origin, Parts { description, version, grant: grant.clone() }))
     }
 
+    /// Whether this component was compiled before, and is kept where the sandbox keeps such.
+    pub fn has_compiled(&self, bytes: &[u8]) -> bool {
+        let is_kept = |folder: &compiled::Folder| folder.has(&self.0.engine, &Digest::of(bytes).to_string());
+        self.0.compiled.as_ref().is_some_and(is_kept)
+    }
+
     async fn compile(&self, digest: Digest, bytes: Vec<u8>) -> Result<Component, LoadError> {
-        let engine = self.0.engine.clone();
+        let sandbox = Arc::clone(&self.0);
         let failed = |reason: String| LoadError::Compile { digest, reason };
-        let compiling = tokio::task::spawn_blocking(move || Component::new(&engine, &bytes));
+        let compiling = tokio::task::spawn_blocking(move || sandbox.component(digest, &bytes));
         match tokio::time::timeout(COMPILE, compiling).await {
             Ok(Ok(component)) => component.map_err(|error| failed(format!("{error:#}"))),
             Ok(Err(_)) => Err(failed("the compiler broke off".to_owned())),
             Err(_) => Err(failed(format!("it took more than {COMPILE:?}"))),
         }
+    }
+}
+
+impl Inner {
+    /// Compiles a component, or takes what was compiled before. Blocks.
+    fn component(&self, digest: Digest, bytes: &[u8]) -> wasmtime::Result<Component> {
+        let Some(folder) = &self.compiled else { return Component::new(&self.engine, bytes) };
+        let digest = digest.to_string();
+        if let Some(found) = folder.find(&self.engine, &digest) {
+            return Ok(found);
+        }
+        let compiled = self.engine.precompile_component(bytes)?;
+        if let Err(error) = folder.keep(&self.engine, &digest, &compiled) {
+            tracing::warn!(%error, "a compiled adapter cannot be kept: it is compiled again at the next start");
+        }
+        drop(compiled);
+        folder.find(&self.engine, &digest).map_or_else(|| Component::new(&self.engine, bytes), Ok)
     }
 }
 

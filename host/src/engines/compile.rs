@@ -4,12 +4,12 @@
 //! operator calls itself for each component that the folder of compiled ones lacks, and finds it there afterwards.
 //! Nothing depends on it: what was not compiled beforehand is compiled when it is loaded.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use sandbox::{Digest, Grant, Sandbox, SandboxConfig};
+use sandbox::{Grant, Sandbox, SandboxConfig};
 use tokio::process::Command;
 
 /// Much longer than a large component takes on a busy machine.
@@ -25,26 +25,14 @@ pub async fn component(path: &Path, cache: Option<&Path>) -> Result<()> {
 }
 
 /// Has the component compiled, unless it was before.
-pub(crate) async fn beforehand(path: &Path, bytes: &[u8], cache: &Path) {
-    let note = note(bytes, cache);
-    if note.exists() {
+pub(crate) async fn beforehand(path: &Path, bytes: &[u8], cache: &Path, sandbox: &Sandbox) {
+    if sandbox.has_compiled(bytes) {
         return;
     }
-    match by_a_process(path, cache).await {
-        Ok(()) => {
-            if let Err(error) = std::fs::write(&note, []) {
-                tracing::warn!(%error, "cannot note in the folder of compiled adapters what is there");
-            }
-        }
+    if let Err(error) = by_a_process(path, cache).await {
         // Loading it tells what is wrong with it.
-        Err(error) => tracing::info!(component = %path.display(), "not compiled beforehand: {error:#}"),
+        tracing::info!(component = %path.display(), "not compiled beforehand: {error:#}");
     }
-}
-
-/// Says that this very component was compiled, by this version.
-fn note(bytes: &[u8], cache: &Path) -> PathBuf {
-    let digest = Digest::of(bytes).to_string().replace(':', "-");
-    cache.join(format!("{digest}-{}.compiled", env!("CARGO_PKG_VERSION")))
 }
 
 async fn by_a_process(path: &Path, cache: &Path) -> Result<()> {

@@ -130,7 +130,7 @@ impl Folder {
 async fn load_file(path: &Path, cache: Option<&Path>, sandbox: &Sandbox) -> Result<Engine, String> {
     let bytes = tokio::fs::read(path).await.map_err(|error| format!("its file cannot be read: {error}"))?;
     if let Some(cache) = cache {
-        compile::beforehand(path, &bytes, cache).await;
+        compile::beforehand(path, &bytes, cache, sandbox).await;
     }
     // Whoever can write to the folder is trusted with the host interfaces, and with no tool: none is served yet.
     let adapter = sandbox.load(bytes, &Grant::full([]), None).await.map_err(|error| chain(&error))?;

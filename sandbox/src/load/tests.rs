@@ -316,11 +316,30 @@ async fn compiled_code_is_kept_in_the_directory_that_the_operator_names() {
     let directory = tempfile::tempdir().unwrap();
     let config =
         SandboxConfig { guests: 2, cache_directory: Some(directory.path().join("cache")), ..SandboxConfig::default() };
-    for _ in 0..2 {
+    let component = Script::connecting().component();
+    let kept = || {
+        let entries = std::fs::read_dir(directory.path().join("cache")).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    for before in [false, true] {
         let sandbox = Sandbox::new(&config).unwrap();
-        sandbox.load(Script::connecting().component(), &everything(), None).await.unwrap();
+        assert_eq!(sandbox.has_compiled(&component), before);
+        sandbox.load(component.clone(), &everything(), None).await.unwrap();
+        assert_eq!(kept().len(), 1);
     }
-    assert!(std::fs::read_dir(directory.path().join("cache")).unwrap().count() > 0);
+    // What is of no use there is made anew: an older version's, and what a full disk left of one.
+    for broken in [&b"\0asm"[..], b""] {
+        std::fs::remove_file(&kept()[0]).unwrap();
+        let sandbox = Sandbox::new(&config).unwrap();
+        sandbox.load(component.clone(), &everything(), None).await.unwrap();
+        let [path] = kept().try_into().unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, broken).unwrap();
+        let sandbox = Sandbox::new(&config).unwrap();
+        sandbox.load(component.clone(), &everything(), None).await.unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+    }
 }
 
 #[tokio::test]

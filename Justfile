@@ -16,7 +16,7 @@ stop:
 test *arguments:
     cargo xtask test {{arguments}}
 
-# Passes the conformance suite against the servers that are not the distribution's own: PostgreSQL 17 and 18, MariaDB 11.8, MySQL 9.7.
+# Passes the conformance suite against the servers that are not the distribution's own: PostgreSQL 13, 14, 16, 17 and 18, MariaDB 11.8, MySQL 9.7.
 matrix *arguments:
     cargo xtask matrix {{arguments}}
 

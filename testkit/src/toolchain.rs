@@ -1,8 +1,8 @@
 //! What a run needs and a fresh machine lacks: found where it is, otherwise built or installed, once.
 //!
 //! Every installation says what it installs before it starts. A lock keeps two runs from installing the same thing.
-//! Deliberately absent: anything fetched from elsewhere than the distribution's mirror, Go's module proxy,
-//! rustup and crates.io.
+//! Deliberately absent: anything fetched from elsewhere than the distribution's mirror, Go's module proxy, rustup,
+//! crates.io, and, for the two versions of PostgreSQL that Debian never had, Maven Central.
 
 pub mod apt;
 pub mod control_plane;

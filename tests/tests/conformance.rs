@@ -146,6 +146,8 @@ suite!(mariadb_10_11: mysql on testkit::mysql::Version::Distribution);
 /// What is not the distribution's own.
 mod matrix {
     suite!(postgres_13: postgres on testkit::postgres::Version::Oldest);
+    suite!(postgres_14: postgres on testkit::postgres::Version::Fourteen);
+    suite!(postgres_16: postgres on testkit::postgres::Version::Sixteen);
     suite!(postgres_17: postgres on testkit::postgres::Version::Newer);
     suite!(postgres_18: postgres on testkit::postgres::Version::Newest);
     suite!(mariadb_11_8: mysql on testkit::mysql::Version::NewerMariaDb);

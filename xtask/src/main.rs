@@ -36,8 +36,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Run the conformance suite against every other version of every server that can be had: PostgreSQL 13, 17 and 18,
-    /// MariaDB 11.8, MySQL 9.7. The distribution's own are part of `test`.
+    /// Run the conformance suite against every other version of every server that can be had: PostgreSQL 13, 14, 16, 17
+    /// and 18, MariaDB 11.8, MySQL 9.7. The distribution's own are part of `test`.
     Matrix {
         /// Arguments for `cargo nextest run`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -55,8 +55,8 @@ enum Chore {
     Crds,
     /// Install everything that the other chores need.
     Install {
-        /// Another major version of PostgreSQL for the adapter's tests (13, 15, 17, 18), from the Debian suite that
-        /// has it. Repeatable.
+        /// Another major version of PostgreSQL for the adapter's tests (13 to 18), from wherever it can be
+        /// had. Repeatable.
         #[arg(long)]
         postgres: Vec<u32>,
     },

@@ -70,7 +70,8 @@ fn within(folder: &Path) -> Binaries {
     Binaries { api_server: folder.join("kube-apiserver"), etcd: folder.join("etcd"), kubectl: folder.join("kubectl") }
 }
 
-fn build(module: &Path, flags: &str, output: &Path, packages: &str) -> Result<()> {
+/// Builds the packages of a Go module. An `output` that is a folder gets one program for each.
+pub(super) fn build(module: &Path, flags: &str, output: &Path, packages: &str) -> Result<()> {
     // The usual place of an installation that nobody added to the path.
     let go = find_program("go")
         .or_else(|| Some(PathBuf::from("/usr/local/go/bin/go")).filter(|path| path.is_file()))

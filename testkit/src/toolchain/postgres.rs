@@ -1,4 +1,7 @@
-//! PostgreSQL's programs: the distribution's own, and newer major versions from newer Debian suites.
+//! PostgreSQL's programs: the distribution's own, other major versions from other Debian suites, and those that no suite
+//! has as the embedded-postgres project publishes them.
+
+mod published;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +16,7 @@ const NEWER: u32 = 17;
 /// The newest.
 const NEWEST: u32 = 18;
 
-/// Which Debian suite has which major version. No suite ever had 14 or 16.
+/// Which Debian suite has which major version.
 const SUITES: [(u32, &str); 4] = [(13, "bullseye"), (15, "bookworm"), (17, "trixie"), (18, "sid")];
 
 /// Which PostgreSQL.
@@ -24,6 +27,10 @@ pub enum Version {
     Distribution,
     /// PostgreSQL 13, from Debian's suite of that version.
     Oldest,
+    /// PostgreSQL 14, as published by the embedded-postgres project.
+    Fourteen,
+    /// PostgreSQL 16, as published by the embedded-postgres project.
+    Sixteen,
     /// PostgreSQL 17, from Debian's suite of that version.
     Newer,
     /// PostgreSQL 18, from Debian's unstable suite.
@@ -32,7 +39,8 @@ pub enum Version {
 
 impl Version {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Distribution, Self::Oldest, Self::Newer, Self::Newest];
+    pub const ALL: [Self; 6] =
+        [Self::Distribution, Self::Oldest, Self::Fourteen, Self::Sixteen, Self::Newer, Self::Newest];
 }
 
 /// Where the programs of one version are.
@@ -56,6 +64,8 @@ pub fn binaries(version: Version) -> Result<Binaries> {
     match version {
         Version::Distribution => distribution(),
         Version::Oldest => packaged(OLDEST),
+        Version::Fourteen => packaged(14),
+        Version::Sixteen => packaged(16),
         Version::Newer => packaged(NEWER),
         Version::Newest => packaged(NEWEST),
     }
@@ -108,11 +118,15 @@ fn prevent_default_cluster() -> Result<()> {
     run(&mut apt::as_root(&["sh", "-c", &script])?)
 }
 
-/// One major version from the Debian suite that has it. The adapter's tests run against whatever was installed so.
+/// One major version from wherever it can be had. The adapter's tests run against whatever was installed so.
 pub fn packaged(major: u32) -> Result<Binaries> {
+    if let Some((_, release)) = published::RELEASES.iter().find(|(known, _)| *known == major) {
+        return published::release(release);
+    }
     let Some((_, suite)) = SUITES.iter().find(|(known, _)| *known == major) else {
-        let known: Vec<_> = SUITES.iter().map(|(known, _)| known.to_string()).collect();
-        bail!("no suite is known to have PostgreSQL {major}; known are {}", known.join(", "));
+        let known = SUITES.iter().map(|(known, _)| known).chain(published::RELEASES.iter().map(|(known, _)| known));
+        let known: Vec<_> = known.map(ToString::to_string).collect();
+        bail!("nobody is known to have PostgreSQL {major}; known are {}", known.join(", "));
     };
     let root = debian::suite(suite, &[&format!("postgresql-{major}")])?;
     Ok(Binaries { folder: PathBuf::from(format!("/usr/lib/postgresql/{major}/bin")), root: Some(root) })

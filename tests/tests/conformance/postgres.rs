@@ -159,6 +159,8 @@ fn table(major: u32, version: Version) -> Table {
         version: match version {
             Version::Distribution => "15",
             Version::Oldest => "13",
+            Version::Fourteen => "14",
+            Version::Sixteen => "16",
             Version::Newer => "17",
             Version::Newest => "18",
         },

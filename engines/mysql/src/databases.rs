@@ -95,7 +95,7 @@ impl Databases for MySql {
         let wanted = Wanted::read(spec)?;
         self.connected()?.locked(&lock(&wanted.name), |session, facts, tracking| {
             wanted.check_against(facts, tracking)?;
-            create::create(session, tracking, &wanted, mark)
+            create::create(session, facts, tracking, &wanted, mark)
         })
     }
 

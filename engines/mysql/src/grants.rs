@@ -6,6 +6,7 @@
 
 mod activation;
 pub(crate) mod differences;
+mod hidden;
 pub(crate) mod rights;
 pub(crate) mod wanted;
 
@@ -22,14 +23,14 @@ use crate::connect::{Session, Tracking};
 use crate::difference::Difference;
 use crate::observe::reader::Reader;
 use crate::observe::rights::{Right, known, of};
-use crate::observe::{account, database, role};
+use crate::observe::{account, database, inside, role};
 use crate::quote::escaped_pattern;
 use crate::server::Facts;
 use crate::statements::Statement;
 use crate::statements::grant::Grantee;
 use crate::users::wanted::ANYWHERE;
 use crate::{MySql, apply, errors, names, users};
-use differences::{Claims, Holding, differences, role_key};
+use differences::{Claims, Holding, differences, role_key, wanting};
 use wanted::Stated;
 
 fn read(spec: &GrantSpec) -> Result<Stated> {
@@ -102,7 +103,8 @@ impl Grants for MySql {
             };
             let spec = sharing(spec, &own);
             let now = holdings(session, facts, &grantees)?;
-            let (rights, roles, missing) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+            let (rights, roles) = (BTreeMap::new(), BTreeMap::new());
+            let (missing, absent) = (BTreeSet::new(), BTreeMap::new());
             let claims = Claims {
                 rights: &rights,
                 roles: &roles,
@@ -110,6 +112,7 @@ impl Grants for MySql {
                 shared: &spec.shared,
                 authoritative: false,
                 missing: &missing,
+                absent: &absent,
                 dialect: facts.dialect,
                 patterns: facts.patterns,
             };
@@ -162,6 +165,12 @@ fn compare(
     stated.check_against(tracking)?;
     let missing = missing(reader, facts, tracking, stated)?;
     let now = holdings(reader, facts, &grantees)?;
+    let mut absent = BTreeMap::new();
+    for object in wanting(&rights, &now).map(|right| &right.object) {
+        if let Some(what) = inside::absent(reader, object)? {
+            absent.insert(object.clone(), what);
+        }
+    }
     let claims = Claims {
         rights: &rights,
         roles: &stated.roles,
@@ -169,6 +178,7 @@ fn compare(
         shared: &spec.shared,
         authoritative: spec.mode == Mode::Authoritative,
         missing: &missing,
+        absent: &absent,
         dialect: facts.dialect,
         patterns: facts.patterns,
     };

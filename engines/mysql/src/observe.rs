@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod database;
+pub(crate) mod inside;
 pub(crate) mod marks;
 pub(crate) mod owned;
 pub(crate) mod power;

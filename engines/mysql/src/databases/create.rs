@@ -8,21 +8,29 @@ use crate::connect::{Session, Tracking};
 use crate::errors;
 use crate::observe::database::{self, Database};
 use crate::observe::marks::Kept;
-use crate::server::Connected;
+use crate::server::{Connected, Facts};
 use crate::statements::database as statements;
 use crate::statements::metadata::{self, Kind, RowOf};
 
 use super::wanted::Wanted;
-use super::{absent, info, keep};
+use super::{absent, gone, info, keep};
 
 const NO_CHARSET: &str = "1115";
 
 /// Creates it, or takes up what an earlier try left.
-pub(crate) fn create(session: &mut Session, tracking: &Tracking, wanted: &Wanted, mark: &Mark) -> Result<DatabaseInfo> {
+pub(crate) fn create(
+    session: &mut Session,
+    facts: &Facts,
+    tracking: &Tracking,
+    wanted: &Wanted,
+    mark: &Mark,
+) -> Result<DatabaseInfo> {
     let name = wanted.name.as_str();
     if let Some(found) = database::find(session, tracking, name)? {
         return finished(session, tracking, found, wanted, mark);
     }
+    // Whoever had rights on a former database of this name has nothing to do with this one.
+    gone::close(session, facts, name)?;
     let kept = Kept {
         mark: Some(mark.clone()),
         words: wanted.comment.clone(),

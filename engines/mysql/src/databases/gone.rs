@@ -46,6 +46,17 @@ pub(crate) fn remove(
             "the drop is not forced",
         ));
     }
+    let fences = close(session, facts, name)?;
+    if found.is_some() {
+        session.run(&statements::drop(name))?;
+    }
+    script::remove_definers(session, facts, tracking, &fences)?;
+    session.run(&metadata::remove(tracking, Kind::Database, name, None))
+}
+
+/// Takes every right on a database of this name: the server keeps them whether there is one or not. Returns the
+/// temporary accounts of scripts that had any.
+pub(super) fn close(session: &mut Session, facts: &Facts, name: &str) -> Result<BTreeSet<String>> {
     let mut fences = BTreeSet::new();
     for ((user, host), held) in rights::on_database(session, facts, name)? {
         if user.starts_with(names::SCRIPT_ACCOUNT) {
@@ -58,8 +69,8 @@ pub(crate) fn remove(
                 Err(error) if error.kind == ErrorKind::PermissionDenied => {
                     return Err(Error {
                         message: format!(
-                            "somebody has a right on the database {name} that the administrator lacks and so cannot \
-                             take away: it would come back with the next database of this name"
+                            "somebody has a right on databases with the name {name} that the administrator lacks and so \
+                             cannot take away: the next database of this name would be open to them"
                         ),
                         ..error
                     });
@@ -68,9 +79,5 @@ pub(crate) fn remove(
             }
         }
     }
-    if found.is_some() {
-        session.run(&statements::drop(name))?;
-    }
-    script::remove_definers(session, facts, tracking, &fences)?;
-    session.run(&metadata::remove(tracking, Kind::Database, name, None))
+    Ok(fences)
 }

@@ -13,6 +13,7 @@ use crate::quote::plain_name;
 use crate::server::Dialect;
 use crate::statements::grant::{self, Grantee};
 
+use super::hidden::hidden;
 use super::rights::{granted, id, membership, recorded, recorded_role};
 
 /// What one account or role holds.
@@ -35,6 +36,8 @@ pub(crate) struct Claims<'known> {
     pub(crate) authoritative: bool,
     /// Databases and roles that are stated and not there.
     pub(crate) missing: &'known BTreeSet<String>,
+    /// What is stated inside of a database and not there, in words.
+    pub(crate) absent: &'known BTreeMap<Object, String>,
     pub(crate) dialect: Dialect,
     /// The database in a grant is a pattern.
     pub(crate) patterns: bool,
@@ -43,6 +46,7 @@ pub(crate) struct Claims<'known> {
 /// Every difference, in the order of application.
 pub(crate) fn differences(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Difference> {
     let mut found = Vec::new();
+    let leaves = leaving(claims, now);
     for (right, path) in claims.rights {
         let without: Vec<&Grantee> =
             now.iter().filter(|(_, held)| !holds(held, right)).map(|(grantee, _)| grantee).collect();
@@ -53,7 +57,15 @@ pub(crate) fn differences(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>)
         let lacking = database_of(right)
             .filter(|database| claims.missing.contains(*database))
             .map(|database| plain_name(database).unwrap_or_else(|| database.to_owned()))
-            .map(|database| format!("the database {database} is not there"));
+            .map(|database| format!("the database {database} is not there"))
+            .or_else(|| claims.absent.get(&right.object).cloned())
+            .or_else(|| {
+                let lacks = |(grantee, _): &(&Grantee, &Holding)| claims.patterns && without.contains(grantee);
+                now.iter().filter(lacks).find_map(|(grantee, held)| {
+                    let stays: BTreeSet<Right> = held.rights.difference(&leaves).cloned().collect();
+                    hidden(right, grantee, stays.iter().chain(claims.rights.keys()), &stays)
+                })
+            });
         let difference = Difference::new(
             format!("grant:{}", id(&granted(right, claims.patterns))),
             path.clone(),
@@ -82,6 +94,14 @@ pub(crate) fn role_key(role: &str) -> String {
     format!("role {role}")
 }
 
+/// Rights that somebody is still to be given.
+pub(crate) fn wanting<'known>(
+    rights: &'known BTreeMap<Right, String>,
+    now: &BTreeMap<Grantee, Holding>,
+) -> impl Iterator<Item = &'known Right> {
+    rights.keys().filter(|right| now.values().any(|held| !holds(held, right)))
+}
+
 /// A right that may also be granted on holds as one that need not be.
 fn holds(held: &Holding, right: &Right) -> bool {
     held.rights.contains(right)
@@ -98,15 +118,26 @@ fn database_of(right: &Right) -> Option<&str> {
     }
 }
 
+/// What is held, and is taken because nobody states it any more.
+fn leaving(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> BTreeSet<Right> {
+    let shared: BTreeSet<Right> = claims.shared.iter().filter_map(|one| recorded(one, claims.patterns)).collect();
+    let ours: BTreeSet<Right> = claims.recorded.iter().filter_map(|one| recorded(one, claims.patterns)).collect();
+    let held = now.values().flat_map(|held| &held.rights);
+    let leaves = |right: &&Right| {
+        let stated = claims.rights.contains_key(*right) || shared.contains(*right);
+        (claims.authoritative || ours.contains(*right)) && !stated
+    };
+    held.filter(leaves).cloned().collect()
+}
+
 /// What is held and not stated by anybody any more.
 fn superfluous(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Difference> {
     let shared: BTreeSet<Right> = claims.shared.iter().filter_map(|one| recorded(one, claims.patterns)).collect();
     let shared_roles: BTreeSet<&str> = claims.shared.iter().filter_map(recorded_role).collect();
     let stated = |right: &Right| claims.rights.contains_key(right) || shared.contains(right);
-    let held: BTreeSet<&Right> = now.values().flat_map(|held| &held.rights).collect();
     let ours: BTreeSet<Right> = claims.recorded.iter().filter_map(|one| recorded(one, claims.patterns)).collect();
-    let mut gone: Vec<&Right> =
-        held.into_iter().filter(|right| (claims.authoritative || ours.contains(*right)) && !stated(right)).collect();
+    let leaves = leaving(claims, now);
+    let mut gone: Vec<&Right> = leaves.iter().collect();
     // A table's rights take those on its columns along, which can then not be revoked any more.
     gone.sort_by_key(|right| !matches!(right.object, Object::Column(..)));
     let mut found = Vec::new();

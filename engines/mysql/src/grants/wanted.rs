@@ -263,7 +263,9 @@ fn lost(one: &MySqlGrant, grantee: &str) -> Option<(&'static str, String)> {
     let field = match one.level {
         MySqlGrantLevel::Procedure => "procedure",
         MySqlGrantLevel::Function => "function",
-        _ => return None,
+        MySqlGrantLevel::Global | MySqlGrantLevel::Database | MySqlGrantLevel::Table | MySqlGrantLevel::Column => {
+            return None;
+        }
     };
     let is_lost = |name: &Option<String>| name.as_deref().is_some_and(|name| !name.is_ascii());
     let whose = if !grantee.is_ascii() {

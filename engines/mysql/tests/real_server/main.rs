@@ -27,6 +27,7 @@ mod power;
 mod roles;
 #[cfg(test)]
 mod scripts;
+#[cfg(test)]
 mod spellings;
 #[cfg(test)]
 mod support;
@@ -34,3 +35,5 @@ mod support;
 mod sweeps;
 #[cfg(test)]
 mod users;
+#[cfg(test)]
+mod waits;

@@ -76,3 +76,34 @@ fn a_right_is_recorded_by_the_name_of_its_database_and_in_whatever_form_it_was_t
         assert_eq!(Grants::get_grants(adapter, &grantee).unwrap(), []);
     });
 }
+
+#[test]
+fn a_right_on_one_database_does_not_take_the_place_of_what_a_pattern_gives() {
+    everywhere(|server, adapter, tag| {
+        let name = format!("hidden_{tag}");
+        fill(server, adapter, &name);
+        let app = format!("hider_{tag}");
+        let grantee = user(adapter, &app, &["%"]);
+        // As people write it, without knowing that it is a pattern.
+        server.query(&format!("GRANT SELECT, INSERT ON `{name}`.* TO `{app}`")).unwrap();
+        let stated = |privileges: &[&str]| {
+            let entry = json!({"level": "database", "database": name, "privileges": privileges});
+            spec(&grantee, &json!({ "grants": [entry] }), &[])
+        };
+        let error = Grants::grant(adapter, &stated(&["SELECT"]), &Selection::All).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
+        assert!(error.message.contains(&format!("state INSERT on {name} as well")), "{error:?}");
+        assert_eq!(Grants::get_grants(adapter, &grantee).unwrap().len(), 2, "nothing was given");
+        let both = stated(&["SELECT", "INSERT"]);
+        let held = all(adapter, &both).held;
+        assert_eq!(look(adapter, &both).update.changes, []);
+        Grants::revoke(adapter, &GrantSpec { recorded: held, ..both }).unwrap();
+        assert_eq!(Grants::get_grants(adapter, &grantee).unwrap().len(), 2, "what somebody else gave stays");
+        // And a pattern has to reach what it means.
+        let by_name = all(adapter, &stated(&["SELECT", "INSERT", "UPDATE"])).held;
+        let entry = json!({"level": "database", "databasePattern": format!("hidden%{tag}"), "privileges": ["DELETE"]});
+        let pattern = GrantSpec { shared: by_name, ..spec(&grantee, &json!({ "grants": [entry] }), &[]) };
+        let error = Grants::grant(adapter, &pattern, &Selection::All).unwrap_err();
+        assert!(error.message.contains("state DELETE"), "{error:?}");
+    });
+}

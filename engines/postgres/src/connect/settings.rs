@@ -56,6 +56,13 @@ impl Limits {
             }
             None => u64::from(settings.statement_timeout_ms),
         };
+        let tracking: serde_json::Value = options::parse(settings.tracking.as_deref())?;
+        if tracking.get("mysql").is_some_and(|block| !block.is_null()) {
+            problems.add(
+                "tracking.mysql",
+                "marks are comments in PostgreSQL, and there is nothing to choose: leave it out",
+            );
+        }
         let application_name = block.application_name.unwrap_or_else(|| APPLICATION_NAME.to_owned());
         if application_name.contains('\0') || application_name.len() > names::LONGEST {
             problems.add("options.applicationName", "at most 63 bytes, without NUL");

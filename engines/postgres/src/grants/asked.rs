@@ -30,7 +30,7 @@ pub(crate) struct Asked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Membership {
     pub(crate) role: String,
-    pub(crate) admin: bool,
+    pub(crate) admin: Option<bool>,
     pub(crate) inherit: Option<bool>,
     pub(crate) set: Option<bool>,
     pub(crate) path: String,
@@ -146,7 +146,7 @@ fn memberships(spec: &GrantSpec, block: &PostgresGrantConfig, problems: &mut Pro
     let mut found: Vec<Membership> = Vec::new();
     let stated = block.memberships.iter().flatten().enumerate().map(|(at, one)| Membership {
         role: one.role.clone(),
-        admin: one.admin.unwrap_or(false),
+        admin: one.admin,
         inherit: one.inherit,
         set: one.set,
         path: format!("options.memberships[{at}]"),
@@ -162,7 +162,7 @@ fn memberships(spec: &GrantSpec, block: &PostgresGrantConfig, problems: &mut Pro
     for (role, path) in plain.chain(in_block) {
         // The options of a membership may be stated beside its name.
         if !found.iter().any(|other| other.role == *role) {
-            found.push(Membership { role: role.clone(), admin: false, inherit: None, set: None, path });
+            found.push(Membership { role: role.clone(), admin: None, inherit: None, set: None, path });
         }
     }
     for one in &found {

@@ -240,7 +240,7 @@ impl Comparison<'_> {
             let wish = self.wish(&held.right);
             if let Some(wish) = wish.filter(|wish| wish.denied) {
                 // What others state stays; whether that is a contradiction is told by `contradiction`.
-                let in_reach = held.right.level != Level::Membership || held.ours;
+                let in_reach = held.right.level != Level::Membership || !held.implicit;
                 if in_reach && !self.is_shared(&held.right) {
                     found.push(Loss { held, only_option: false, path: Some(&wish.path), foreign: false });
                 }
@@ -254,17 +254,18 @@ impl Comparison<'_> {
             let engines_own = held.right.object.get(1).is_some_and(|schema| {
                 !held.right.level.is_shared() && held.right.level != Level::Default && names::is_engines_schema(schema)
             });
-            let foreign = recorded.is_none();
+            let denied = wish.filter(|wish| wish.denies_option && held.grantable);
+            let foreign = recorded.is_none() && denied.is_none();
             if foreign && (!self.authoritative || held.right.everyone || engines_own) {
                 continue;
             }
             let stated = wish.is_some() || self.is_shared(&held.right);
             let keeps_option = wish.is_some_and(|wish| wish.grantable)
                 || self.index.shared.get(&held.right).is_some_and(|grantable| *grantable);
-            let gave_option = self.authoritative || recorded.is_some_and(|known| known.grantable);
+            let gave_option = self.authoritative || denied.is_some() || recorded.is_some_and(|known| known.grantable);
             let only_option = stated && held.grantable && !keeps_option && gave_option;
             if only_option || !stated {
-                found.push(Loss { held, only_option, path: None, foreign });
+                found.push(Loss { held, only_option, path: denied.map(|wish| wish.path.as_str()), foreign });
             }
         }
         // With the membership go its options.

@@ -15,6 +15,7 @@ use crate::server::Facts;
 
 /// A right that should be there, or should not.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own, and they combine")]
 pub(crate) struct Wish {
     pub(crate) right: Right,
     pub(crate) grantable: bool,
@@ -25,6 +26,8 @@ pub(crate) struct Wish {
     pub(crate) arguments: Option<String>,
     /// It must not be there.
     pub(crate) denied: bool,
+    /// It must be there without the option to give it on.
+    pub(crate) denies_option: bool,
     /// The owner is a superuser and the administrator is none: nobody here can give it. What everyone has suffices.
     pub(crate) out_of_reach: bool,
     /// What must be there before it can be given.
@@ -40,6 +43,7 @@ impl Wish {
             acts_as: Vec::new(),
             arguments: None,
             denied: false,
+            denies_option: false,
             out_of_reach: false,
             lacking: None,
         }
@@ -74,10 +78,11 @@ pub(crate) fn shared(asked: &Asked, server: &Server<'_>) -> Result<Vec<Wish>> {
     let mut problems = Problems::default();
     let mut found = Vec::new();
     for one in &asked.memberships {
-        let mut wish = |privilege: &str, wanted: bool, grantable: bool| {
+        let mut wish = |privilege: &str, wanted: bool, option: Option<bool>| {
             let object = vec![one.role.clone()];
             let right = Right { level: Level::Membership, object, everyone: false, privilege: privilege.to_owned() };
-            let mut wish = Wish { grantable, denied: !wanted, ..Wish::new(right, &one.path) };
+            let (grantable, denies_option) = (option == Some(true), option == Some(false));
+            let mut wish = Wish { grantable, denies_option, denied: !wanted, ..Wish::new(right, &one.path) };
             if !server.roles.contains(&one.role) {
                 wish = wish.lacking(format!("the role {} is not there", one.role));
             }
@@ -88,7 +93,7 @@ pub(crate) fn shared(asked: &Asked, server: &Server<'_>) -> Result<Vec<Wish>> {
             // What is unstated is given as the server would; only what is stated as false is taken away.
             for (privilege, stated, default) in [(INHERIT, one.inherit, server.inherits), (SET, one.set, true)] {
                 if stated.is_some() || default {
-                    wish(privilege, stated.unwrap_or(default), false);
+                    wish(privilege, stated.unwrap_or(default), None);
                 }
             }
         } else {

@@ -37,6 +37,13 @@ pub(crate) fn grant(role: &str, member: &str) -> String {
     format!("GRANT {} TO {}", identifier(role), identifier(member))
 }
 
+/// Lets `member` use a role that it may only make others members of so far. Memberships have options since
+/// PostgreSQL 16.
+pub(crate) fn give_use(role: &str, member: &str, inherit: bool) -> String {
+    let inherit = if inherit { "TRUE" } else { "FALSE" };
+    format!("GRANT {} TO {} WITH INHERIT {inherit}, SET TRUE", identifier(role), identifier(member))
+}
+
 /// Ends a membership. Where grantors are kept apart, the one that granted it is named.
 pub(crate) fn revoke(role: &str, member: &str, grantor: Option<&str>) -> String {
     let granted_by = grantor.map(|name| format!(" GRANTED BY {}", identifier(name))).unwrap_or_default();

@@ -118,12 +118,17 @@ fn limits(wanted: &Wanted, observed: &Observed) -> Vec<Difference> {
 fn memberships(wanted: &Wanted, observed: &Observed, facts: &Facts) -> Vec<Difference> {
     let mut found = Vec::new();
     for (role, path) in &wanted.memberships {
-        if !observed.memberships.iter().any(|held| held.role == *role) {
+        let held: Vec<&Membership> = observed.memberships.iter().filter(|held| held.role == *role).collect();
+        if !held.iter().any(|held| held.acts) {
+            // The server leaves the options of an entry that is there as they are, unless they are stated.
+            let sql = if held.is_empty() {
+                membership::grant(role, &wanted.name)
+            } else {
+                membership::give_use(role, &wanted.name, observed.role.inherit)
+            };
             let lacking = observed.missing_roles.contains(role).then(|| format!("the role {role} is not there"));
             found.push(
-                Difference::new(format!("member:{role}"), path.clone(), "member", "no member")
-                    .by(membership::grant(role, &wanted.name))
-                    .lacking(lacking),
+                Difference::new(format!("member:{role}"), path.clone(), "member", "no member").by(sql).lacking(lacking),
             );
         }
     }

@@ -1,5 +1,6 @@
 //! Grants on a real server: every level, given, read, compared, changed and taken.
 
+mod memberships;
 mod refused;
 mod renewed;
 mod together;

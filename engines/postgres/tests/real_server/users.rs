@@ -336,3 +336,28 @@ fn users_are_listed_page_by_page() {
         );
     });
 }
+
+#[test]
+fn a_membership_that_is_of_no_use_is_none() {
+    everywhere(|server, adapter, tag| {
+        // Before PostgreSQL 16 every membership is of use.
+        if server.sql("SHOW server_version_num").parse::<i32>().unwrap() < 160_000 {
+            return;
+        }
+        let (name, group) = (format!("useless_{tag}"), format!("useless_group_{tag}"));
+        Users::create(adapter, &spec(&group, &json!({"login": false})), None, &mark("group")).unwrap();
+        let member = spec(&name, &json!({"inRoles": [&group]}));
+        Users::create(adapter, &member, Some(&password()), &mark("member")).unwrap();
+        ids(adapter, &member, &Selection::All);
+        let by = server
+            .sql(&format!("SELECT pg_get_userbyid(grantor) FROM pg_auth_members WHERE member = '{name}'::regrole"));
+        for option in ["INHERIT", "SET"] {
+            assert_eq!(ids(adapter, &member, &Selection::Detect), [""; 0], "before {option}");
+            server.sql(&format!("REVOKE {option} OPTION FOR {group} FROM {name} GRANTED BY {by}"));
+        }
+        assert_eq!(ids(adapter, &member, &Selection::Detect), [format!("member:{group}")]);
+        ids(adapter, &member, &Selection::All);
+        assert_eq!(ids(adapter, &member, &Selection::Detect), [""; 0]);
+        assert_eq!(server.sql(&format!("SELECT pg_has_role('{name}', '{group}', 'USAGE')")), "t");
+    });
+}

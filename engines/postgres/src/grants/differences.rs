@@ -249,20 +249,24 @@ impl Comparison<'_> {
             if !self.was_given(held) {
                 continue;
             }
-            let mut records = self.records(&held.right);
-            let recorded = records.find(|known| self.of_record(known).is_some_and(|one| std::ptr::eq(one, held)));
+            // What was recorded before it was given, and after, are two records of one entry.
+            let is_about = |known: &&Known| self.of_record(known).is_some_and(|one| std::ptr::eq(one, held));
+            let (recorded, gave_option) = self
+                .records(&held.right)
+                .filter(is_about)
+                .fold((false, false), |(_, grantable), known| (true, grantable || known.grantable));
             let engines_own = held.right.object.get(1).is_some_and(|schema| {
                 !held.right.level.is_shared() && held.right.level != Level::Default && names::is_engines_schema(schema)
             });
             let denied = wish.filter(|wish| wish.denies_option && held.grantable);
-            let foreign = recorded.is_none() && denied.is_none();
+            let foreign = !recorded && denied.is_none();
             if foreign && (!self.authoritative || held.right.everyone || engines_own) {
                 continue;
             }
             let stated = wish.is_some() || self.is_shared(&held.right);
             let keeps_option = wish.is_some_and(|wish| wish.grantable)
                 || self.index.shared.get(&held.right).is_some_and(|grantable| *grantable);
-            let gave_option = self.authoritative || denied.is_some() || recorded.is_some_and(|known| known.grantable);
+            let gave_option = gave_option || self.authoritative || denied.is_some();
             let only_option = stated && held.grantable && !keeps_option && gave_option;
             if only_option || !stated {
                 found.push(Loss { held, only_option, path: denied.map(|wish| wish.path.as_str()), foreign });

@@ -34,6 +34,22 @@ fn resources_that_overlap_form_a_union() {
 }
 
 #[test]
+fn a_grant_option_that_leaves_the_spec_is_taken_whatever_else_was_recorded() {
+    everywhere(|server, adapter, tag| {
+        let world = world(server, adapter, "option", tag);
+        let stated = |option: bool| json!({"schema": "app", "tables": ["a"], "privileges": ["SELECT"], "withGrantOption": option});
+        let given = settle(adapter, &world.spec(stated(true))).held;
+        assert_eq!(words(&given), ["table app.a SELECT*"]);
+        // What is wanted is recorded before it is made, beside what was recorded before.
+        let wanted = given.iter().map(|one| Granted { grantable: false, ..one.clone() });
+        let recorded = wanted.chain(given.iter().cloned()).collect();
+        let narrowed = GrantSpec { recorded, ..world.spec(stated(false)) };
+        assert_eq!(words(&settle(adapter, &narrowed).held), ["table app.a SELECT"]);
+        assert_eq!(words(&Grants::get_grants(adapter, &grantee(&world.grantee)).unwrap()), ["table app.a SELECT"]);
+    });
+}
+
+#[test]
 fn foreign_rights_stay_or_go_by_the_mode() {
     everywhere(|server, adapter, tag| {
         let world = world(server, adapter, "mode", tag);

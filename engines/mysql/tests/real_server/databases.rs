@@ -6,7 +6,7 @@ use engine_mysql::MySql;
 use serde_json::{Value, json};
 use testkit::mysql::MysqlServer;
 
-use crate::support::{PASSWORD, everywhere, everywhere_with, hostile_names, mark, proof, sweeping};
+use crate::support::{everywhere, everywhere_with, hostile_names, mark, proof, sweeping};
 
 pub(crate) fn spec(name: &str, options: &Value) -> DatabaseSpec {
     DatabaseSpec { name: name.to_owned(), owner: None, comment: None, options: Some(options.to_string()) }
@@ -257,14 +257,14 @@ fn nobody_has_rights_on_a_new_database_from_a_former_one() {
         let (name, former) = (format!("anew_{tag}"), format!("former_{tag}"));
         server
             .query(&format!(
-                "CREATE DATABASE {name}; CREATE TABLE {name}.t (a int); CREATE USER '{former}' IDENTIFIED BY '{PASSWORD}'; \
+                "CREATE DATABASE {name}; CREATE TABLE {name}.t (a int); CREATE USER '{former}' IDENTIFIED BY 'former'; \
                  GRANT SELECT ON `anew\\_{tag}`.* TO '{former}'; GRANT INSERT ON {name}.t TO '{former}'; \
                  DROP DATABASE {name}"
             ))
             .unwrap();
         Databases::create(adapter, &spec(&name, &json!({})), &mark("n")).unwrap();
         server.query(&format!("CREATE TABLE {name}.t (a int)")).unwrap();
-        let reads = server.query_as(&former, PASSWORD, None, &format!("SELECT a FROM {name}.t"));
+        let reads = server.query_as(&former, "former", None, &format!("SELECT a FROM {name}.t"));
         assert!(reads.is_err(), "{reads:?}");
         let left = server.query(&format!("SHOW GRANTS FOR '{former}'")).unwrap();
         assert!(!left.contains("anew"), "{left}");

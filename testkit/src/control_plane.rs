@@ -191,13 +191,16 @@ fn api_server(program: &Path, folder: &Path, etcd_port: u16, port: u16, credenti
     ])
 }
 
-/// Free ports of the loopback address, all different.
+/// Free ports of the loopback address, all different. None that the system would give to a client: a program that is
+/// stopped and started again has to find its port as it left it.
 pub fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
     let mut listeners = Vec::with_capacity(COUNT);
     let mut ports = [0; COUNT];
     for port in &mut ports {
         // All are held until all are chosen.
-        let listener = TcpListener::bind(("127.0.0.1", 0)).context("find a free port")?;
+        let mut candidates = (0..1_000).map(|_| rand::random_range(16_000_u16..32_000));
+        let listener = candidates.find_map(|candidate| TcpListener::bind(("127.0.0.1", candidate)).ok());
+        let listener = listener.context("find a free port")?;
         *port = listener.local_addr().context("read the free port")?.port();
         listeners.push(listener);
     }

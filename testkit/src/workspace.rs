@@ -14,6 +14,11 @@ pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
+/// Where compiled components are kept, for everything that runs one.
+pub fn compilation_cache() -> PathBuf {
+    target().join("tests-compilation-cache")
+}
+
 /// The folder of compiled engine components.
 pub fn engines() -> PathBuf {
     target().join("engines")

@@ -79,6 +79,11 @@ impl Stage {
         self.world.postgres().await
     }
 
+    /// A newer PostgreSQL, after the rules of roles changed.
+    pub async fn newer_postgres(&self) -> Result<&'static PostgresEndpoint> {
+        self.world.newer_postgres().await
+    }
+
     /// Another namespace, which goes with the stage.
     pub async fn neighbour(&mut self, purpose: &str) -> Result<String> {
         let neighbour = TestNamespace::create(self.namespace.cluster(), purpose).await?;
@@ -91,9 +96,6 @@ impl Stage {
     pub fn options(&self) -> OperatorOptions {
         let mut options = OperatorOptions::new(self.namespace.cluster().kubeconfig_path());
         options.instance_id = Some(self.name().to_owned());
-        // Compiled once for all operators of all tests; each would need seconds of both cores otherwise.
-        let cache = testkit::workspace::target().join("tests-compilation-cache");
-        options.environment.push(("DBOPS_COMPILATION_CACHE".to_owned(), cache.display().to_string()));
         options
     }
 

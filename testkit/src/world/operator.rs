@@ -48,6 +48,8 @@ pub struct OperatorOptions {
 impl OperatorOptions {
     /// The operator of this workspace with a cluster; databases on loopback are allowed.
     pub fn new(kubeconfig: impl Into<PathBuf>) -> Self {
+        // Compiled once for all operators of all tests; each would need seconds of both cores otherwise.
+        let cache = workspace::compilation_cache().display().to_string();
         Self {
             binary: workspace::operator(),
             kubeconfig: kubeconfig.into(),
@@ -57,7 +59,7 @@ impl OperatorOptions {
             instance_id: None,
             default_drift_interval: None,
             arguments: Vec::new(),
-            environment: Vec::new(),
+            environment: vec![("DBOPS_COMPILATION_CACHE".to_owned(), cache)],
             log: None,
             lifetime: Lifetime::DiesWithUs,
         }

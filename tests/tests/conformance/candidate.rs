@@ -71,7 +71,7 @@ impl Candidate {
     pub(crate) async fn new(ground: Box<dyn Ground>, table: Table) -> Self {
         let bytes = std::fs::read(workspace::engines().join(format!("{}.wasm", table.component))).unwrap();
         // Compiled once for all tests, and by the same compiler as the operators of the tests.
-        let cache = workspace::target().join("tests-compilation-cache");
+        let cache = workspace::compilation_cache();
         let config = SandboxConfig { cache_directory: Some(cache), ..SandboxConfig::default() };
         let adapter = Sandbox::new(&config).unwrap().load(bytes, &Grant::full([]), None).await.unwrap();
         let bind = |account: Account| adapter.bind(binding(&*ground, &table, account, &json!({}))).unwrap();

@@ -71,11 +71,6 @@ impl Scenario {
         }
     }
 
-    /// Whether it is about accounts and databases as such.
-    pub(crate) fn is_of_accounts(self) -> bool {
-        self.cast() == Cast::Accounts
-    }
-
     /// What is there before it begins, and stays.
     pub(crate) fn base(self) -> Vec<Subject> {
         match self.cast() {

@@ -20,7 +20,8 @@ enum Ours {
 const ARROWS: &[(&str, Ours)] = &[
     ("crds", Ours::Only(&["postgres-options", "mysql-options", "clickhouse-options"])),
     ("planning", Ours::Only(&["dbprovision-crds"])),
-    ("sandbox", Ours::Only(&[])),
+    ("sandbox", Ours::Only(&["dbprovision-compiled"])),
+    ("sandbox/compiled", Ours::Only(&[])),
     ("host", Ours::Only(&["dbprovision-crds", "dbprovision-planning", "dbprovision-sandbox"])),
     ("sdk", Ours::Only(&["dbprovision-entropy"])),
     ("sdk/entropy", Ours::Only(&[])),
@@ -35,7 +36,7 @@ const ARROWS: &[(&str, Ours)] = &[
 
 /// Crates of others that only some of ours may depend on: the folders that may, and why no other.
 const RESERVED: &[(&[&str], &[&str], &str)] = &[
-    (&["wasmtime"], &["sandbox"], "the sandbox alone runs guests"),
+    (&["wasmtime"], &["sandbox", "sandbox/compiled"], "the sandbox alone runs guests"),
     (
         &["kube", "kube-lease-manager"],
         &["crds", "host", "testkit", "tests", "xtask"],

@@ -1,12 +1,13 @@
 //! How long an object that failed waits for its next try.
 //!
 //! Decided here: a pause per class of error that doubles with each failure of the same object up to 30 seconds,
-//! with jitter so that a thousand objects of one dead server do not come back at the same moment. A success
+//! with jitter so that a thousand objects of one dead server do not come back at the same moment. What waits for a
+//! change of its spec is looked at all the same from time to time: it may be the server that was wrong. A success
 //! forgets all. Deliberately absent: the periodic look, which is no failure.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 
@@ -15,6 +16,9 @@ use crate::object_key::ObjectKey;
 
 /// No pause is longer: a cure is noticed within half a minute, whatever it is.
 pub const CAP: Duration = Duration::from_secs(30);
+
+/// What is wrong in a spec is wrong until it changes, but for what depends on the server: its version, say.
+const RARELY: Duration = Duration::from_mins(5);
 
 /// The part of a pause that is left to chance.
 const JITTER: f64 = 0.2;
@@ -29,22 +33,30 @@ pub struct Backoff {
 struct Failures {
     class: Class,
     count: u32,
+    /// The first of all classes.
+    since: Instant,
 }
 
 impl Backoff {
-    /// The object failed again: when it is tried next; none where only a change can help.
-    pub fn failed(&self, key: &ObjectKey, class: Class) -> Option<Duration> {
+    /// The object failed again: when it is tried next.
+    pub fn failed(&self, key: &ObjectKey, class: Class) -> Duration {
         let count = {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-            let entry = failures.entry(key.clone()).or_insert(Failures { class, count: 0 });
+            let entry = failures.entry(key.clone()).or_insert(Failures { class, count: 0, since: Instant::now() });
             // Another class is another problem, which deserves its own first quick try.
             if entry.class != class {
-                *entry = Failures { class, count: 0 };
+                *entry = Failures { class, count: 0, ..*entry };
             }
             entry.count = entry.count.saturating_add(1);
             entry.count
         };
         pause(class, count, rand::rng().random())
+    }
+
+    /// For how long the object has done nothing but fail.
+    pub fn failing_for(&self, key: &ObjectKey) -> Duration {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.get(key).map_or(Duration::ZERO, |entry| entry.since.elapsed())
     }
 
     /// The object is as it should be, or it is gone.
@@ -60,9 +72,9 @@ impl Backoff {
 }
 
 /// The pause after the `count`th failure in a row; `chance` is between 0 and 1.
-fn pause(class: Class, count: u32, chance: f64) -> Option<Duration> {
+fn pause(class: Class, count: u32, chance: f64) -> Duration {
     let first = match class {
-        Class::Invalid => return None,
+        Class::Invalid => RARELY,
         Class::Transient => Duration::from_millis(250),
         Class::Waiting => Duration::from_secs(1),
         Class::Guest | Class::Bug => Duration::from_secs(5),
@@ -70,8 +82,8 @@ fn pause(class: Class, count: u32, chance: f64) -> Option<Duration> {
         Class::Refused => Duration::from_secs(15),
     };
     let doublings = count.saturating_sub(1).min(16);
-    let full = first.saturating_mul(2_u32.saturating_pow(doublings)).min(CAP);
-    Some(full.mul_f64(1.0 - JITTER * chance.clamp(0.0, 1.0)))
+    let full = first.saturating_mul(2_u32.saturating_pow(doublings)).min(CAP.max(first));
+    full.mul_f64(1.0 - JITTER * chance.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
@@ -84,21 +96,22 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_cap() {
-        let pauses: Vec<_> = (1..=9).filter_map(|count| pause(Class::Transient, count, 0.0)).collect();
+        let pauses: Vec<_> = (1..=9).map(|count| pause(Class::Transient, count, 0.0)).collect();
         let expected = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000].map(Duration::from_millis);
         assert_eq!(pauses, expected);
-        assert_eq!(pause(Class::Bug, u32::MAX, 0.0), Some(CAP));
+        assert_eq!(pause(Class::Bug, u32::MAX, 0.0), CAP);
     }
 
     #[test]
     fn chance_shortens_a_pause_by_a_fifth_at_most() {
-        assert_eq!(pause(Class::Transient, 100, 1.0), Some(Duration::from_secs(24)));
-        assert_eq!(pause(Class::Transient, 100, 7.0), Some(Duration::from_secs(24)));
+        assert_eq!(pause(Class::Transient, 100, 1.0), Duration::from_secs(24));
+        assert_eq!(pause(Class::Transient, 100, 7.0), Duration::from_secs(24));
     }
 
     #[test]
-    fn an_invalid_spec_waits_for_its_change() {
-        assert_eq!(Backoff::default().failed(&key(), Class::Invalid), None);
+    fn an_invalid_spec_is_looked_at_rarely() {
+        let pauses: Vec<_> = [1, 2, 50].map(|count| pause(Class::Invalid, count, 0.0)).into();
+        assert_eq!(pauses, [RARELY; 3]);
     }
 
     #[test]

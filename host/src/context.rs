@@ -15,6 +15,7 @@ use crate::cluster::patches::Patches;
 use crate::cluster::secrets::Secrets;
 use crate::cluster::stores::Stores;
 use crate::config::Config;
+use crate::controllers::first_look::Populous;
 use crate::controllers::ledger::Ledger;
 use crate::controllers::memory::Memory;
 use crate::controllers::turns::Turns;
@@ -59,6 +60,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Failures in a row.
     pub backoff: Arc<Backoff>,
+    /// The instances that had many objects at the start.
+    pub populous: Populous,
     /// What was seen of each object.
     pub memory: Arc<Memory>,
     /// Whose turn it is at each account, and what resources gave there.

@@ -12,6 +12,7 @@ pub mod database_instance;
 pub mod database_role;
 pub mod database_user;
 mod failure;
+pub(crate) mod first_look;
 mod instance;
 pub mod ledger;
 pub(crate) mod managed;

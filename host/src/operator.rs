@@ -40,6 +40,7 @@ use crate::cluster::secrets::Secrets;
 use crate::cluster::stores::{Stores, Writers};
 use crate::config::Config;
 use crate::context::Context;
+use crate::controllers::first_look::Populous;
 use crate::controllers::ledger::Ledger;
 use crate::controllers::memory::Memory;
 use crate::controllers::turns::Turns;
@@ -178,6 +179,7 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
         servers: servers.clone(),
         metrics,
         backoff,
+        populous: Populous::default(),
         memory,
         ledger: Ledger::default(),
         turns: Turns::new(config.max_concurrent_reconciles),

@@ -46,6 +46,12 @@ pub fn instance_serves(
     ))
 }
 
+/// Whether the instance serves the namespace whatever labels that has.
+pub fn instance_serves_by_name(instance: &InstanceId, allowed: Option<&AllowedNamespaces>, namespace: &str) -> bool {
+    let by_name = allowed.map(|allowed| AllowedNamespaces { selector: None, ..allowed.clone() });
+    instance_serves(instance, by_name.as_ref(), namespace, &Labels::new()).is_ok()
+}
+
 /// Kubernetes' own meaning of a label selector: all requirements hold; an empty one selects everything.
 pub fn selects(selector: &LabelSelector, labels: &Labels) -> bool {
     let by_labels = selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value));

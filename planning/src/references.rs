@@ -91,7 +91,10 @@ pub fn may_name<'a>(
     if *standing == Standing::Protected {
         return Err(Blocked::refused(
             reason::PRIVILEGE_DENIED,
-            format!("{path} names {name:?}, which belongs to the database server itself and cannot be used"),
+            format!(
+                "{path} names {name:?}, which belongs to the database server itself and cannot be used: name what a \
+                 DatabaseUser, a DatabaseRole or a ClusterDatabaseRole manages, or else an account of nobody's here"
+            ),
         ));
     }
     if (*standing == Standing::Dangerous || known.privileged) && !side.ceiling.dangerous_roles {
@@ -185,24 +188,41 @@ pub enum Privilege {
     DangerousRole,
 }
 
-/// Whether the instance's ceiling allows what is asked for.
-pub fn within_ceiling(path: &str, privilege: Privilege, ceiling: &PrivilegeCeiling) -> Result<(), Blocked> {
-    let (allowed, field) = match privilege {
+const ALL: [Privilege; 6] = [
+    Privilege::Superuser,
+    Privilege::Replication,
+    Privilege::BypassRowSecurity,
+    Privilege::CreateRole,
+    Privilege::AdministratorScript,
+    Privilege::DangerousRole,
+];
+
+/// Whether the ceiling allows it, and the field that says so.
+fn switch(privilege: Privilege, ceiling: &PrivilegeCeiling) -> (bool, &'static str) {
+    match privilege {
         Privilege::Superuser => (ceiling.superuser, "superuser"),
         Privilege::Replication => (ceiling.replication, "replication"),
         Privilege::BypassRowSecurity => (ceiling.bypass_rls, "bypassRLS"),
         Privilege::CreateRole => (ceiling.create_role, "createRole"),
         Privilege::AdministratorScript => (ceiling.init_sql_as_admin, "initSQLAsAdmin"),
         Privilege::DangerousRole => (ceiling.dangerous_roles, "dangerousRoles"),
-    };
+    }
+}
+
+/// Whether the instance's ceiling allows what is asked for.
+pub fn within_ceiling(path: &str, privilege: Privilege, ceiling: &PrivilegeCeiling) -> Result<(), Blocked> {
+    let (allowed, field) = switch(privilege, ceiling);
     if allowed {
         return Ok(());
     }
+    let on: Vec<&str> =
+        ALL.into_iter().map(|one| switch(one, ceiling)).filter(|(on, _)| *on).map(|(_, field)| field).collect();
+    let on = if on.is_empty() { "none".to_owned() } else { on.join(", ") };
     Err(Blocked::refused(
         reason::PRIVILEGE_DENIED,
         format!(
             "{path} asks for a privilege that the instance does not allow: \
-             its spec.privilegeCeiling.{field} must be true"
+             its spec.privilegeCeiling.{field} must be true; of these switches it has on: {on}"
         ),
     ))
 }

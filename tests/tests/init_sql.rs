@@ -74,6 +74,33 @@ async fn statements_run_once_for_each_version_of_their_text_and_create_for_the_o
 }
 
 #[tokio::test]
+async fn statements_run_again_in_a_database_that_is_created_anew() {
+    perform("init-anew", async |site| {
+        let (_, owner) = site.ready_user("owner", json!({})).await?;
+        let script = ["CREATE TABLE public.log (word text)", "INSERT INTO public.log VALUES ('once')"];
+        let (database, name) = site
+            .ready_database(
+                "anew",
+                json!({
+                    "owner": owner,
+                    "driftPolicy": { "mode": "detect", "interval": "1s" },
+                    "initSQL": { "inline": script },
+                }),
+            )
+            .await?;
+        let words = "SELECT string_agg(word, '|') FROM public.log";
+        site.sees(&name, words, "once").await?;
+        site.rows("postgres", &format!("DROP DATABASE {name} WITH (FORCE)")).await?;
+        let again = "the script has run in the new database";
+        database.eventually(again, async || site.sees(&name, words, "once").await).await?;
+        let status = database.ready().await?;
+        ensure!(status["initSQL"]["applied"] == true && status["initSQL"]["statementsExecuted"] == 2, "{status}");
+        nothing_is_left(site, &database).await
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn statements_come_from_a_config_map_or_a_secret_and_are_waited_for() {
     perform("init-sources", async |site| {
         let (map, secret) = (format!("script{}", site.label), format!("script{}", site.label));

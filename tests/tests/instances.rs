@@ -182,6 +182,12 @@ async fn what_is_not_served_is_refused_by_its_path_and_accepted_without_it() -> 
         ("clickhouse", json!({ "clickhouse": { "secure": true } }), reason::UNSUPPORTED, "spec.clickhouse"),
         ("parameters", json!({ "parameters": { "a": 1 } }), reason::UNSUPPORTED, "spec.parameters"),
         (
+            "tracking",
+            json!({ "resourceTracking": { "mysql": { "metadataDatabase": "marks" } } }),
+            reason::INVALID_OPTIONS,
+            "spec.resourceTracking.mysql",
+        ),
+        (
             "statement-timeout",
             json!({ "postgres": { "statementTimeout": "an hour" } }),
             reason::INVALID_OPTIONS,

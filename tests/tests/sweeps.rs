@@ -11,6 +11,8 @@ use testkit::proxy::tcp::{Protocol, TcpProxy, Weather};
 
 #[path = "sweeps/kinds.rs"]
 mod kinds;
+#[path = "sweeps/restart.rs"]
+mod restart;
 
 const USERS: usize = 48;
 

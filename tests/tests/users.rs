@@ -1,7 +1,7 @@
 //! Users on real servers: every attribute, the policy of passwords, the Secret, and how they end.
 
 use anyhow::ensure;
-use crds::names::{annotation, reason};
+use crds::names::{annotation, condition, reason};
 use dbprovision_tests::theatre::{Setting, literal, perform, perform_in};
 use serde_json::{Value, json};
 
@@ -173,7 +173,8 @@ async fn a_user_that_may_not_log_in_cannot_until_it_may() {
         user.ready().await?;
         ensure!(!site.takes(&name, &password, "postgres").await?, "it logged in after its time");
         user.change(json!({ "postgres": { "validUntil": "no time at all" } })).await?;
-        let message = user.refused(reason::INVALID_OPTIONS).await?;
+        // It is the server that does not understand it, of an account that is there.
+        let (_, message) = user.shows(condition::SYNCED, "False", reason::INVALID_OPTIONS).await?;
         ensure!(message.contains("spec.postgres.validUntil"), "{message}");
         user.change(json!({ "postgres": { "validUntil": null } })).await?;
         user.ready().await?;

@@ -129,6 +129,15 @@ impl Provisioned for Database {
         format!("{script} {}", inputs.companions.fingerprint())
     }
 
+    fn is_new(inputs: &DatabaseInputs) -> bool {
+        // Whether a script is to run is decided beside the server.
+        inputs.script.is_some() || inputs.companions.log_in()
+    }
+
+    fn size(draft: &DatabaseStatus) -> Option<u64> {
+        draft.database.as_ref()?.size_bytes.and_then(|bytes| u64::try_from(bytes).ok())
+    }
+
     fn applied(inputs: &mut DatabaseInputs) {
         inputs.companions.applied();
     }
@@ -171,6 +180,10 @@ impl Provisioned for Database {
         mark: Mark,
         selection: Selection,
     ) -> Result<UpdateReport, CallError> {
+        if selection == Selection::All && inputs.script.is_none() {
+            // One that was stopped in its middle, and is not wanted any more.
+            session.clean_up(&mark).await?;
+        }
         let passwords = inputs.companions.passwords_for(&selection);
         let mut report = session.update_database(&spec, &mark, &passwords, &selection).await?;
         *inputs.learnt.lock().unwrap_or_else(PoisonError::into_inner) = report.details.take();
@@ -218,6 +231,10 @@ impl Provisioned for Database {
             return Ok(());
         };
         script::run(run, bound, session, script, owner.as_deref(), draft).await
+    }
+
+    fn vanished(draft: &mut DatabaseStatus) {
+        draft.init_sql = None;
     }
 
     fn children(run: &Run<Self>) -> Vec<String> {

@@ -25,9 +25,8 @@ use sandbox::Session;
 
 use super::failure::Failure;
 use super::managed::{self, Done, Reconciled, Reported};
-use super::rights::Shares;
 use super::run::Run;
-use super::sweep::{Glance, Swept};
+use super::sweep::{Around, Glance, Swept};
 use super::trouble::Stop;
 use crate::cluster::patches::Ours;
 use crate::cluster::stores::{Cached, Stores};
@@ -200,14 +199,14 @@ impl Reported for ClusterDatabaseGrant {
 }
 
 impl Swept for DatabaseGrant {
-    async fn glance(run: &Run<Self>, session: &mut Session, shares: &Shares) -> Result<Glance, Stop> {
-        swept::glance(run, session, shares).await
+    async fn glance(run: &Run<Self>, session: &mut Session, around: &Around) -> Result<Glance, Stop> {
+        swept::glance(run, session, around).await
     }
 }
 
 impl Swept for ClusterDatabaseGrant {
-    async fn glance(run: &Run<Self>, session: &mut Session, shares: &Shares) -> Result<Glance, Stop> {
-        swept::glance(run, session, shares).await
+    async fn glance(run: &Run<Self>, session: &mut Session, around: &Around) -> Result<Glance, Stop> {
+        swept::glance(run, session, around).await
     }
 }
 

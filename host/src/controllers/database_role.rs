@@ -160,6 +160,10 @@ impl<R: RoleResource> Provisioned for R {
         inputs
     }
 
+    fn is_new(_: &RoleInputs) -> bool {
+        false
+    }
+
     fn fingerprint(inputs: &RoleInputs) -> String {
         // What others share is no wish of this resource: it counts when something is taken back, not before.
         let recorded = inputs.rights.as_ref().map(|rights| rights::for_status(rights.recorded.iter().cloned()));

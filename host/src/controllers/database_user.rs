@@ -161,6 +161,10 @@ impl Provisioned for DatabaseUser {
         format!("{} {} {secret:?}", inputs.fingerprint, inputs.is_new)
     }
 
+    fn is_new(inputs: &UserInputs) -> bool {
+        inputs.is_new || !inputs.former.is_empty()
+    }
+
     fn applied(inputs: &mut UserInputs) {
         inputs.is_new = false;
     }

@@ -64,5 +64,5 @@ where
     let key = ObjectKey::of(object.as_ref());
     let class = failure.class();
     tracing::warn!(object = %key, class = class.as_str(), error = chain(failure), "the reconcile failed and is tried again");
-    ctx.backoff.failed(&key, class).map_or_else(Action::await_change, Action::requeue)
+    Action::requeue(ctx.backoff.failed(&key, class))
 }

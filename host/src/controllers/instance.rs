@@ -101,7 +101,7 @@ async fn ask<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) -> Result<D
     let outcome = check::server(run, &bound, draft).await;
     match (&outcome, discovery) {
         (Err(_), _) => run.ctx.servers.disconnected(&run.object.id()),
-        (Ok(_), None) => draft.discovered_resources = None,
+        (Ok(_), None) => discovery::forget(run, draft),
         (Ok(Done::Answers(next)), Some(discovery)) if !run.deleting() => {
             let search = discovery.search(run, &bound.server, draft).await;
             return Ok(Done::Answers(search.min(*next)));
@@ -220,7 +220,7 @@ async fn stopped<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, blocked
             run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message);
         }
     }
-    Ok(run.ctx.backoff.failed(&run.key, blocked.class).map_or_else(Action::await_change, Action::requeue))
+    Ok(Action::requeue(run.ctx.backoff.failed(&run.key, blocked.class)))
 }
 
 /// Whether a person asked for a forced deletion.

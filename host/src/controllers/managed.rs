@@ -9,6 +9,7 @@ mod delete;
 mod drift;
 mod lease;
 mod load;
+mod looks;
 mod ownership;
 mod provisioned;
 mod swept;
@@ -22,11 +23,13 @@ use kube::runtime::controller::Action;
 use planning::{Blocked, Class};
 use tracing::Instrument as _;
 
-pub(crate) use apply::{in_order as conclude_in_order, look, same_server, seen_lately};
+pub(crate) use apply::same_server;
 pub(crate) use delete::{HAND_OVER, is_hopeless, owns_what_goes};
-pub(crate) use drift::{in_effect as drift_in_effect, policy as drift_policy, status as drift_status};
+pub(crate) use drift::{in_effect as drift_in_effect, policy as drift_policy};
 pub(crate) use lease::Lease;
 pub(crate) use load::{Bound, bound_to, live};
+pub(crate) use looks::{concluded, look, seen_lately};
+pub(crate) use ownership::Standings;
 pub(crate) use provisioned::{Provisioned, Reported, Seen, is_conflict};
 pub(crate) use swept::compared;
 pub(crate) use validate::{Wanted, options};
@@ -34,6 +37,7 @@ pub(crate) use validate::{Wanted, options};
 use super::failure::Failure;
 use super::report;
 use super::run::Run;
+use super::status::StatusFields as _;
 use super::translate::Paths;
 use super::trouble::Stop;
 use crate::backoff::CAP;
@@ -49,8 +53,27 @@ pub(crate) enum Done {
         /// When to look again.
         next: Duration,
     },
+    /// Done but for what nobody can change any more, which the spec still asks for.
+    Stuck {
+        /// What that is.
+        blocked: Blocked,
+        /// When to look again.
+        next: Duration,
+    },
     /// Nothing more to do: the finalizer is gone.
     Released,
+}
+
+/// Whether the status gives this reason for how things are.
+pub(crate) fn tells<K: Reported>(run: &Run<K>, reason: &str) -> bool {
+    let mut stored = run.object.status().cloned().unwrap_or_default();
+    stored.conditions().iter().any(|condition| condition.reason == reason)
+}
+
+/// Whether the status says of this very generation that something of it cannot be made.
+pub(crate) fn is_stuck<K: Reported>(run: &Run<K>) -> bool {
+    let mut stored = run.object.status().cloned().unwrap_or_default();
+    *stored.observed_generation() == run.generation() && tells(run, reason::IMMUTABLE)
 }
 
 /// What is particular to a kind's reconcile: all else is common to all.
@@ -130,6 +153,17 @@ async fn in_order<K: Reported>(run: &Run<K>, draft: &mut K::Status, done: Done) 
             }
             Action::requeue(next)
         }
+        Done::Stuck { blocked, next } => {
+            report::stopped(run, draft, &blocked);
+            if report::write(run, draft).await? {
+                run.ctx.events.warning_with_id(
+                    run.object.as_ref(),
+                    event_reason::<K>(false, &blocked),
+                    &blocked.message,
+                );
+            }
+            Action::requeue(next)
+        }
     };
     run.ctx.backoff.forget(&run.key);
     Ok(action)
@@ -137,7 +171,6 @@ async fn in_order<K: Reported>(run: &Run<K>, draft: &mut K::Status, done: Done) 
 
 /// The fields that differ, where the stored status does not tell of the same differences.
 fn newly_found<K: Reported>(run: &Run<K>, draft: &mut K::Status) -> Option<String> {
-    use super::status::StatusFields as _;
     let diffs = &draft.drift().as_ref()?.diffs;
     let mut stored = run.object.status().cloned().unwrap_or_default();
     let is_told = stored.drift().as_ref().is_some_and(|told| told.diffs == *diffs);
@@ -159,8 +192,8 @@ async fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked: &Blo
     run.ctx.memory.note(&run.uid, |remembered| remembered.looked = None);
     let pause = run.ctx.backoff.failed(&run.key, blocked.class);
     // No watch tells that somebody corrected a Secret of their own.
-    let pause = pause.or_else(|| (!run.deleting() && run.object.names_what_nobody_watches()).then_some(CAP));
-    Ok(pause.map_or_else(Action::await_change, Action::requeue))
+    let is_unwatched = !run.deleting() && run.object.names_what_nobody_watches();
+    Ok(Action::requeue(if is_unwatched { pause.min(CAP) } else { pause }))
 }
 
 /// The predecessor's word for the event, where it had one.

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 /// What is remembered. Every object has one: what is in it counts some thousand times.
 #[derive(Clone, Debug, Default)]
 pub struct Remembered {
+    /// Its first look since the process began is decided about.
+    pub met: bool,
     /// The version of the object that our last status write made.
     pub written: Option<u64>,
     /// What the last full look at the server was about, and when it was.

@@ -1,8 +1,10 @@
 //! The one status write of a reconcile, on success and on failure. Nothing is written when nothing changed: the
 //! times in a status move only together with something else.
 
+use std::time::Duration;
+
 use crds::names::condition;
-use crds::{DriftStatus, ResourcePhase, Time};
+use crds::{DriftStatus, Instance as _, ResourcePhase, Time};
 use planning::conditions::{self, Verdict};
 use planning::{Blocked, Class, Gate};
 
@@ -57,7 +59,8 @@ fn set_conditions<K: Reported>(run: &Run<K>, draft: &mut K::Status, verdicts: &[
 }
 
 /// Whether the failure is the instance's, told by its own conditions: a resource that was in order keeps its status,
-/// so that an outage of one server does not rewrite the status of everything on it.
+/// so that an outage of one server does not rewrite the status of everything on it. An instance that goes on saying
+/// that all is well, because it does not look or because it is this resource alone that fails, tells nothing.
 pub(crate) fn is_told_by_the_instance<K: Reported>(run: &Run<K>, blocked: &Blocked) -> bool {
     let mut stored = run.object.status().cloned().unwrap_or_default();
     !run.deleting()
@@ -66,6 +69,16 @@ pub(crate) fn is_told_by_the_instance<K: Reported>(run: &Run<K>, blocked: &Block
         && blocked.about_the_instance
         && *stored.observed_generation() == run.generation()
         && conditions::holds(stored.conditions(), condition::READY)
+        && !is_denied_by_the_instance(run, &mut stored)
+}
+
+/// Whether the instance had time enough to notice, and says that nothing is wrong.
+fn is_denied_by_the_instance<K: Reported>(run: &Run<K>, stored: &mut K::Status) -> bool {
+    let instance = stored.ownership().as_ref().and_then(|recorded| run.ctx.stores.instance(&recorded.instance));
+    let Some(instance) = instance else { return false };
+    let health = instance.instance_spec().health_check_in_effect();
+    let noticed = Duration::from_secs(u64::from(health.interval_seconds) * 2 + u64::from(health.timeout_seconds));
+    conditions::holds(instance.conditions(), condition::READY) && run.ctx.backoff.failing_for(&run.key) > noticed
 }
 
 /// Writes the status if it differs from what is stored; says whether it did.

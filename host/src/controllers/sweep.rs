@@ -13,10 +13,11 @@ use crds::{
     ClusterDatabaseGrant, ClusterDatabaseRole, Database, DatabaseGrant, DatabaseRole, DatabaseUser, HeldRight,
     InstanceId,
 };
+use planning::{Blocked, Class};
 use sandbox::Session;
 use tracing::Instrument as _;
 
-use super::managed::Reported;
+use super::managed::{Reported, Standings};
 use super::memory::Look;
 use super::rights::Shares;
 use super::run::Run;
@@ -39,13 +40,21 @@ pub(crate) enum Glance {
     NotNow,
 }
 
+/// What the cluster knows of the server, read once for all of its objects.
+pub(crate) struct Around {
+    /// What resources gave on it.
+    pub(crate) shares: Shares,
+    /// Who stands behind which name.
+    pub(crate) standings: Standings,
+}
+
 /// A kind whose objects are looked at in sweeps.
 pub(crate) trait Swept: Reported {
     /// Looks at the object and changes nothing.
     fn glance(
         run: &Run<Self>,
         session: &mut Session,
-        shares: &Shares,
+        around: &Around,
     ) -> impl Future<Output = Result<Glance, Stop>> + Send;
 }
 
@@ -106,14 +115,15 @@ pub(crate) async fn sweep(ctx: Arc<Context>, id: InstanceId, mut items: Vec<Item
             return;
         }
     };
-    let shares = Shares::on(&ctx, &live.facts.identity);
+    let identity = &live.facts.identity;
+    let around = Around { shares: Shares::on(&ctx, identity), standings: Standings::on(&ctx, identity) };
     items.sort_by(|one, other| one.object.place().cmp(&other.object.place()));
     let (mut looked, mut different, mut in_vain) = (BTreeMap::<&'static str, u64>::new(), 0_usize, 0_usize);
     for item in &items {
         if ctx.term.check().is_err() || in_vain >= HOPELESS {
             break;
         }
-        let glance = one(&ctx, &mut session, &shares, item).await;
+        let glance = one(&ctx, &mut session, &around, item).await;
         if matches!(glance, Ok(Glance::AsBefore | Glance::Differs)) {
             *looked.entry(item.object.kind()).or_default() += 1;
         }
@@ -133,27 +143,37 @@ pub(crate) async fn sweep(ctx: Arc<Context>, id: InstanceId, mut items: Vec<Item
     tracing::info!(instance = %id, objects = looked, different, milliseconds, "looked for drift");
 }
 
-async fn one(ctx: &Arc<Context>, session: &mut Session, shares: &Shares, item: &Item) -> Result<Glance, Stop> {
+async fn one(ctx: &Arc<Context>, session: &mut Session, around: &Around, item: &Item) -> Result<Glance, Stop> {
     match &item.object {
-        Object::Database(object) => of(ctx, session, shares, object, &item.look).await,
-        Object::User(object) => of(ctx, session, shares, object, &item.look).await,
-        Object::Role(object) => of(ctx, session, shares, object, &item.look).await,
-        Object::ClusterRole(object) => of(ctx, session, shares, object, &item.look).await,
-        Object::Grant(object) => of(ctx, session, shares, object, &item.look).await,
-        Object::ClusterGrant(object) => of(ctx, session, shares, object, &item.look).await,
+        Object::Database(object) => of(ctx, session, around, object, &item.look).await,
+        Object::User(object) => of(ctx, session, around, object, &item.look).await,
+        Object::Role(object) => of(ctx, session, around, object, &item.look).await,
+        Object::ClusterRole(object) => of(ctx, session, around, object, &item.look).await,
+        Object::Grant(object) => of(ctx, session, around, object, &item.look).await,
+        Object::ClusterGrant(object) => of(ctx, session, around, object, &item.look).await,
     }
+}
+
+/// Whether it is about the object, and nothing that passes: a consent that was withdrawn, say.
+fn is_verdict(blocked: &Blocked) -> bool {
+    !blocked.about_the_instance && matches!(blocked.class, Class::Invalid | Class::Refused | Class::Waiting)
 }
 
 async fn of<K: Swept>(
     ctx: &Arc<Context>,
     session: &mut Session,
-    shares: &Shares,
+    around: &Around,
     object: &Arc<K>,
     look: &Look,
 ) -> Result<Glance, Stop> {
     let run = Run::new(Arc::clone(object), Arc::clone(ctx));
     let span = tracing::debug_span!("glance", object = %run.key);
-    let outcome = K::glance(&run, session, shares).instrument(span).await;
+    let outcome = K::glance(&run, session, around).instrument(span).await;
+    let outcome = match outcome {
+        // Its own look says so.
+        Err(Stop::Blocked(blocked)) if is_verdict(&blocked) => Ok(Glance::Differs),
+        outcome => outcome,
+    };
     match &outcome {
         Ok(Glance::AsBefore) => ctx.memory.swept(&run.uid, look, run.now),
         // It is looked at by itself, whatever its interval.

@@ -77,6 +77,9 @@ pub(crate) struct Paths<'a> {
 
 impl Paths<'_> {
     pub(crate) fn resolve(self, path: &str) -> String {
+        if let Some(rest) = path.strip_prefix("tracking.") {
+            return format!("spec.resourceTracking.{rest}");
+        }
         match path.strip_prefix("options") {
             Some(rest) if rest.is_empty() || rest.starts_with(['.', '[']) => format!("spec.{}{rest}", self.block),
             Some(_) | None if path == "name" => format!("spec.{}", self.name),

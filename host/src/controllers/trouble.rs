@@ -1,7 +1,7 @@
 //! From an adapter's or the sandbox's error to the reason a reconcile stopped. By kind, never by text.
 
 use crds::names::reason;
-use planning::{Blocked, Class};
+use planning::{Blocked, Class, Gate};
 use sandbox::contract::{self, ErrorKind};
 use sandbox::{CallError, NetFailure};
 
@@ -19,6 +19,16 @@ pub(crate) enum Stop {
     Blocked(Blocked),
     /// The API server failed us: there may be no way to write a status.
     Failure(Failure),
+}
+
+impl Stop {
+    /// Of something that is there and was worked on: whatever the server says of its spec now, it was accepted.
+    pub(crate) fn once_accepted(self) -> Self {
+        match self {
+            Self::Blocked(blocked) => Self::Blocked(Blocked { gate: Gate::Synced, ..blocked }),
+            Self::Failure(failure) => Self::Failure(failure),
+        }
+    }
 }
 
 impl From<Blocked> for Stop {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crds::{DriftPolicy, Instance as _, InstanceId, Managed as _};
 use jiff::Timestamp;
@@ -20,6 +20,9 @@ use crate::controllers::sweep::{Item, Object, sweep};
 
 /// Between two looks at what is due: objects that come into being are due later than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// So long after the start objects that were in order before it wait for their first sweep.
+const START: Duration = Duration::from_mins(3);
+const LONGEST_WAIT_AT_START: Duration = Duration::from_secs(2);
 const SHORTEST_WAIT: Duration = Duration::from_millis(500);
 /// After a sweep, before the instance's next: one that found its server gone ends at once, and its objects stay due.
 const REST: Duration = Duration::from_secs(3);
@@ -28,8 +31,9 @@ const REST: Duration = Duration::from_secs(3);
 pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
     let mut under_way = JoinSet::new();
     let mut busy: HashSet<InstanceId> = HashSet::new();
+    let begin = Instant::now();
     loop {
-        let mut wait = LONGEST_WAIT;
+        let mut wait = if begin.elapsed() < START { LONGEST_WAIT_AT_START } else { LONGEST_WAIT };
         for (id, due) in due(&ctx) {
             match plan(due) {
                 Plan::Now(items) if !busy.contains(&id) && ctx.servers.get(&id).is_some() => {

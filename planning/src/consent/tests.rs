@@ -59,6 +59,17 @@ fn a_selector_means_what_kubernetes_means_by_it() {
 }
 
 #[test]
+fn a_selector_says_nothing_of_a_namespace_whose_labels_are_not_known() {
+    let instance = InstanceId::cluster("pg");
+    for selector in ["{}", r#"{"matchExpressions":[{"key":"tenant","operator":"DoesNotExist"}]}"#] {
+        let allowed = allowed(&["named"], Some(selector));
+        assert!(!instance_serves_by_name(&instance, Some(&allowed), "team"), "{selector}");
+        assert!(instance_serves_by_name(&instance, Some(&allowed), "named"), "{selector}");
+    }
+    assert!(instance_serves_by_name(&instance, None, "team"));
+}
+
+#[test]
 fn labels_are_fetched_only_where_they_decide() {
     let instance = InstanceId::namespaced("platform", "pg");
     let by_selector = allowed(&["named"], Some("{}"));

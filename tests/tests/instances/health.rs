@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use crds::names::reason;
-use dbprovision_tests::manifests::{credentials, database, instance, with};
+use dbprovision_tests::manifests::{credentials, database, instance, user, with};
 use dbprovision_tests::stage::{PATIENCE, Stage, Subject, becomes, ready};
 use serde_json::json;
 use testkit::postgres::{Options, PostgresEndpoint, PostgresServer};
@@ -12,6 +12,9 @@ use testkit::world::Operator;
 
 /// Interval 5 s, time limit 1 s; the rest is for a busy machine.
 const NOTICED: Duration = Duration::from_secs(15);
+
+/// Two intervals of 5 s, and what a check may take; the rest is for a busy machine.
+const TOLD: Duration = Duration::from_secs(75);
 
 /// After a failure the pause grows up to 30 s, and a check may just have begun.
 const RECOVERED: Duration = Duration::from_secs(40);
@@ -78,7 +81,20 @@ async fn without_a_health_check_the_server_is_asked_once_and_its_health_is_unkno
             Ok(())
         })
         .await?;
-    server.resume()
+    server.resume()?;
+
+    // What such an instance does not notice, its resources tell themselves.
+    let word = stage.word("untold");
+    let often = json!({ "spec": { "driftPolicy": { "mode": "detect", "interval": "1s" } } });
+    stage.put(with(user("app", &word), often)).await?;
+    let app = Subject::user("app");
+    stage.until(&operator, &app, ready()).await?;
+    server.stop().await?;
+    stage.until_within(TOLD, &operator, &app, becomes("Ready", "False", reason::CONNECTION_FAILED)).await?;
+    ensure!(stage.get(&main).await?.condition("Ready").is_some_and(|ready| ready.status == "True"));
+    server.restart().await?;
+    stage.until_within(RECOVERED, &operator, &app, ready()).await?;
+    Ok(())
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
-use crds::names::reason;
+use crds::names::{annotation, reason};
 use dbprovision_tests::catalogue::Catalogue;
 use dbprovision_tests::manifests::{credentials, database, instance, user, with};
 use dbprovision_tests::signpost::Signpost;
@@ -76,9 +76,12 @@ async fn another_server_behind_the_same_address_is_noticed_and_not_touched() -> 
     stage.put_all([credentials("main-admin", &through)]).await?;
     let often = json!({ "spec": { "healthCheck": { "intervalSeconds": 5 } } });
     stage.put(with(instance("main", &through), often)).await?;
-    stage.put(user("app", &word)).await?;
-    let (main, app) = (Subject::instance("main"), Subject::user("app"));
-    stage.until(&operator, &app, ready()).await?;
+    let behind = stage.word("behind");
+    stage.put_all([user("app", &word), user("left", &behind)]).await?;
+    let (main, app, left) = (Subject::instance("main"), Subject::user("app"), Subject::user("left"));
+    for user in [&app, &left] {
+        stage.until(&operator, user, ready()).await?;
+    }
 
     signpost.turn(at(&new));
     stage.until(&operator, &main, becomes("Ready", "False", reason::SERVER_CHANGED)).await?;
@@ -87,8 +90,14 @@ async fn another_server_behind_the_same_address_is_noticed_and_not_touched() -> 
     // Deleting the resource now must not drop a namesake on the other server.
     new.query("postgres", &format!("CREATE ROLE {word}")).await?;
     stage.delete(&app).await?;
-    stage.until(&operator, &app, becomes("Ready", "False", reason::INSTANCE_NOT_READY)).await?;
+    let told = becomes("Ready", "False", reason::SERVER_CHANGED).saying(annotation::FORCE_DELETE);
+    stage.until(&operator, &app, told).await?;
     ensure!(Catalogue::read(&new, &word).await?.roles.len() == 1, "a namesake was dropped");
+    // Who cannot point it back lets go of what the old server has.
+    stage.change(&left, json!({ "metadata": { "annotations": { annotation::FORCE_DELETE: "true" } } })).await?;
+    stage.delete(&left).await?;
+    stage.until_gone(&operator, &left).await?;
+    ensure!(Catalogue::read(&old, &behind).await?.roles.len() == 1, "what was left behind is gone");
     signpost.turn(at(&old));
     stage.until_gone(&operator, &app).await?;
     ensure!(Catalogue::read(&old, &word).await?.is_empty(), "it was left on its own server");

@@ -187,6 +187,79 @@ async fn postgres_gives_exactly_what_is_stated_on_every_level() -> Result<()> {
     stage.until_gone(&operator, &Subject::database("orders")).await
 }
 
+/// What came with later versions, and what its holder may give on: a membership's options, MAINTAIN, the grant option.
+#[tokio::test]
+async fn postgres_17_gives_exactly_the_options_that_are_stated() -> Result<()> {
+    let stage = Stage::open("levels-newer").await?;
+    let server = stage.newer_postgres().await?;
+    let operator = stage.operator().await?;
+    let word = stage.word("newer");
+    let (role, other) = (format!("{word}_r1"), format!("{word}_other"));
+    let ceiling = json!({ "spec": { "privilegeCeiling": { "unmanagedNames": [role] } } });
+    stage.put_all([credentials("main-admin", server), with(instance("main", server), ceiling)]).await?;
+    stage.put(database("orders", &word)).await?;
+    stage.until(&operator, &Subject::database("orders"), ready()).await?;
+    let owner = server.login(&server.administrator.name, &server.administrator.password, &word).await?;
+    for statement in OBJECTS {
+        owner.rows(statement).await?;
+    }
+    server
+        .query(&word, &format!("CREATE ROLE {other}; CREATE ROLE {role} ADMIN {}", server.administrator.name))
+        .await?;
+    server.query(&word, &format!("GRANT SELECT ON app.r1 TO {role}")).await?;
+    let gives_membership = &*format!("BEGIN; GRANT {role} TO {other}; ROLLBACK").leak();
+    // The server only warns of a right that was not given on.
+    let gives_right = &*format!(
+        "BEGIN; GRANT SELECT ON app.t TO {other}; \
+         DO $$ BEGIN IF NOT has_table_privilege('{other}', 'app.t', 'SELECT') THEN RAISE 'not given'; END IF; END $$; \
+         ROLLBACK"
+    )
+    .leak();
+    let becomes = &*format!("SET ROLE {role}").leak();
+    let member = |admin: bool, set: bool| json!({ "memberships": [{ "role": role, "admin": admin, "inherit": true, "set": set }] });
+    let on_table = |privileges: Value, option: bool| {
+        json!({ "grants": [{
+            "database": word, "schema": "app", "tables": ["t"], "privileges": privileges, "withGrantOption": option,
+        }] })
+    };
+    let stories = vec![
+        Story {
+            level: "membership-options",
+            stated: [member(true, false), member(false, false), member(false, true)],
+            stays: "SELECT a FROM app.r1",
+            goes: gives_membership,
+            comes: becomes,
+        },
+        Story {
+            level: "maintain",
+            stated: [
+                on_table(json!(["SELECT", "MAINTAIN"]), false),
+                on_table(json!(["SELECT"]), false),
+                on_table(json!(["SELECT", "INSERT"]), false),
+            ],
+            stays: "SELECT a FROM app.t",
+            goes: "REINDEX TABLE app.t",
+            comes: "INSERT INTO app.t VALUES (1)",
+        },
+        Story {
+            level: "grant-option",
+            stated: [
+                on_table(json!(["SELECT"]), true),
+                on_table(json!(["SELECT"]), false),
+                on_table(json!(["SELECT", "DELETE"]), false),
+            ],
+            stays: "SELECT a FROM app.t",
+            goes: gives_right,
+            comes: "DELETE FROM app.t",
+        },
+    ];
+    let login = |account: &str| Login { server: server.clone(), account: account.to_owned(), database: word.clone() };
+    play(&stage, &operator, "postgres", stories, login).await?;
+    server.query(&word, &format!("DROP OWNED BY {role}; DROP ROLE {role}, {other}")).await?;
+    stage.delete(&Subject::database("orders")).await?;
+    stage.until_gone(&operator, &Subject::database("orders")).await
+}
+
 /// Rights on what does not exist yet: each step is seen in a table that is made after it.
 #[tokio::test]
 async fn postgres_gives_what_is_stated_on_objects_of_the_future() -> Result<()> {

@@ -9,6 +9,7 @@ use planning::{Blocked, Class, drift};
 use sandbox::Session;
 use sandbox::contract::{self, BlockOwner, Examination, GrantReport, GrantSpec, OperationGroup, Selection};
 
+use super::super::first_look;
 use super::super::managed::{self, Bound, Done, Lease, Reported};
 use super::super::rights::{self, Account};
 use super::super::run::Run;
@@ -29,10 +30,10 @@ pub(super) struct Prepared {
     named: Named,
     target: Target,
     pub(super) bound: Bound,
-    live: Live,
+    pub(super) live: Live,
     /// Without what others share.
     pub(super) spec: GrantSpec,
-    examination: Examination,
+    pub(super) examination: Examination,
     pub(super) owned: Ownership,
     /// The databases that it names and resources manage, each told from one of its name that was made later.
     pub(super) databases: BTreeMap<String, String>,
@@ -109,9 +110,13 @@ where
     if let Some(next) = managed::seen_lately(run, &bound, &before, policy.1) {
         return Ok(Done::InOrder { next });
     }
+    if first_look::may_wait(run, &bound, draft) && unkept.is_none() && was_applied(run, draft, &owned, &databases) {
+        return Ok(Done::InOrder { next: first_look::wait(run, &before, draft, None) });
+    }
+    first_look::is_over(run);
     run.ensure_finalizer(<G as GrantResource>::FINALIZER).await?;
     let mut lease = Lease::of(&live.server, &bound);
-    authority::names(run, &bound, &live, &examination, lease.session().await?).await?;
+    authority::names(run, &bound, &live, &examination, None, lease.session().await?).await?;
     former::leave(run, draft, &bound, &account, &mut lease).await?;
     let applied_before = was_applied(run, draft, &owned, &databases);
     spec.recorded = rights::of_status(&draft.held);
@@ -128,6 +133,8 @@ where
     }
     let applied_before = applied_before && (ignores || !found.renewed);
     let (selection, remain) = chosen(run, policy.0, &bound, &found, applied_before);
+    let is_stuck =
+        remain.iter().any(|diff| diff.immutable == Some(true)) && (!applied_before || managed::is_stuck(run));
     introduce(draft, &named, &target);
     let applies = !matches!(&selection, Selection::Only(ids) if ids.is_empty());
     let mut turn = None;
@@ -159,17 +166,11 @@ where
         draft.applied_grants = Some(told::at_time(numbers, &Time::from(run.now)));
     }
     draft.databases.clone_from(&databases);
-    if !applied_before && !remain.is_empty() {
-        draft.drift = managed::drift_status(run, policy.0, &remain);
-        let message =
-            format!("{} cannot be changed; the rest was applied: see status.drift", translate::fields(&remain));
-        return Err(Blocked::failed(reason::IMMUTABLE, message, Class::Invalid).into());
-    }
     if let Some(record) = &mut draft.ownership {
         record.applied_generation = run.generation();
     }
     let after = managed::look(run, &bound, &live, &fingerprint(&draft.held));
-    let done = managed::conclude_in_order(run, &bound, draft, after, &remain, policy);
+    let done = managed::concluded(run, &bound, draft, after, (&remain, is_stuck), policy);
     if let Some(unkept) = unkept {
         draft.message = draft.message.take().map(|message| format!("{message}; {unkept}"));
     }

@@ -2,6 +2,8 @@
 //!
 //! What is to be taken back is not here but in `held`, which has everything.
 
+use std::collections::BTreeSet;
+
 use crds::{AppliedGrantsInfo, GrantDetail, HeldRight, Time};
 
 use super::super::rights;
@@ -34,7 +36,8 @@ pub(super) fn numbers(held: &[HeldRight], remain: usize, has_schemas: bool) -> A
         .flat_map(|&right| rights::objects(right).into_iter().map(move |object| detail(right, &object, has_schemas)))
         .take(DETAILS)
         .collect();
-    let left_out = count(given.iter().copied()).saturating_sub(details.len());
+    let entries: usize = given.iter().map(|right| right.names.len().max(1)).sum();
+    let left_out = entries.saturating_sub(details.len());
     AppliedGrantsInfo {
         applied: Some(number(count(held))),
         failed: Some(number(remain)),
@@ -64,8 +67,10 @@ fn detail(right: &HeldRight, object: &[String], has_schemas: bool) -> GrantDetai
     }
 }
 
+/// Of objects: rights on one of them that differ in who gave them, or in whether they may be given on, count once.
 fn count<'right>(held: impl IntoIterator<Item = &'right HeldRight>) -> usize {
-    held.into_iter().map(|right| right.names.len().max(1)).sum()
+    let of = |right: &'right HeldRight| rights::objects(right).into_iter().map(|object| (right.level.as_str(), object));
+    held.into_iter().flat_map(of).collect::<BTreeSet<_>>().len()
 }
 
 fn number(count: usize) -> i32 {

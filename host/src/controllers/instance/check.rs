@@ -86,7 +86,9 @@ fn same_server<I: Connected>(run: &Run<I>, facts: &ServerFacts) -> Result<(), Bl
         reason::SERVER_CHANGED,
         format!(
             "another server answers at this address, and {databases} databases, {users} users and {roles} roles are \
-             recorded on the old one; nothing is applied to the new one: point spec.connection back, or delete those resources first"
+             recorded on the old one; nothing is applied to the new one: point spec.connection back, or delete those \
+             resources with the annotation {}=\"true\", which leaves what they made on the old one",
+            crds::names::annotation::FORCE_DELETE
         ),
     ))
 }

@@ -99,7 +99,7 @@ fn depends<I: Connected>(run: &Run<I>, meta: &ObjectMeta) -> bool {
     let accepted = meta.finalizers.iter().flatten().any(|finalizer| finalizer.starts_with(FINALIZERS));
     let allowed = run.object.instance_spec().allowed_namespaces.as_ref();
     let namespace = meta.namespace.as_deref().unwrap_or_default();
-    accepted || consent::instance_serves(&run.object.id(), allowed, namespace, &consent::Labels::new()).is_ok()
+    accepted || consent::instance_serves_by_name(&run.object.id(), allowed, namespace)
 }
 
 /// What all our finalizers begin with.

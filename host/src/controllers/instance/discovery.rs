@@ -102,6 +102,15 @@ impl Discovery {
     }
 }
 
+/// Discovery is off: nothing is told of what it found.
+pub(super) fn forget<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) {
+    if draft.discovered_resources.take().is_some() {
+        for kind in ["database", "user", "role"] {
+            run.ctx.metrics.orphans(&run.object.id(), &run.object.instance_spec().engine, kind, 0);
+        }
+    }
+}
+
 fn report<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, outcome: Result<[Found; 3], Blocked>) {
     let mut told = draft.discovered_resources.take().unwrap_or_default();
     let now = Time::from(run.now);

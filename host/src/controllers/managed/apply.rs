@@ -1,17 +1,15 @@
 //! From a spec to the server: the steps in their order, each saying what it needs.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crds::names::reason;
+use crds::names::{annotation, reason};
 use crds::{Ownership, Time};
-use kube::ResourceExt as _;
 use planning::claim::{self, Claim, Observed};
-use planning::{Blocked, Class, adoption, conditions, tracking};
-use rand::RngExt as _;
+use planning::{Blocked, Class, adoption, tracking};
 use sandbox::contract::{Mark, Proof};
 use sandbox::{CallError, Session};
-use sha2::{Digest as _, Sha256};
 
+use super::super::first_look;
 use super::super::memory::Look;
 use super::super::report;
 use super::super::run::Run;
@@ -19,7 +17,8 @@ use super::super::status::StatusFields as _;
 use super::super::translate;
 use super::super::trouble::{self, Stop, stop};
 use super::{
-    Bound, Done, Lease, Provisioned, Reported, Seen, Wanted, authority, drift, load, ownership, provisioned, validate,
+    Bound, Done, Lease, Provisioned, Seen, Wanted, authority, concluded, drift, load, look, ownership, provisioned,
+    seen_lately, validate,
 };
 use crate::servers::Live;
 use crate::telemetry::labels::{Ending, Operation};
@@ -38,35 +37,55 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     if let Some(next) = seen_lately(run, &bound, &before, interval) {
         return Ok(Done::InOrder { next });
     }
-    run.ensure_finalizer(K::FINALIZER).await?;
     let mut lease = Lease::of(&live.server, &bound);
+    if first_look::may_wait(run, &bound, draft) && !K::is_new(&inputs) && is_worded(run, &wanted, draft) {
+        // The cluster is as it has to be, whatever the server is.
+        K::secure(run, &bound, &mut lease, &wanted, &mut inputs, draft).await?;
+        let look = look(run, &bound, &live, &K::fingerprint(&inputs));
+        return Ok(Done::InOrder { next: first_look::wait(run, &look, draft, K::size(draft)) });
+    }
+    first_look::is_over(run);
+    run.ensure_finalizer(K::FINALIZER).await?;
     let session = lease.session().await?;
-    authority::names(run, &bound, &live, &wanted.examination, session).await?;
+    authority::names(run, &bound, &live, &wanted.examination, None, session).await?;
     authority::companions(run, &bound, &live, &wanted.examination, draft.ownership().as_ref(), session).await?;
     let owned = own(run, &bound, &live, &wanted, &mut inputs, &mut lease, draft).await?;
+    K::secure(run, &bound, &mut lease, &wanted, &mut inputs, draft).await?;
+    bring(run, (&bound, &live), &wanted, &mut inputs, &mut lease, owned, draft).await.map_err(Stop::once_accepted)
+}
+
+/// Brings what is there and ours to what the spec says.
+async fn bring<K: Provisioned>(
+    run: &Run<K>,
+    (bound, live): (&Bound, &Live),
+    wanted: &Wanted<K>,
+    inputs: &mut K::Inputs,
+    lease: &mut Lease<'_>,
+    owned: Owned,
+    draft: &mut K::Status,
+) -> Result<Done, Stop> {
     let applied_before = owned.applied_generation.is_some() && owned.applied_generation == run.generation();
     let mark = translate::mark(&run.identity(), &owned.nonce);
-    K::secure(run, &bound, &mut lease, &wanted, &mut inputs, draft).await?;
     let is_as_before = applied_before && !owned.fresh;
-    let turn = if is_as_before { None } else { K::settle(run, &bound, &mut lease, &mut inputs).await };
+    let turn = if is_as_before { None } else { K::settle(run, bound, lease, inputs).await };
     let session = lease.session().await?;
     run.may_write()?;
     if is_as_before {
-        reword(run, &bound, session, &wanted, &mark, draft).await?;
+        reword(run, bound, session, wanted, &mark, draft).await?;
     }
-    let updated = drift::update(run, &bound, session, &wanted, &inputs, &mark, is_as_before).await?;
-    note_words(run, &wanted, draft);
+    let updated = drift::update(run, bound, session, wanted, inputs, &mark, is_as_before).await?;
+    note_words(run, wanted, draft);
     let seen = K::observe(session, run.object.external_name()).await.map_err(stop(bound.paths()))?;
     let seen = seen.ok_or_else(|| {
         Blocked::failed(reason::RECONCILING, "the object vanished while it was being applied", Class::Transient)
     })?;
-    K::finish(run, &bound, session, &wanted, &inputs, seen.info, draft).await?;
+    K::finish(run, bound, session, wanted, inputs, seen.info, draft).await?;
     lease.rest();
     drop(turn);
     // As it is now: what this reconcile wrote itself is no news, and its absence later is.
-    K::applied(&mut inputs);
-    let after = look(run, &bound, &live, &K::fingerprint(&inputs));
-    conclude(run, &bound, draft, after, &updated)
+    K::applied(inputs);
+    let after = look(run, bound, live, &K::fingerprint(inputs));
+    Ok(conclude(run, bound, draft, after, &updated))
 }
 
 /// A resource that was recorded on one server is never applied to another.
@@ -76,65 +95,13 @@ pub(crate) fn same_server(recorded: Option<&Ownership>, bound: &Bound, live: &Li
             reason::SERVER_CHANGED,
             format!(
                 "{} now leads to another server than the one this resource was created on; nothing was touched: \
-                 point the instance back, or delete and create this resource",
-                bound.id
+                 point the instance back, or delete this resource with the annotation {}=\"true\" and create it anew",
+                bound.id,
+                annotation::FORCE_DELETE
             ),
         )),
         Some(_) | None => Ok(()),
     }
-}
-
-/// Everything that the outcome depends on.
-pub(crate) fn look<K: Reported>(run: &Run<K>, bound: &Bound, live: &Live, fingerprint: &str) -> Look {
-    let annotations = run.object.meta().annotations.clone().unwrap_or_default();
-    // Of the instance, what a resource or its Secret is made from.
-    let crds::InstanceSpec { connection, privilege_ceiling, drift_policy, resource_tracking, .. } = bound.spec();
-    let crds::ConnectionConfig { host, port, .. } = connection;
-    let offered = (host, port, privilege_ceiling, drift_policy, resource_tracking);
-    let consents = consents(run);
-    let identity = &live.facts.identity;
-    let inputs = format!("{:?} {annotations:?} {offered:?} {identity} {fingerprint} {consents}", run.generation());
-    // Only whether it is the same is asked: a digest is small, whatever the annotations are.
-    Look { inputs: Sha256::digest(inputs).into(), at: run.now, alone: run.now }
-}
-
-/// The grants that name this resource's kind and namespace: one that is withdrawn is noticed.
-fn consents<K: Reported>(run: &Run<K>) -> String {
-    let names_us = |grant: &crds::DatabaseReferenceGrant| {
-        // A cluster-scoped kind has no namespace, and is named without one.
-        let is_us = |namespace: Option<&String>| namespace.map_or("", String::as_str) == run.key.namespace;
-        grant.spec.from.iter().any(|from| from.kind == K::KIND && is_us(from.namespace.as_ref()))
-    };
-    let mut versions: Vec<_> =
-        run.ctx.stores.grants.state_filter(names_us).iter().filter_map(|grant| grant.resource_version()).collect();
-    versions.sort();
-    versions.join(",")
-}
-
-/// The pause until the next look, where the last one was about the same and is not due again.
-pub(crate) fn seen_lately<K: Reported>(
-    run: &Run<K>,
-    bound: &Bound,
-    look: &Look,
-    interval: Duration,
-) -> Option<Duration> {
-    let last = run.ctx.memory.recall(&run.uid)?.looked?;
-    if last.inputs != look.inputs {
-        return None;
-    }
-    let age = Duration::try_from(look.at.duration_since(last.at)).ok()?;
-    let left = interval.checked_sub(age).filter(|left| !left.is_zero())?;
-    Some(until_next(run, bound, left))
-}
-
-/// Until the next look at the server, or at what nobody watches: Secrets that a resource names and labels that admit
-/// its namespace are read again at the instance's health interval; so are output Secrets where they are not watched.
-fn until_next<K: Reported>(run: &Run<K>, bound: &Bound, look: Duration) -> Duration {
-    if run.object.names_what_nobody_watches() || bound.by_label || !run.ctx.config.watch_output_secrets {
-        let interval = bound.spec().health_check_in_effect().interval_seconds;
-        return look.min(Duration::from_secs(u64::from(interval)));
-    }
-    look
 }
 
 /// What is ours now.
@@ -231,6 +198,9 @@ async fn own<K: Provisioned>(
             } else if created_at_of(draft) {
                 let text = format!("{name:?} vanished from the server and is created again");
                 run.ctx.events.warning(run.object.as_ref(), "DriftDetected", &text);
+                K::vanished(draft);
+                lease.rest();
+                report::write(run, draft).await?;
             }
             K::secure(run, bound, lease, wanted, inputs, draft).await?;
             let mark = translate::mark(&run.identity(), &nonce);
@@ -287,13 +257,21 @@ async fn reword<K: Provisioned>(
     mark: &Mark,
     draft: &mut K::Status,
 ) -> Result<(), Stop> {
-    let words = tracking::noted(wanted.comment.as_deref(), &run.identity());
-    if let Some(ownership) = draft.ownership().as_ref().filter(|ownership| ownership.comment != words) {
+    if is_worded(run, wanted, draft) {
+        return Ok(());
+    }
+    if let Some(ownership) = draft.ownership().as_ref() {
         let proof = Proof { mark: Some(mark.clone()), object_id: ownership.object_id.clone() };
         write_mark(session, bound, run.object.external_name(), proof, wanted, mark.clone()).await?;
         mark_changed();
     }
     Ok(())
+}
+
+/// Whether the text beside the object is the one that is asked for.
+fn is_worded<K: Provisioned>(run: &Run<K>, wanted: &Wanted<K>, draft: &mut K::Status) -> bool {
+    let words = tracking::noted(wanted.comment.as_deref(), &run.identity());
+    draft.ownership().as_ref().is_none_or(|ownership| ownership.comment == words)
 }
 
 /// Notes in the draft which text is beside the object now.
@@ -352,44 +330,10 @@ fn conclude<K: Provisioned>(
     draft: &mut K::Status,
     look: Look,
     updated: &drift::Updated,
-) -> Result<Done, Stop> {
-    let (mode, interval) = drift::policy(run, bound, run.object.drift_policy());
-    *draft.drift() = drift::status(run, mode, &updated.remain);
-    if updated.impossible {
-        let fields = translate::fields(&updated.remain);
-        // The spec was accepted and the rest of it applied: only a spec of which nothing is applied is not accepted.
-        let message = format!("{fields} cannot be changed after creation; the rest was applied: see status.drift");
-        return Err(Blocked::failed(reason::IMMUTABLE, message, Class::Invalid).into());
-    }
+) -> Done {
     if let Some(ownership) = draft.ownership() {
         ownership.applied_generation = run.generation();
     }
-    Ok(in_order(run, bound, draft, look, &updated.remain, (mode, interval)))
-}
-
-/// In order, but for what the policy lets differ.
-pub(crate) fn in_order<K: Reported>(
-    run: &Run<K>,
-    bound: &Bound,
-    draft: &mut K::Status,
-    look: Look,
-    remain: &[crds::DriftDiff],
-    (mode, interval): (crds::DriftMode, Duration),
-) -> Done {
-    *draft.drift() = drift::status(run, mode, remain);
-    if remain.is_empty() || mode == crds::DriftMode::Ignore {
-        let message = "as the spec says";
-        report::ready(run, draft, &conditions::all_well(message), message.to_owned());
-    } else {
-        let message = format!("the server differs in {}: see status.drift", translate::fields(remain));
-        report::ready(run, draft, &conditions::drifted(&message), message.clone());
-    }
-    run.ctx.memory.note(&run.uid, |remembered| {
-        remembered.looked = Some(look);
-        // What was compared once and is in order now does not drift any more.
-        remembered.drifts = remembered.drifts.map(|_| !remain.is_empty());
-    });
-    // Spread, so that everything that started together is not looked at together for ever.
-    let spread = interval.mul_f64(1.0 - 0.1 * rand::rng().random::<f64>());
-    Done::InOrder { next: until_next(run, bound, spread) }
+    let policy = drift::policy(run, bound, run.object.drift_policy());
+    concluded(run, bound, draft, look, (&updated.remain, updated.is_stuck), policy)
 }

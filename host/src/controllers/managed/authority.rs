@@ -10,7 +10,7 @@ use sandbox::contract::{Companion, Examination, Mark, OperationGroup};
 use super::super::run::Run;
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
-use super::{Bound, Reported, ownership};
+use super::{Bound, Reported, Standings, ownership};
 use crate::servers::Live;
 
 /// Privileges: needs no server.
@@ -22,12 +22,14 @@ pub(crate) fn ceiling(bound: &Bound, examination: &Examination) -> Result<(), Bl
     })
 }
 
-/// Names: whose they are is known to the cluster, how powerful they are to the server.
+/// Names: whose they are is known to the cluster, how powerful they are to the server. Whoever asks about many has
+/// `standings`.
 pub(crate) async fn names<K: Reported>(
     run: &Run<K>,
     bound: &Bound,
     live: &Live,
     examination: &Examination,
+    standings: Option<&Standings>,
     session: &mut Session,
 ) -> Result<(), Stop> {
     let ours = run.identity();
@@ -36,8 +38,11 @@ pub(crate) async fn names<K: Reported>(
     let at = (live.facts.identity.as_str(), &bound.id);
     for reference in &examination.references {
         let reference = translate::reference(reference.clone(), bound.paths());
-        let ownership::Holding { holder, awaited } =
-            ownership::holding(&run.ctx, at, reference.kind, &reference.name, &run.key.namespace);
+        let (kind, name, asking) = (reference.kind, reference.name.as_str(), run.key.namespace.as_str());
+        let ownership::Holding { holder, awaited } = match standings {
+            Some(standings) => standings.holding(kind, name, &bound.id, asking),
+            None => ownership::holding(&run.ctx, at, kind, name, asking),
+        };
         let privileged = is_privileged(bound, live, &reference, session).await?;
         let known = Known { holder: holder.as_ref(), awaited, privileged };
         let grants = run.ctx.stores.grants.state();

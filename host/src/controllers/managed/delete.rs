@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crds::names::{annotation, reason};
-use crds::{DeletionPolicy, Ownership, ResourcePhase};
+use crds::{DeletionPolicy, Instance as _, Ownership, ResourcePhase};
 use jiff::SignedDuration;
 use planning::claim::{self, Claim};
 use planning::deletion::{self, Deletion, Request};
@@ -15,7 +15,7 @@ use super::super::run::Run;
 use super::super::status::StatusFields as _;
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
-use super::{Done, Provisioned, Reported, ownership, paths_of_recorded};
+use super::{Done, Provisioned, Reported, ownership, paths_of_recorded, tells};
 use crate::servers::Live;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
@@ -38,12 +38,16 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
         }
     })?;
     let recorded = draft.ownership().clone();
+    let children = K::children(run);
+    if children.is_empty() && tells(run, reason::CASCADE_DELETING) {
+        run.ctx.events.normal(run.object.as_ref(), "CascadeDeleteComplete", "everything that depended on it is gone");
+    }
     let request = Request {
         protected: run.object.deletion_protection(),
         force,
         confirmation: run.annotation(annotation::CONFIRM_FORCE_DELETE).map(ToOwned::to_owned),
         policy,
-        children: K::children(run),
+        children,
         owns: recorded.is_some(),
     };
     match (deletion::plan(&request), recorded) {
@@ -148,12 +152,17 @@ async fn remove<K: Provisioned>(
     recorded: &Ownership,
     force: bool,
 ) -> Result<(), Stop> {
-    if run.ctx.stores.instance(&recorded.instance).is_none() {
+    let Some(instance) = run.ctx.stores.instance(&recorded.instance) else {
         // There is no way to the server any more, and waiting would keep the namespace from going.
         let text =
             format!("left {:?} behind on the server: {} does not exist any more", recorded.name, recorded.instance);
         run.ctx.events.warning(run.object.as_ref(), "DeleteFailed", &text);
         return Ok(());
+    };
+    // An instance that leads to a server of which its resources know nothing is not connected either.
+    let is_another = |condition: &crds::Condition| condition.reason == reason::SERVER_CHANGED;
+    if instance.conditions().iter().any(is_another) {
+        return Err(elsewhere(recorded).into());
     }
     let live = run.ctx.servers.get(&recorded.instance).ok_or_else(|| {
         Blocked::failed(
@@ -163,21 +172,24 @@ async fn remove<K: Provisioned>(
         )
     })?;
     if live.facts.identity != recorded.server_identity {
-        return Err(Blocked::failed(
-            reason::SERVER_CHANGED,
-            format!(
-                "{} now leads to another server than the one {:?} was created on: point it back, \
-                 or set the annotation {}=\"true\" to leave it there",
-                recorded.instance,
-                recorded.name,
-                annotation::FORCE_DELETE
-            ),
-            Class::Refused,
-        )
-        .into());
+        return Err(elsewhere(recorded).into());
     }
     let mut session = live.server.lane(Lane::Reserved, PATIENCE).await.map_err(stop(paths_of_recorded::<K>()))?;
     drop_if_ours(run, draft, recorded, &live, &mut session, force).await
+}
+
+fn elsewhere(recorded: &Ownership) -> Blocked {
+    Blocked::failed(
+        reason::SERVER_CHANGED,
+        format!(
+            "{} now leads to another server than the one {:?} was created on: point it back, \
+             or set the annotation {}=\"true\" to leave it there",
+            recorded.instance,
+            recorded.name,
+            annotation::FORCE_DELETE
+        ),
+        Class::Refused,
+    )
 }
 
 async fn drop_if_ours<K: Provisioned>(

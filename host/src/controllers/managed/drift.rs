@@ -11,7 +11,7 @@ use sandbox::contract::{Mark, Selection};
 use super::super::run::Run;
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
-use super::{Bound, Provisioned, Reported, Wanted};
+use super::{Bound, Provisioned, Reported, Wanted, is_stuck};
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
 
@@ -19,8 +19,8 @@ use crate::telemetry::reconcile::mark_changed;
 pub(super) struct Updated {
     /// What stays different.
     pub(super) remain: Vec<DriftDiff>,
-    /// Of what stays, something cannot be made at all, at a generation that asks for it.
-    pub(super) impossible: bool,
+    /// Of what stays, something cannot be made at all, and has been asked for since this generation.
+    pub(super) is_stuck: bool,
 }
 
 /// The policy in effect: the resource's, otherwise the instance's, otherwise the operator's.
@@ -64,7 +64,7 @@ pub(super) async fn update<K: Provisioned>(
         if !report.applied.is_empty() {
             mark_changed();
         }
-        return Ok(Updated { impossible: !remain.is_empty(), remain });
+        return Ok(Updated { is_stuck: !remain.is_empty(), remain });
     }
     let report =
         K::update(session, wanted.spec.clone(), inputs, mark.clone(), Selection::Detect).await.map_err(&call)?;
@@ -110,7 +110,8 @@ pub(super) async fn update<K: Provisioned>(
             }
         }
     }
-    Ok(Updated { remain: correction.remain, impossible: false })
+    let is_stuck = is_stuck(run) && changes.iter().any(|change| change.impossible);
+    Ok(Updated { remain: correction.remain, is_stuck })
 }
 
 /// The drift for the status. Under the mode ignore nothing is said.

@@ -1,5 +1,7 @@
 //! Who else in the cluster names the same object on the same server.
 
+use std::collections::HashMap;
+
 use crds::{ClusterDatabaseRole, Database, DatabaseRole, DatabaseUser, Instance as _, InstanceId, Managed, Ownership};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt as _};
@@ -54,7 +56,7 @@ fn may_want(ctx: &Context, claimant: &dyn Claimant) -> bool {
     let Some(id) = claimant.instance() else { return false };
     let Some(instance) = ctx.stores.instance(&id) else { return false };
     let allowed = instance.instance_spec().allowed_namespaces.as_ref();
-    consent::instance_serves(&id, allowed, &claimant.place().0, &consent::Labels::new()).is_ok()
+    consent::instance_serves_by_name(&id, allowed, &claimant.place().0)
 }
 
 /// Who stands behind a name on a server.
@@ -78,30 +80,91 @@ pub(super) fn holding(
     name: &str,
     asking: &str,
 ) -> Holding {
+    let mut known = Vec::new();
+    claimants(ctx, kind, |kind, claimant| known.extend(Standing::of(ctx, kind, claimant, identity, name)));
+    among(&known, through, asking)
+}
+
+/// What one resource has to do with a name.
+#[derive(Debug)]
+struct Standing {
+    kind: &'static str,
+    claim: ClaimOf,
+    namespace: String,
+    object: String,
+    through: Option<InstanceId>,
+}
+
+impl Standing {
+    fn of(ctx: &Context, kind: &'static str, claimant: &dyn Claimant, identity: &str, name: &str) -> Option<Self> {
+        let claim = claimant.claim(ctx, identity, name)?;
+        let (namespace, object) = claimant.place();
+        let through = claimant.ownership().map(|ownership| ownership.instance.clone());
+        Some(Self { kind, claim, namespace, object, through })
+    }
+}
+
+fn among(known: &[Standing], through: &InstanceId, asking: &str) -> Holding {
     let mut holding = Holding::default();
     let mut weight = 0;
-    claimants(ctx, kind, |kind, claimant| {
-        let Some(claim) = claimant.claim(ctx, identity, name) else { return };
-        let (namespace, object) = claimant.place();
-        let is_own = namespace == asking;
-        let counts = match claim {
+    for one in known {
+        let is_own = one.namespace == asking;
+        let counts = match one.claim {
             ClaimOf::Established => true,
             ClaimOf::Intended => !is_own,
             ClaimOf::Named => false,
         };
         if !counts {
             holding.awaited |= is_own;
-            return;
+            continue;
         }
-        let through_this_instance = claimant.ownership().is_some_and(|ownership| ownership.instance == *through);
+        let through_this_instance = one.through.as_ref() == Some(through);
         // What is established outweighs what is intended, and a record of this instance one of another.
-        let own_weight = 1 + u8::from(claim == ClaimOf::Established) + 2 * u8::from(through_this_instance);
+        let own_weight = 1 + u8::from(one.claim == ClaimOf::Established) + 2 * u8::from(through_this_instance);
         if own_weight > weight {
             weight = own_weight;
-            holding.holder = Some(Holder { kind: kind.to_owned(), namespace, name: object, through_this_instance });
+            let (kind, namespace, name) = (one.kind.to_owned(), one.namespace.clone(), one.object.clone());
+            holding.holder = Some(Holder { kind, namespace, name, through_this_instance });
         }
-    });
+    }
     holding
+}
+
+/// Who stands behind every name on one server, for whoever asks about many of them.
+#[derive(Debug, Default)]
+pub(crate) struct Standings {
+    databases: HashMap<String, Vec<Standing>>,
+    accounts: HashMap<String, Vec<Standing>>,
+}
+
+impl Standings {
+    /// On the server with this identity.
+    pub(crate) fn on(ctx: &Context, identity: &str) -> Self {
+        let all = |kind| {
+            let mut known: HashMap<String, Vec<Standing>> = HashMap::new();
+            claimants(ctx, kind, |kind, claimant| {
+                let mut names = claimant.names();
+                names.sort_unstable();
+                names.dedup();
+                for name in names {
+                    if let Some(standing) = Standing::of(ctx, kind, claimant, identity, name) {
+                        known.entry(name.to_owned()).or_default().push(standing);
+                    }
+                }
+            });
+            known
+        };
+        Self { databases: all(NamedKind::Database), accounts: all(NamedKind::Role) }
+    }
+
+    /// As [`holding`] tells it.
+    pub(super) fn holding(&self, kind: NamedKind, name: &str, through: &InstanceId, asking: &str) -> Holding {
+        let of_kind = match kind {
+            NamedKind::Database => &self.databases,
+            NamedKind::User | NamedKind::Role => &self.accounts,
+        };
+        of_kind.get(name).map(|known| among(known, through, asking)).unwrap_or_default()
+    }
 }
 
 /// Whether another resource has an object of this name, or is about to and came first.
@@ -155,6 +218,8 @@ trait Claimant {
     fn was_accepted(&self) -> bool;
     /// Namespace, empty for a cluster-scoped resource, and name.
     fn place(&self) -> (String, String);
+    /// Every name that it may say something of.
+    fn names(&self) -> Vec<&str>;
     /// What it says of an object of this name on this server; none: nothing.
     fn claim(&self, ctx: &Context, identity: &str, name: &str) -> Option<ClaimOf>;
 }
@@ -216,6 +281,11 @@ macro_rules! claimant {
                 (self.meta().namespace.clone().unwrap_or_default(), self.name_any())
             }
 
+            fn names(&self) -> Vec<&str> {
+                let recorded = Managed::ownership(self).map(|ownership| ownership.name.as_str());
+                recorded.into_iter().chain([self.external_name()]).collect()
+            }
+
             fn claim(&self, ctx: &Context, identity: &str, name: &str) -> Option<ClaimOf> {
                 claim(ctx, Managed::ownership(self), || self.instance_id(), self.external_name(), identity, name)
             }
@@ -254,6 +324,11 @@ impl Claimant for CompanionsOf<'_> {
 
     fn place(&self) -> (String, String) {
         self.0.place()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let companions = Managed::ownership(self.0).into_iter().flat_map(|ownership| &ownership.companions);
+        companions.map(|companion| companion.name.as_str()).collect()
     }
 
     fn claim(&self, _: &Context, identity: &str, name: &str) -> Option<ClaimOf> {

@@ -87,6 +87,14 @@ pub(crate) trait Provisioned: Managed + Reported {
     /// What the outcome depends on besides spec and annotations: in a form that reveals nothing.
     fn fingerprint(inputs: &Self::Inputs) -> String;
 
+    /// Whether the inputs have something that the server was not given yet.
+    fn is_new(inputs: &Self::Inputs) -> bool;
+
+    /// The size of the object in bytes, as the status tells it.
+    fn size(_draft: &Self::Status) -> Option<u64> {
+        None
+    }
+
     /// Notes that the server has everything of the inputs.
     fn applied(inputs: &mut Self::Inputs);
 
@@ -113,6 +121,9 @@ pub(crate) trait Provisioned: Managed + Reported {
 
     /// Notes in the draft what `secure` is about to make: it is recorded with the intent, in the same write.
     fn intends(_inputs: &Self::Inputs, _draft: &mut Self::Status) {}
+
+    /// The object vanished from the server and is about to be created again: what was done inside of it is undone.
+    fn vanished(_draft: &mut Self::Status) {}
 
     /// The object was created with what `inputs` hold: notes what that was.
     fn created(_inputs: &Self::Inputs, _draft: &mut Self::Status) {}

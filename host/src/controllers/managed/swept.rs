@@ -5,16 +5,15 @@ use planning::{claim, drift};
 use sandbox::Session;
 use sandbox::contract::{Change, Selection};
 
-use super::super::rights::Shares;
 use super::super::run::Run;
 use super::super::status::StatusFields as _;
-use super::super::sweep::{Glance, Swept};
+use super::super::sweep::{Around, Glance, Swept};
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
 use super::{Bound, Provisioned, Reported, authority, load, same_server, validate};
 
 impl<K: Provisioned> Swept for K {
-    async fn glance(run: &Run<Self>, session: &mut Session, shares: &Shares) -> Result<Glance, Stop> {
+    async fn glance(run: &Run<Self>, session: &mut Session, around: &Around) -> Result<Glance, Stop> {
         let mut status = run.object.status().cloned().unwrap_or_default();
         let Some(recorded) = status.ownership().clone() else { return Ok(Glance::NotNow) };
         if recorded.created_at.is_none() || recorded.applied_generation != run.generation() {
@@ -25,13 +24,15 @@ impl<K: Provisioned> Swept for K {
         authority::ceiling(&bound, &wanted.examination)?;
         let live = load::live(run, &bound)?;
         same_server(Some(&recorded), &bound, &live)?;
+        let standings = Some(&around.standings);
+        authority::names(run, &bound, &live, &wanted.examination, standings, session).await?;
         let call = stop(bound.paths());
         let seen = K::observe(session, run.object.external_name()).await.map_err(&call)?;
         let is_ours = |seen: &super::Seen<K::Info>| claim::is_as_recorded(&run.identity(), &recorded, &seen.observed);
         if !seen.as_ref().is_some_and(is_ours) {
             return Ok(Glance::Differs);
         }
-        let inputs = K::as_before(run, &bound, &wanted, shares);
+        let inputs = K::as_before(run, &bound, &wanted, &around.shares);
         let mark = translate::mark(&run.identity(), &recorded.nonce);
         let found = K::update(session, wanted.spec, &inputs, mark, Selection::Detect).await.map_err(&call)?;
         Ok(compared(run, &bound, found.changes, run.object.drift_policy(), status.drift().as_ref()))

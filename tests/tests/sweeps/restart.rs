@@ -1,13 +1,21 @@
 //! After a start nothing is remembered of any object, and there may be thousands of them.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use dbprovision_tests::manifests::{credentials, database, grant, inside, instance_at, role, user, with};
 use dbprovision_tests::scrape::total;
-use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
+use dbprovision_tests::stage::{Stage, Subject, ready};
 use serde_json::json;
 use testkit::proxy::tcp::{Protocol, TcpProxy};
 
 use super::{USERS, reader, subject};
+
+/// Those that come after the sweep has begun, and are too few for another, wait three minutes for their own look.
+const SEEN: Duration = Duration::from_secs(240);
+
+/// What is swept at least, of some sixty objects.
+const MOST: f64 = 24.0;
 
 /// A user to whom no grant gives anything, or it could not be dropped by hand.
 const DROPPED: usize = 20;
@@ -64,7 +72,7 @@ async fn a_restart_looks_at_many_objects_together_and_misses_nothing_that_happen
     wire.reset();
     operator.restart().await?;
     stage
-        .eventually("what happened meanwhile is seen", PATIENCE, &operator, async || {
+        .eventually("what happened meanwhile is seen", SEEN, &operator, async || {
             ensure!(stage.get(&subject(0)).await?.check(&ready()).is_err(), "user-0 has no consent any more");
             let limits = format!(
                 "SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname LIKE '{word}\\_%' AND rolconnlimit = -1"
@@ -75,7 +83,7 @@ async fn a_restart_looks_at_many_objects_together_and_misses_nothing_that_happen
             ensure!(stage.find(&Subject::secret("user-2")).await?.is_some(), "the Secret of user-2 is missing");
             let metrics = operator.metrics().await?;
             let swept = total(&metrics, "dbops_drift_swept_objects_total", &[stage.name()]);
-            if swept < 40.0 {
+            if swept < MOST {
                 bail!("{swept} objects were swept");
             }
             Ok(())

@@ -12,7 +12,7 @@ use testkit::proxy::tcp::{Protocol, TcpProxy};
 use super::{USERS, reader, subject};
 
 /// Those that come after the sweep has begun, and are too few for another, wait three minutes for their own look.
-const SEEN: Duration = Duration::from_secs(240);
+const SEEN: Duration = Duration::from_mins(4);
 
 /// What is swept at least, of some sixty objects.
 const MOST: f64 = 24.0;

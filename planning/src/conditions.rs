@@ -92,6 +92,11 @@ pub fn holds(conditions: &[Condition], type_: &str) -> bool {
     conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
 }
 
+/// Whether one of the conditions has this reason.
+pub fn gives(conditions: &[Condition], reason: &str) -> bool {
+    conditions.iter().any(|condition| condition.reason == reason)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -188,6 +188,7 @@ pub enum Privilege {
     DangerousRole,
 }
 
+/// Each of them.
 const ALL: [Privilege; 6] = [
     Privilege::Superuser,
     Privilege::Replication,

@@ -64,18 +64,6 @@ pub(crate) enum Done {
     Released,
 }
 
-/// Whether the status gives this reason for how things are.
-pub(crate) fn tells<K: Reported>(run: &Run<K>, reason: &str) -> bool {
-    let mut stored = run.object.status().cloned().unwrap_or_default();
-    stored.conditions().iter().any(|condition| condition.reason == reason)
-}
-
-/// Whether the status says of this very generation that something of it cannot be made.
-pub(crate) fn is_stuck<K: Reported>(run: &Run<K>) -> bool {
-    let mut stored = run.object.status().cloned().unwrap_or_default();
-    *stored.observed_generation() == run.generation() && tells(run, reason::IMMUTABLE)
-}
-
 /// What is particular to a kind's reconcile: all else is common to all.
 pub(crate) trait Reconciled: Reported {
     /// Brings the server to what the spec says.

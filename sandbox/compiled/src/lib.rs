@@ -27,13 +27,9 @@ impl Folder {
     /// The component whose source has this digest, as this engine would compile it; none where it is not there, or is
     /// of no use.
     pub fn find(&self, engine: &Engine, digest: &str) -> Option<Component> {
-        let path = self.place(engine, digest);
-        if !path.exists() {
-            return None;
-        }
         // SAFETY: the folder is the operator's alone, and whatever has such a name there was written by `keep`, whole,
         // before it got the name. The engine checks that it is of its own version and settings.
-        unsafe { Component::deserialize_file(engine, path) }.ok()
+        unsafe { Component::deserialize_file(engine, self.place(engine, digest)) }.ok()
     }
 
     /// Whether a component is there, without a look into it.

@@ -133,8 +133,6 @@ where
     }
     let applied_before = applied_before && (ignores || !found.renewed);
     let (selection, remain) = chosen(run, policy.0, &bound, &found, applied_before);
-    let is_stuck =
-        remain.iter().any(|diff| diff.immutable == Some(true)) && (!applied_before || managed::is_stuck(run));
     introduce(draft, &named, &target);
     let applies = !matches!(&selection, Selection::Only(ids) if ids.is_empty());
     let mut turn = None;
@@ -170,7 +168,7 @@ where
         record.applied_generation = run.generation();
     }
     let after = managed::look(run, &bound, &live, &fingerprint(&draft.held));
-    let done = managed::concluded(run, &bound, draft, after, (&remain, is_stuck), policy);
+    let done = managed::concluded(run, &bound, draft, after, (&remain, applied_before), policy);
     if let Some(unkept) = unkept {
         draft.message = draft.message.take().map(|message| format!("{message}; {unkept}"));
     }

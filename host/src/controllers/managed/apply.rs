@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crds::names::{annotation, reason};
-use crds::{Ownership, Time};
+use crds::{DriftDiff, Ownership, Time};
 use planning::claim::{self, Claim, Observed};
 use planning::{Blocked, Class, adoption, tracking};
 use sandbox::contract::{Mark, Proof};
@@ -73,7 +73,7 @@ async fn bring<K: Provisioned>(
     if is_as_before {
         reword(run, bound, session, wanted, &mark, draft).await?;
     }
-    let updated = drift::update(run, bound, session, wanted, inputs, &mark, is_as_before).await?;
+    let remain = drift::update(run, bound, session, wanted, inputs, &mark, is_as_before).await?;
     note_words(run, wanted, draft);
     let seen = K::observe(session, run.object.external_name()).await.map_err(stop(bound.paths()))?;
     let seen = seen.ok_or_else(|| {
@@ -85,7 +85,7 @@ async fn bring<K: Provisioned>(
     // As it is now: what this reconcile wrote itself is no news, and its absence later is.
     K::applied(inputs);
     let after = look(run, bound, live, &K::fingerprint(inputs));
-    Ok(conclude(run, bound, draft, after, &updated))
+    Ok(conclude(run, bound, draft, after, &remain, is_as_before))
 }
 
 /// A resource that was recorded on one server is never applied to another.
@@ -329,11 +329,12 @@ fn conclude<K: Provisioned>(
     bound: &Bound,
     draft: &mut K::Status,
     look: Look,
-    updated: &drift::Updated,
+    remain: &[DriftDiff],
+    was_applied: bool,
 ) -> Done {
     if let Some(ownership) = draft.ownership() {
         ownership.applied_generation = run.generation();
     }
     let policy = drift::policy(run, bound, run.object.drift_policy());
-    concluded(run, bound, draft, look, (&updated.remain, updated.is_stuck), policy)
+    concluded(run, bound, draft, look, (remain, was_applied), policy)
 }

@@ -7,7 +7,7 @@ use crds::{DeletionPolicy, Instance as _, Ownership, ResourcePhase};
 use jiff::SignedDuration;
 use planning::claim::{self, Claim};
 use planning::deletion::{self, Deletion, Request};
-use planning::{Blocked, Class};
+use planning::{Blocked, Class, conditions};
 use sandbox::contract::{ObjectKind, Proof};
 use sandbox::{Lane, Session};
 
@@ -15,7 +15,7 @@ use super::super::run::Run;
 use super::super::status::StatusFields as _;
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
-use super::{Done, Provisioned, Reported, ownership, paths_of_recorded, tells};
+use super::{Done, Provisioned, Reported, ownership, paths_of_recorded};
 use crate::servers::Live;
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
@@ -39,7 +39,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     })?;
     let recorded = draft.ownership().clone();
     let children = K::children(run);
-    if children.is_empty() && tells(run, reason::CASCADE_DELETING) {
+    if children.is_empty() && conditions::gives(draft.conditions(), reason::CASCADE_DELETING) {
         run.ctx.events.normal(run.object.as_ref(), "CascadeDeleteComplete", "everything that depended on it is gone");
     }
     let request = Request {
@@ -160,8 +160,7 @@ async fn remove<K: Provisioned>(
         return Ok(());
     };
     // An instance that leads to a server of which its resources know nothing is not connected either.
-    let is_another = |condition: &crds::Condition| condition.reason == reason::SERVER_CHANGED;
-    if instance.conditions().iter().any(is_another) {
+    if conditions::gives(instance.conditions(), reason::SERVER_CHANGED) {
         return Err(elsewhere(recorded).into());
     }
     let live = run.ctx.servers.get(&recorded.instance).ok_or_else(|| {

@@ -11,17 +11,9 @@ use sandbox::contract::{Mark, Selection};
 use super::super::run::Run;
 use super::super::translate;
 use super::super::trouble::{Stop, stop};
-use super::{Bound, Provisioned, Reported, Wanted, is_stuck};
+use super::{Bound, Provisioned, Reported, Wanted};
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
-
-/// What an update came to.
-pub(super) struct Updated {
-    /// What stays different.
-    pub(super) remain: Vec<DriftDiff>,
-    /// Of what stays, something cannot be made at all, and has been asked for since this generation.
-    pub(super) is_stuck: bool,
-}
 
 /// The policy in effect: the resource's, otherwise the instance's, otherwise the operator's.
 pub(crate) fn policy<K: Reported>(run: &Run<K>, bound: &Bound, stated: Option<&DriftPolicy>) -> (DriftMode, Duration) {
@@ -41,7 +33,7 @@ pub(crate) fn in_effect(
     }
 }
 
-/// Applies or compares.
+/// Applies or compares, and returns what stays different.
 pub(super) async fn update<K: Provisioned>(
     run: &Run<K>,
     bound: &Bound,
@@ -50,7 +42,7 @@ pub(super) async fn update<K: Provisioned>(
     inputs: &K::Inputs,
     mark: &Mark,
     applied_before: bool,
-) -> Result<Updated, Stop> {
+) -> Result<Vec<DriftDiff>, Stop> {
     let call = stop(bound.paths());
     if !applied_before {
         let started = Instant::now();
@@ -64,7 +56,7 @@ pub(super) async fn update<K: Provisioned>(
         if !report.applied.is_empty() {
             mark_changed();
         }
-        return Ok(Updated { is_stuck: !remain.is_empty(), remain });
+        return Ok(remain);
     }
     let report =
         K::update(session, wanted.spec.clone(), inputs, mark.clone(), Selection::Detect).await.map_err(&call)?;
@@ -110,8 +102,7 @@ pub(super) async fn update<K: Provisioned>(
             }
         }
     }
-    let is_stuck = is_stuck(run) && changes.iter().any(|change| change.impossible);
-    Ok(Updated { remain: correction.remain, is_stuck })
+    Ok(correction.remain)
 }
 
 /// The drift for the status. Under the mode ignore nothing is said.

@@ -70,13 +70,14 @@ fn until_next<K: Reported>(run: &Run<K>, bound: &Bound, look: Duration) -> Durat
     look
 }
 
-/// In order, but for what the policy lets differ, or stuck where some of it can never be made.
+/// In order, but for what the policy lets differ, or stuck where some of what remains can never be made, and was asked for
+/// at this generation: by a spec that was not applied before, or one of which the status says so already.
 pub(crate) fn concluded<K: Reported>(
     run: &Run<K>,
     bound: &Bound,
     draft: &mut K::Status,
     look: Look,
-    (remain, is_stuck): (&[DriftDiff], bool),
+    (remain, was_applied): (&[DriftDiff], bool),
     (mode, interval): (DriftMode, Duration),
 ) -> Done {
     run.ctx.memory.note(&run.uid, |remembered| {
@@ -87,18 +88,21 @@ pub(crate) fn concluded<K: Reported>(
     // Spread, so that everything that started together is not looked at together for ever.
     let spread = interval.mul_f64(1.0 - 0.1 * rand::rng().random::<f64>());
     let next = until_next(run, bound, spread);
-    *draft.drift() = drift::status(run, mode, remain);
-    if is_stuck {
-        let is_fixed = |diff: &&DriftDiff| diff.immutable == Some(true);
-        let fixed: Vec<DriftDiff> = remain.iter().filter(is_fixed).cloned().collect();
-        if mode == DriftMode::Ignore {
-            *draft.drift() = drift::status(run, DriftMode::Detect, &fixed);
-        }
+    let says_so =
+        *draft.observed_generation() == run.generation() && conditions::gives(draft.conditions(), reason::IMMUTABLE);
+    let is_fixed = |diff: &&DriftDiff| diff.immutable == Some(true);
+    let fixed: Vec<DriftDiff> = remain.iter().filter(is_fixed).cloned().collect();
+    if !fixed.is_empty() && (!was_applied || says_so) {
+        // What ignores drift still tells of what its spec asks for in vain.
+        let (told, mode) =
+            if mode == DriftMode::Ignore { (fixed.as_slice(), DriftMode::Detect) } else { (remain, mode) };
+        *draft.drift() = drift::status(run, mode, told);
         // The spec was accepted and the rest of it applied: only a spec of which nothing is applied is not accepted.
         let fields = translate::fields(&fixed);
         let message = format!("{fields} cannot be changed any more; the rest was applied: see status.drift");
         return Done::Stuck { blocked: Blocked::failed(reason::IMMUTABLE, message, Class::Invalid), next };
     }
+    *draft.drift() = drift::status(run, mode, remain);
     if remain.is_empty() || mode == DriftMode::Ignore {
         let message = "as the spec says";
         report::ready(run, draft, &conditions::all_well(message), message.to_owned());

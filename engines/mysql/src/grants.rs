@@ -22,7 +22,7 @@ use mysql_options::{MySqlGrantConfig, MySqlUserConfig};
 use crate::connect::{Session, Tracking};
 use crate::difference::Difference;
 use crate::observe::reader::Reader;
-use crate::observe::rights::{Right, known, of};
+use crate::observe::rights::{Object, Right, known, of};
 use crate::observe::{account, database, inside, role};
 use crate::quote::escaped_pattern;
 use crate::server::Facts;
@@ -166,7 +166,8 @@ fn compare(
     let missing = missing(reader, facts, tracking, stated)?;
     let now = holdings(reader, facts, &grantees)?;
     let mut absent = BTreeMap::new();
-    for object in wanting(&rights, &now).map(|right| &right.object) {
+    let on: BTreeSet<&Object> = wanting(&rights, &now).map(|right| &right.object).collect();
+    for object in on {
         if let Some(what) = inside::absent(reader, object)? {
             absent.insert(object.clone(), what);
         }

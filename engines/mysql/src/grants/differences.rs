@@ -13,7 +13,7 @@ use crate::quote::plain_name;
 use crate::server::Dialect;
 use crate::statements::grant::{self, Grantee};
 
-use super::hidden::hidden;
+use super::hidden::Entries;
 use super::rights::{granted, id, membership, recorded, recorded_role};
 
 /// What one account or role holds.
@@ -46,7 +46,18 @@ pub(crate) struct Claims<'known> {
 /// Every difference, in the order of application.
 pub(crate) fn differences(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Difference> {
     let mut found = Vec::new();
-    let leaves = leaving(claims, now);
+    let known = Known::of(claims);
+    let leaves: BTreeSet<&Right> =
+        now.values().flat_map(|held| &held.rights).filter(|right| known.leaves(right)).collect();
+    // Where no name is a pattern, none hides another.
+    let entries: BTreeMap<&Grantee, Entries<'_>> = now
+        .iter()
+        .filter(|_| claims.patterns)
+        .map(|(grantee, held)| {
+            let stays = held.rights.iter().filter(|right| !leaves.contains(right));
+            (grantee, Entries::of(grantee, stays, claims.rights.keys()))
+        })
+        .collect();
     for (right, path) in claims.rights {
         let without: Vec<&Grantee> =
             now.iter().filter(|(_, held)| !holds(held, right)).map(|(grantee, _)| grantee).collect();
@@ -59,13 +70,7 @@ pub(crate) fn differences(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>)
             .map(|database| plain_name(database).unwrap_or_else(|| database.to_owned()))
             .map(|database| format!("the database {database} is not there"))
             .or_else(|| claims.absent.get(&right.object).cloned())
-            .or_else(|| {
-                let lacks = |(grantee, _): &(&Grantee, &Holding)| claims.patterns && without.contains(grantee);
-                now.iter().filter(lacks).find_map(|(grantee, held)| {
-                    let stays: BTreeSet<Right> = held.rights.difference(&leaves).cloned().collect();
-                    hidden(right, grantee, stays.iter().chain(claims.rights.keys()), &stays)
-                })
-            });
+            .or_else(|| without.iter().find_map(|grantee| entries.get(grantee)?.obstacle(right)));
         let difference = Difference::new(
             format!("grant:{}", id(&granted(right, claims.patterns))),
             path.clone(),
@@ -85,7 +90,7 @@ pub(crate) fn differences(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>)
             found.push(sql.into_iter().fold(difference, Difference::by).lacking(lacking));
         }
     }
-    found.extend(superfluous(claims, now));
+    found.extend(superfluous(claims, &known, &leaves, now));
     found
 }
 
@@ -118,33 +123,46 @@ fn database_of(right: &Right) -> Option<&str> {
     }
 }
 
-/// What is held, and is taken because nobody states it any more.
-fn leaving(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> BTreeSet<Right> {
-    let shared: BTreeSet<Right> = claims.shared.iter().filter_map(|one| recorded(one, claims.patterns)).collect();
-    let ours: BTreeSet<Right> = claims.recorded.iter().filter_map(|one| recorded(one, claims.patterns)).collect();
-    let held = now.values().flat_map(|held| &held.rights);
-    let leaves = |right: &&Right| {
-        let stated = claims.rights.contains_key(*right) || shared.contains(*right);
-        (claims.authoritative || ours.contains(*right)) && !stated
-    };
-    held.filter(leaves).cloned().collect()
+/// Whose the rights are that may be held.
+struct Known<'known> {
+    claims: &'known Claims<'known>,
+    ours: BTreeSet<Right>,
+    shared: BTreeSet<Right>,
+}
+
+impl<'known> Known<'known> {
+    fn of(claims: &'known Claims<'known>) -> Self {
+        let read = |all: &[Granted]| all.iter().filter_map(|one| recorded(one, claims.patterns)).collect();
+        Self { claims, ours: read(claims.recorded), shared: read(claims.shared) }
+    }
+
+    /// This resource or another states it.
+    fn is_stated(&self, right: &Right) -> bool {
+        self.claims.rights.contains_key(right) || self.shared.contains(right)
+    }
+
+    /// It is taken, because nobody states it any more.
+    fn leaves(&self, right: &Right) -> bool {
+        (self.claims.authoritative || self.ours.contains(right)) && !self.is_stated(right)
+    }
 }
 
 /// What is held and not stated by anybody any more.
-fn superfluous(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Difference> {
-    let shared: BTreeSet<Right> = claims.shared.iter().filter_map(|one| recorded(one, claims.patterns)).collect();
+fn superfluous(
+    claims: &Claims<'_>,
+    known: &Known<'_>,
+    leaves: &BTreeSet<&Right>,
+    now: &BTreeMap<Grantee, Holding>,
+) -> Vec<Difference> {
     let shared_roles: BTreeSet<&str> = claims.shared.iter().filter_map(recorded_role).collect();
-    let stated = |right: &Right| claims.rights.contains_key(right) || shared.contains(right);
-    let ours: BTreeSet<Right> = claims.recorded.iter().filter_map(|one| recorded(one, claims.patterns)).collect();
-    let leaves = leaving(claims, now);
-    let mut gone: Vec<&Right> = leaves.iter().collect();
+    let mut gone: Vec<&Right> = leaves.iter().copied().collect();
     // A table's rights take those on its columns along, which can then not be revoked any more.
     gone.sort_by_key(|right| !matches!(right.object, Object::Column(..)));
     let mut found = Vec::new();
     for right in &gone {
         let right = *right;
         // Of a dynamic privilege the right to grant it on cannot be taken without the privilege itself.
-        let stays = stated(&Right { grantable: !right.grantable, ..right.clone() });
+        let stays = known.is_stated(&Right { grantable: !right.grantable, ..right.clone() });
         if stays && !right.grantable {
             continue;
         }
@@ -163,7 +181,9 @@ fn superfluous(claims: &Claims<'_>, now: &BTreeMap<Grantee, Holding>) -> Vec<Dif
             statements
         });
         // What was given by this resource is not somebody else's.
-        found.push(sql.fold(difference, Difference::by).destructive_if(!ours.contains(right)).impossible_if(stays));
+        found.push(
+            sql.fold(difference, Difference::by).destructive_if(!known.ours.contains(right)).impossible_if(stays),
+        );
     }
     let ours: BTreeSet<&str> = claims.recorded.iter().filter_map(recorded_role).collect();
     let held: BTreeSet<&String> = now.values().flat_map(|held| &held.roles).collect();

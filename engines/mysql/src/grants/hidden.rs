@@ -11,42 +11,65 @@ use crate::observe::rights::{Object, Right};
 use crate::quote::plain_name;
 use crate::statements::grant::Grantee;
 
-/// What keeps this right from being given to the account: words for what others would be lost, or would hide it.
-/// `entries` are all that the account will hold, and `before` is what it holds now.
-pub(super) fn hidden<'known>(
-    right: &Right,
-    grantee: &Grantee,
-    entries: impl Iterator<Item = &'known Right>,
-    before: &BTreeSet<Right>,
-) -> Option<String> {
-    let Object::Database(ours) = &right.object else { return None };
-    let mut rows: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for one in entries {
-        if let Object::Database(pattern) = &one.object {
-            rows.entry(pattern).or_default().insert(&one.privilege);
+/// What one account will have at database level, entry by entry.
+pub(super) struct Entries<'known> {
+    grantee: &'known Grantee,
+    /// The privileges by the pattern that they are on.
+    all: BTreeMap<&'known str, BTreeSet<&'known str>>,
+    /// Patterns of which there is an entry already, which hides what it hides.
+    standing: BTreeSet<&'known str>,
+}
+
+impl<'known> Entries<'known> {
+    /// Of an account that keeps `stays` and is given `comes`.
+    pub(super) fn of(
+        grantee: &'known Grantee,
+        stays: impl Iterator<Item = &'known Right>,
+        comes: impl Iterator<Item = &'known Right>,
+    ) -> Self {
+        let mut entries = Self { grantee, all: BTreeMap::new(), standing: BTreeSet::new() };
+        for (pattern, privilege) in stays.filter_map(entry) {
+            entries.all.entry(pattern).or_default().insert(privilege);
+            entries.standing.insert(pattern);
         }
+        for (pattern, privilege) in comes.filter_map(entry) {
+            entries.all.entry(pattern).or_default().insert(privilege);
+        }
+        entries
     }
-    let stands = |pattern: &str| before.iter().any(|one| one.object == Object::Database(pattern.to_owned()));
-    rows.keys().find_map(|other| {
-        let (wide, narrow) = if covers(other, ours) && !stands(ours) {
-            (*other, ours.as_str())
-        } else if covers(ours, other) {
-            (ours.as_str(), *other)
-        } else {
-            return None;
-        };
-        let lost: Vec<&str> = rows.get(wide)?.difference(rows.get(narrow)?).copied().collect();
-        let concerns_us = narrow == ours || lost.contains(&right.privilege.as_str());
-        (concerns_us && !lost.is_empty()).then(|| {
-            let Grantee { user, host } = grantee;
-            let name = plain_name(narrow).unwrap_or_else(|| narrow.to_owned());
-            format!(
-                "{user}@{host} has rights by the pattern {wide}, which the server does not look at for a database with \
-                 rights of its own: state {} on {name} as well, or have them taken from the pattern",
-                lost.join(", ")
-            )
+
+    /// What keeps a right from being given to the account: words for what others would be lost, or would hide it.
+    pub(super) fn obstacle(&self, right: &Right) -> Option<String> {
+        let (ours, privilege) = entry(right)?;
+        self.all.keys().find_map(|&other| {
+            let (wide, narrow) = if covers(other, ours) && !self.standing.contains(ours) {
+                (other, ours)
+            } else if covers(ours, other) {
+                (ours, other)
+            } else {
+                return None;
+            };
+            let lost: Vec<&str> = self.all.get(wide)?.difference(self.all.get(narrow)?).copied().collect();
+            let concerns_us = narrow == ours || lost.contains(&privilege);
+            (concerns_us && !lost.is_empty()).then(|| {
+                let Grantee { user, host } = self.grantee;
+                let name = plain_name(narrow).unwrap_or_else(|| narrow.to_owned());
+                format!(
+                    "{user}@{host} has rights by the pattern {wide}, which the server does not look at for a database \
+                     with rights of its own: state {} on {name} as well, or have them taken from the pattern",
+                    lost.join(", ")
+                )
+            })
         })
-    })
+    }
+}
+
+/// The pattern and the privilege of a right at database level.
+fn entry(right: &Right) -> Option<(&str, &str)> {
+    match &right.object {
+        Object::Database(pattern) => Some((pattern, &right.privilege)),
+        Object::Global | Object::Table(..) | Object::Column(..) | Object::Routine(..) => None,
+    }
 }
 
 /// Whether the one pattern means what the other one names, and more.
@@ -69,7 +92,8 @@ mod tests {
         let wanted: Vec<Right> = wanted.iter().map(|(pattern, privilege)| right(pattern, privilege)).collect();
         let held: BTreeSet<Right> = held.iter().map(|(pattern, privilege)| right(pattern, privilege)).collect();
         let grantee = Grantee { user: "app".to_owned(), host: "%".to_owned() };
-        wanted.iter().any(|one| hidden(one, &grantee, held.iter().chain(&wanted), &held).is_some())
+        let entries = Entries::of(&grantee, held.iter(), wanted.iter());
+        wanted.iter().any(|one| entries.obstacle(one).is_some())
     }
 
     #[test]

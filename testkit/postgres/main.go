@@ -3,32 +3,32 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: postgres VERSION FOLDER")
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: postgres VERSION FOLDER PORT")
 		os.Exit(2)
 	}
-	if err := bring(embeddedpostgres.PostgresVersion(os.Args[1]), os.Args[2]); err != nil {
+	port, err := strconv.ParseUint(os.Args[3], 10, 16)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	if err := bring(embeddedpostgres.PostgresVersion(os.Args[1]), os.Args[2], uint32(port)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// bring leaves the programs in `folder/programs`.
-func bring(version embeddedpostgres.PostgresVersion, folder string) error {
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
+// bring leaves the programs in `folder/programs`; the server listens on `port` for a moment.
+func bring(version embeddedpostgres.PostgresVersion, folder string, port uint32) error {
 	server := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Version(version).
 		Port(port).
@@ -40,16 +40,4 @@ func bring(version embeddedpostgres.PostgresVersion, folder string) error {
 		return fmt.Errorf("bring PostgreSQL %s: %w", version, err)
 	}
 	return server.Stop()
-}
-
-func freePort() (uint32, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	address, ok := listener.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, errors.New("the listener has no TCP address")
-	}
-	return uint32(address.Port), listener.Close()
 }

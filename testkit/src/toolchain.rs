@@ -7,6 +7,7 @@
 pub mod apt;
 pub mod control_plane;
 pub mod debian;
+mod go;
 pub mod mysql;
 pub mod postgres;
 pub mod rust;

@@ -32,7 +32,9 @@ async fn the_administrator_logs_in_with_scram_and_is_no_superuser() {
 
 #[tokio::test]
 async fn a_paused_server_answers_nobody_until_it_is_resumed_and_a_crashed_one_keeps_its_data() {
-    let server = PostgresServer::start(Options::default()).await.unwrap();
+    // Without it, what was confirmed last may not have left the process.
+    let settings = vec!["synchronous_commit = on".to_owned()];
+    let server = PostgresServer::start(Options { settings, ..Options::default() }).await.unwrap();
     server.query("postgres", "CREATE TABLE kept (a int); INSERT INTO kept VALUES (1)").await.unwrap();
     server.pause().unwrap();
     let asked = tokio::time::timeout(Duration::from_millis(500), server.query("postgres", "SELECT 1")).await;

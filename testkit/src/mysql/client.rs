@@ -67,9 +67,14 @@ impl MysqlEndpoint {
 
     /// A session that stays open, busy with sleeping, until it is dropped.
     pub fn idle_session(&self, user: &str, password: &str, database: Option<&str>) -> Result<Idle> {
+        self.session_after(user, password, database, "DO 1")
+    }
+
+    /// The same, after it said something.
+    pub fn session_after(&self, user: &str, password: &str, database: Option<&str>, said: &str) -> Result<Idle> {
         let mut command = Self::client()?;
         command.args(["--protocol=tcp", "--skip-ssl", "--host", &self.host, "--port", &self.port.to_string()]);
-        prepare(&mut command, user, password, database, "SELECT SLEEP(120)");
+        prepare(&mut command, user, password, database, &format!("{said}; SELECT SLEEP(120)"));
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("start the client")?;
         Ok(Idle(child))
     }

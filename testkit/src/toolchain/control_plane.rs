@@ -1,17 +1,19 @@
 //! kube-apiserver, etcd and kubectl: those of `KUBEBUILDER_ASSETS`, or built from their published Go modules.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{announce, find_program, is_fresh, lock, run};
+use super::{announce, find_program, go, is_fresh, lock};
 use crate::workspace;
 
 /// The Kubernetes version that `testkit/controlplane/kubernetes/go.mod` names; a build has to be told again.
 const VERSION: &str = "v1.36.3";
 const MAJOR: &str = "1";
 const MINOR: &str = "36";
+
+/// What helps where they cannot be built.
+const SPARE: &str = "build the control plane (KUBEBUILDER_ASSETS names a folder with one that was built)";
 
 /// Where the programs of the control plane are.
 #[derive(Debug, Clone)]
@@ -54,37 +56,18 @@ pub fn binaries() -> Result<Binaries> {
         let flags = format!(
             "-s -w -X {package}.gitVersion={VERSION} -X {package}.gitMajor={MAJOR} -X {package}.gitMinor={MINOR}"
         );
-        build(&kubernetes, &flags, &folder, "./cmd/...")?;
+        go::build(&kubernetes, &flags, &folder, "./cmd/...").context(SPARE)?;
     }
 
     let etcd = sources.join("etcd");
     let inputs: Vec<PathBuf> = ["go.mod", "go.sum", "main.go"].iter().map(|input| etcd.join(input)).collect();
     if !is_fresh(&found.etcd, &inputs) {
         announce("etcd (built with Go, once)");
-        build(&etcd, "-s -w", &found.etcd, ".")?;
+        go::build(&etcd, "-s -w", &found.etcd, ".").context(SPARE)?;
     }
     Ok(found)
 }
 
 fn within(folder: &Path) -> Binaries {
     Binaries { api_server: folder.join("kube-apiserver"), etcd: folder.join("etcd"), kubectl: folder.join("kubectl") }
-}
-
-/// Builds the packages of a Go module. An `output` that is a folder gets one program for each.
-pub(super) fn build(module: &Path, flags: &str, output: &Path, packages: &str) -> Result<()> {
-    // The usual place of an installation that nobody added to the path.
-    let go = find_program("go")
-        .or_else(|| Some(PathBuf::from("/usr/local/go/bin/go")).filter(|path| path.is_file()))
-        .context("this machine has no Go, which builds the control plane: install it from https://go.dev/dl, or set KUBEBUILDER_ASSETS")?;
-    // A folder as the output is only taken for one with its trailing slash.
-    let mut output = output.display().to_string();
-    if Path::new(&output).is_dir() {
-        output.push('/');
-    }
-    let mut command = Command::new(go);
-    command
-        .args(["build", "-trimpath", "-ldflags", flags, "-o", &output, packages])
-        .current_dir(module)
-        .env("CGO_ENABLED", "0");
-    run(&mut command)
 }

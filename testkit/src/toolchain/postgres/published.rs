@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::super::{announce, control_plane, debian, lock, run};
+use super::super::{announce, debian, go, lock, run};
 use super::Binaries;
 use crate::children::{Program, unprivileged_account};
+use crate::control_plane::free_ports;
 use crate::scratch::Scratch;
 use crate::workspace;
 
@@ -37,24 +38,27 @@ pub(super) fn release(release: &str) -> Result<Binaries> {
     let scratch = Scratch::new("published")?;
     // A server refuses to run as root, and the other account may not be able to walk to the target folder.
     let fetch = scratch.path().join("fetch");
-    control_plane::build(&workspace::root().join("testkit/postgres"), "-s -w", &fetch, ".")?;
+    go::build(&workspace::root().join("testkit/postgres"), "-s -w", &fetch, ".")?;
     let folder = scratch.path().join("here");
     std::fs::create_dir(&folder).context("create a folder for the programs")?;
     if let Some(account) = unprivileged_account() {
         std::os::unix::fs::chown(&folder, Some(account.user), Some(account.group)).context("give the folder away")?;
     }
+    let [port] = free_ports::<1>()?;
     Program::new("fetch", &fetch, scratch.path().join("fetch.log"))
         .argument(release)
         .argument(folder.display().to_string())
+        .argument(port.to_string())
         .account(unprivileged_account())
         .environment("LC_ALL", "C.UTF-8")
         .run(PATIENCE)?;
 
     // Whole or not at all: a folder of this name is taken for complete.
-    let part = place.with_extension("part");
-    std::fs::create_dir_all(part.parent().context("find the folder above")?).context("create the folder above")?;
-    run(Command::new("rm").arg("-rf").arg(&part))?;
-    run(Command::new("cp").arg("-r").arg(folder.join("programs")).arg(&part))?;
-    std::fs::rename(&part, &place).with_context(|| format!("name {}", place.display()))?;
+    let unfinished = place.with_extension("part");
+    std::fs::create_dir_all(unfinished.parent().context("find the folder above")?)
+        .context("create the folder above")?;
+    run(Command::new("rm").arg("-rf").arg(&unfinished))?;
+    run(Command::new("cp").arg("-r").arg(folder.join("programs")).arg(&unfinished))?;
+    std::fs::rename(&unfinished, &place).with_context(|| format!("name {}", place.display()))?;
     Ok(binaries)
 }

@@ -33,7 +33,7 @@ fn only<'a>(objects: &'a [Value], kind: &str) -> Result<&'a Value> {
 fn every_file_is_listed_once_and_is_there() -> Result<()> {
     let listed = listed()?;
     let mut there = BTreeSet::new();
-    for place in ["", "crds/", "rbac/"] {
+    for place in ["", "admission/", "crds/", "rbac/"] {
         for entry in std::fs::read_dir(folder().join(place)).context("list the manifests")? {
             let name = entry.context("list the manifests")?.file_name().to_string_lossy().into_owned();
             if Path::new(&name).extension().is_some_and(|end| end == "yaml") && name != "kustomization.yaml" {
@@ -59,7 +59,10 @@ fn what_the_manifests_refer_to_is_there() -> Result<()> {
         let (kind, name) = identity(object);
         let own = text(object, "/metadata/namespace");
         ensure!(own.is_empty() || own == namespace, "{kind} {name} is in the namespace {own}");
-        if kind.ends_with("Binding") {
+        if kind == "ValidatingAdmissionPolicyBinding" {
+            let policy = ("ValidatingAdmissionPolicy", text(object, "/spec/policyName"));
+            ensure!(known.contains(&policy), "{kind} {name} binds {policy:?}, which is not there");
+        } else if kind.ends_with("Binding") {
             let role = (text(object, "/roleRef/kind"), text(object, "/roleRef/name"));
             ensure!(known.contains(&role), "{kind} {name} binds {role:?}, which is not there");
             let subjects = object.pointer("/subjects").and_then(Value::as_array).context("nobody is bound")?;

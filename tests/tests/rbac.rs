@@ -11,9 +11,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use dbprovision_tests::catalogue::Catalogue;
+use dbprovision_tests::installation;
 use dbprovision_tests::manifests::{credentials, database, instance, secret, user, with};
 use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, DynamicObject, ObjectMeta, Patch, PatchParams};
 use serde_json::{Value, json};
+use testkit::cluster::Cluster;
 use testkit::control_plane::{ControlPlane, StartOptions};
 use testkit::proxy::http::Verb;
 use testkit::scratch::Scratch;
@@ -118,6 +122,56 @@ async fn without_one_of_its_rights_it_does_not_do_its_work() -> Result<()> {
     Installed::new(stage.name(), false)?.apply(stage.namespace().cluster()).await?;
     stage.until(&operator, &Subject::instance("main"), ready()).await?;
     Installed::new(stage.name(), false)?.remove(stage.namespace().cluster()).await
+}
+
+/// The cluster fills a Secret of this type.
+const TOKEN: &str = "kubernetes.io/service-account-token";
+
+#[tokio::test]
+async fn its_token_cannot_have_the_cluster_write_another_accounts_token() -> Result<()> {
+    let stage = Stage::open("rbac-types").await?;
+    let cluster = stage.namespace().cluster();
+    let account = Cluster::new(Installed::new(stage.name(), false)?.apply(cluster).await?);
+    let secrets: Api<Secret> = Api::namespaced(account.client().await?, stage.name());
+    let write = async |name: &str, type_: &str| {
+        let secret = Secret {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                annotations: Some([("kubernetes.io/service-account.name".to_owned(), "default".to_owned())].into()),
+                ..ObjectMeta::default()
+            },
+            type_: Some(type_.to_owned()),
+            string_data: Some(["username", "password"].map(|key| (key.to_owned(), "x".to_owned())).into()),
+            ..Secret::default()
+        };
+        secrets.patch(name, &PatchParams::apply("thief"), &Patch::Apply(&secret)).await
+    };
+    write("before", TOKEN).await.context("without the policy it is the rights that keep it")?;
+
+    let policy: Vec<DynamicObject> = installation::documents("admission/secret_types.yaml")?
+        .into_iter()
+        .map(|object| serde_json::from_value(object).context("read a policy"))
+        .collect::<Result<_>>()?;
+    cluster.apply(&policy, stage.name()).await?;
+    let mut attempt = 0;
+    stage
+        .namespace()
+        .eventually("the policy is in effect", PATIENCE, None, async || {
+            attempt += 1;
+            let refused = write(&format!("token-{attempt}"), TOKEN).await.err().context("it was written")?;
+            ensure!(refused.to_string().contains("the cluster's own types"), "{refused}");
+            Ok(())
+        })
+        .await?;
+    ensure!(write("boot", "bootstrap.kubernetes.io/token").await.is_err(), "a token for nodes was written");
+    for type_ in ["Opaque", "kubernetes.io/basic-auth", "example.com/login"] {
+        write(&type_.replace('/', "-").to_lowercase(), type_).await.context(type_)?;
+    }
+    // It is the operator's alone.
+    stage
+        .put(with(secret("people", json!({ "username": "x" })), json!({ "type": "bootstrap.kubernetes.io/token" })))
+        .await?;
+    Installed::new(stage.name(), false)?.remove(cluster).await
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ mod again;
 mod looks;
 #[path = "grants/many.rs"]
 mod many;
-#[path = "grants/mariadb.rs"]
-mod mariadb;
 #[path = "grants/moving.rs"]
 mod moving;
+#[path = "grants/mysql.rs"]
+mod mysql;
 
 use std::time::Duration;
 

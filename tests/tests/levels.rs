@@ -2,6 +2,8 @@
 //! exactly what the spec says, before and after the grant is narrowed, widened and deleted. The right that stays is
 //! used all the time by another client, which must never be refused.
 
+#[path = "levels/future.rs"]
+mod future;
 #[path = "levels/mysql.rs"]
 mod mysql;
 #[path = "levels/postgres.rs"]

@@ -34,13 +34,14 @@ CREATE PROCEDURE shop_a.p() SELECT 1; CREATE PROCEDURE shop_a.q() SELECT 1; CREA
 CREATE FUNCTION shop_a.f() RETURNS int DETERMINISTIC RETURN 1;
 CREATE FUNCTION shop_a.g() RETURNS int DETERMINISTIC RETURN 1;
 CREATE FUNCTION shop_a.h() RETURNS int DETERMINISTIC RETURN 1;
-CREATE ROLE r1, r2, r3;
+CREATE USER other; CREATE ROLE r1, r2, r3;
 GRANT SELECT ON shop_a.r1 TO r1; GRANT SELECT ON shop_a.r2 TO r2; GRANT SELECT ON shop_a.r3 TO r3";
 
 fn stories() -> Vec<Story> {
     let grants = |entries: Vec<Value>| json!({ "grants": entries });
     let on = |level: &str, more: Value| with(json!({ "level": level, "database": "shop_a" }), more);
     let one = |level: &str, more: Value| grants(vec![on(level, more)]);
+    let pattern = |pattern: &str, privileges: Value| json!({ "level": "database", "databasePattern": pattern, "privileges": privileges });
     let routine = |level: &str, names: [&str; 2]| {
         let entry = |name: &&str| on(level, json!({ level: name, "privileges": ["EXECUTE"] }));
         grants(names.iter().filter(|name| !name.is_empty()).map(entry).collect())
@@ -66,6 +67,17 @@ fn stories() -> Vec<Story> {
             comes: "DELETE FROM shop_a.u",
         },
         Story {
+            level: "pattern",
+            stated: [
+                grants(vec![pattern("shop_a", json!(["SELECT"]))]),
+                grants(vec![pattern(r"shop\_%", json!(["SELECT"]))]),
+                grants(vec![pattern(r"shop\_%", json!(["SELECT", "INSERT"]))]),
+            ],
+            stays: "SELECT a FROM shop_a.t",
+            goes: "SELECT a FROM shopXa.t",
+            comes: "INSERT INTO shop_a.u VALUES (1)",
+        },
+        Story {
             level: "table",
             stated: [
                 one("table", json!({ "table": "t", "privileges": ["SELECT", "INSERT"] })),
@@ -78,6 +90,17 @@ fn stories() -> Vec<Story> {
             stays: "SELECT a FROM shop_a.t",
             goes: "INSERT INTO shop_a.t VALUES (1, 2, 3)",
             comes: "INSERT INTO shop_a.u VALUES (1)",
+        },
+        Story {
+            level: "grant-option",
+            stated: [
+                one("table", json!({ "table": "t", "privileges": ["SELECT"], "withGrantOption": true })),
+                one("table", json!({ "table": "t", "privileges": ["SELECT"] })),
+                one("table", json!({ "table": "t", "privileges": ["SELECT", "DELETE"] })),
+            ],
+            stays: "SELECT a FROM shop_a.t",
+            goes: "GRANT SELECT ON shop_a.t TO other",
+            comes: "DELETE FROM shop_a.t",
         },
         Story {
             level: "column",
@@ -111,6 +134,21 @@ fn stories() -> Vec<Story> {
     ]
 }
 
+/// What only the server knows: privileges that came with its components.
+fn dynamic() -> Story {
+    Story {
+        level: "dynamic",
+        stated: [["FLUSH_STATUS", "FLUSH_TABLES"], ["FLUSH_STATUS", ""], ["FLUSH_STATUS", "SYSTEM_VARIABLES_ADMIN"]]
+            .map(|privileges| {
+                let privileges: Vec<_> = privileges.iter().filter(|name| !name.is_empty()).collect();
+                json!({ "grants": [{ "level": "global", "privileges": privileges }] })
+            }),
+        stays: "FLUSH STATUS",
+        goes: "FLUSH TABLES",
+        comes: "SET GLOBAL max_connections = 150",
+    }
+}
+
 async fn on(version: Version, purpose: &str, engine: &str) -> Result<()> {
     let stage = Stage::open(purpose).await?;
     let server = MysqlServer::start(Options { version, ..Options::default() }).await?;
@@ -127,7 +165,11 @@ async fn on(version: Version, purpose: &str, engine: &str) -> Result<()> {
     stage.put_all([mysql_credentials("main-admin", &server), offered]).await?;
     stage.until(&operator, &Subject::instance("main"), ready()).await?;
     let login = |account: &str| Login { server: (*server).clone(), account: account.to_owned() };
-    play(&stage, &operator, "mysql", stories(), login).await?;
+    let mut stories = stories();
+    if version == Version::MySql {
+        stories.push(dynamic());
+    }
+    play(&stage, &operator, "mysql", stories, login).await?;
     // On MySQL it is active when the user logs in, and stays so. On MariaDB one role is, whichever was first.
     let uses = match version {
         Version::MySql => "SELECT a FROM shop_a.r1",

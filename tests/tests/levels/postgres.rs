@@ -1,17 +1,18 @@
 //! The levels of PostgreSQL.
 
-use anyhow::{Result, ensure};
-use dbprovision_tests::manifests::{access_grant, credentials, database, instance, user, with};
+use anyhow::Result;
+use dbprovision_tests::manifests::{credentials, database, instance, with};
 use dbprovision_tests::stage::{Stage, Subject, ready};
 use serde_json::{Value, json};
 use testkit::postgres::PostgresEndpoint;
+use testkit::world::Operator;
 
 use super::{Client, Story, hand_over, play};
 
-struct Login {
-    server: PostgresEndpoint,
-    account: String,
-    database: String,
+pub(super) struct Login {
+    pub(super) server: PostgresEndpoint,
+    pub(super) account: String,
+    pub(super) database: String,
 }
 
 impl Client for Login {
@@ -146,6 +147,31 @@ fn stories(word: &str) -> Vec<Story> {
     ]
 }
 
+/// The instance `main` with a database that has the objects, and with roles of nobody's, each of which may read the table
+/// that its name ends with.
+async fn set_the_scene(
+    stage: &Stage,
+    operator: &Operator,
+    server: &PostgresEndpoint,
+    word: &str,
+    roles: &[String],
+) -> Result<()> {
+    let ceiling = json!({ "spec": { "privilegeCeiling": { "unmanagedNames": roles } } });
+    stage.put_all([credentials("main-admin", server), with(instance("main", server), ceiling)]).await?;
+    stage.put(database("orders", word)).await?;
+    stage.until(operator, &Subject::database("orders"), ready()).await?;
+    let owner = server.login(&server.administrator.name, &server.administrator.password, word).await?;
+    for statement in OBJECTS {
+        owner.rows(statement).await?;
+    }
+    for role in roles {
+        let table = role.rsplit('_').next().unwrap_or_default();
+        server.query(word, &format!("CREATE ROLE {role} ADMIN {}", server.administrator.name)).await?;
+        server.query(word, &format!("GRANT SELECT ON app.{table} TO {role}")).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn postgres_gives_exactly_what_is_stated_on_every_level() -> Result<()> {
     let stage = Stage::open("levels-postgres").await?;
@@ -153,19 +179,7 @@ async fn postgres_gives_exactly_what_is_stated_on_every_level() -> Result<()> {
     let operator = stage.operator().await?;
     let word = stage.word("levels");
     let unmanaged: Vec<String> = ["r1", "r2", "r3"].iter().map(|role| format!("{word}_{role}")).collect();
-    let ceiling = json!({ "spec": { "privilegeCeiling": { "unmanagedNames": unmanaged } } });
-    stage.put_all([credentials("main-admin", server), with(instance("main", server), ceiling)]).await?;
-    stage.put(database("orders", &word)).await?;
-    stage.until(&operator, &Subject::database("orders"), ready()).await?;
-    let owner = server.login(&server.administrator.name, &server.administrator.password, &word).await?;
-    for statement in OBJECTS {
-        owner.rows(statement).await?;
-    }
-    for role in &unmanaged {
-        let table = role.rsplit('_').next().unwrap_or_default();
-        server.query(&word, &format!("CREATE ROLE {role} ADMIN {}", server.administrator.name)).await?;
-        server.query(&word, &format!("GRANT SELECT ON app.{table} TO {role}")).await?;
-    }
+    set_the_scene(&stage, &operator, server, &word, &unmanaged).await?;
     let login = |account: &str| Login { server: server.clone(), account: account.to_owned(), database: word.clone() };
     play(&stage, &operator, "postgres", stories(&word), login).await?;
     hand_over(&stage, &operator, "postgres", [&unmanaged[0], &unmanaged[1]], login, "SELECT a FROM app.r1").await?;
@@ -195,18 +209,8 @@ async fn postgres_17_gives_exactly_the_options_that_are_stated() -> Result<()> {
     let operator = stage.operator().await?;
     let word = stage.word("newer");
     let (role, other) = (format!("{word}_r1"), format!("{word}_other"));
-    let ceiling = json!({ "spec": { "privilegeCeiling": { "unmanagedNames": [role] } } });
-    stage.put_all([credentials("main-admin", server), with(instance("main", server), ceiling)]).await?;
-    stage.put(database("orders", &word)).await?;
-    stage.until(&operator, &Subject::database("orders"), ready()).await?;
-    let owner = server.login(&server.administrator.name, &server.administrator.password, &word).await?;
-    for statement in OBJECTS {
-        owner.rows(statement).await?;
-    }
-    server
-        .query(&word, &format!("CREATE ROLE {other}; CREATE ROLE {role} ADMIN {}", server.administrator.name))
-        .await?;
-    server.query(&word, &format!("GRANT SELECT ON app.r1 TO {role}")).await?;
+    set_the_scene(&stage, &operator, server, &word, std::slice::from_ref(&role)).await?;
+    server.query(&word, &format!("CREATE ROLE {other}")).await?;
     let gives_membership = &*format!("BEGIN; GRANT {role} TO {other}; ROLLBACK").leak();
     // The server only warns of a right that was not given on.
     let gives_right = &*format!(
@@ -216,7 +220,10 @@ async fn postgres_17_gives_exactly_the_options_that_are_stated() -> Result<()> {
     )
     .leak();
     let becomes = &*format!("SET ROLE {role}").leak();
-    let member = |admin: bool, set: bool| json!({ "memberships": [{ "role": role, "admin": admin, "inherit": true, "set": set }] });
+    let member = |admin: bool, set: bool| {
+        let options = json!({ "role": role, "admin": admin, "inherit": true, "set": set });
+        json!({ "memberships": [options] })
+    };
     let on_table = |privileges: Value, option: bool| {
         json!({ "grants": [{
             "database": word, "schema": "app", "tables": ["t"], "privileges": privileges, "withGrantOption": option,
@@ -258,69 +265,4 @@ async fn postgres_17_gives_exactly_the_options_that_are_stated() -> Result<()> {
     server.query(&word, &format!("DROP OWNED BY {role}; DROP ROLE {role}, {other}")).await?;
     stage.delete(&Subject::database("orders")).await?;
     stage.until_gone(&operator, &Subject::database("orders")).await
-}
-
-/// Rights on what does not exist yet: each step is seen in a table that is made after it.
-#[tokio::test]
-async fn postgres_gives_what_is_stated_on_objects_of_the_future() -> Result<()> {
-    let stage = Stage::open("levels-future").await?;
-    let server = stage.postgres().await?;
-    let operator = stage.operator().await?;
-    let word = stage.word("future");
-    let (owner, account) = (format!("{word}_owner"), format!("{word}_app"));
-    stage.put_all([credentials("main-admin", server), instance("main", server)]).await?;
-    stage.put_all([user("owner", &owner), user("app", &account)]).await?;
-    stage.until(&operator, &Subject::user("owner"), ready()).await?;
-    stage.until(&operator, &Subject::user("app"), ready()).await?;
-    stage.put(with(database("orders", &word), json!({ "spec": { "owner": owner } }))).await?;
-    stage.until(&operator, &Subject::database("orders"), ready()).await?;
-    let password = stage.secret_value(&Subject::secret("app"), "password").await?;
-    let app = Login { server: server.clone(), account: account.clone(), database: word.clone() };
-    let owners = stage.secret_value(&Subject::secret("owner"), "password").await?;
-    let owner_login = Login { server: server.clone(), account: owner.clone(), database: word.clone() };
-    let made = async |table: &str| owner_login.run(&owners, &format!("CREATE TABLE {table} (a int)")).await;
-    server.query(&word, &format!("GRANT CREATE, USAGE ON SCHEMA public TO {owner}")).await?;
-    let may = async |table: &str, expected: [bool; 2]| {
-        for (statement, expected) in
-            [format!("SELECT a FROM {table}"), format!("INSERT INTO {table} VALUES (1)")].iter().zip(expected)
-        {
-            let outcome = app.run(&password, statement).await;
-            ensure!(outcome.is_ok() == expected, "{statement}: {outcome:?}");
-        }
-        anyhow::Ok(())
-    };
-    let future = |privileges: Value| {
-        let entry = json!({
-            "database": word, "schema": "public", "grantedBy": owner, "objectType": "tables", "privileges": privileges,
-        });
-        let spec = json!({
-            "userRef": { "name": "app" }, "deletionProtection": false, "postgres": { "defaultPrivileges": [entry] },
-        });
-        with(access_grant("future"), json!({ "spec": spec }))
-    };
-    let grant = Subject::access_grant("future");
-    made("before_it").await?;
-    for (table, privileges, expected) in [
-        ("first", json!(["SELECT", "INSERT"]), [true, true]),
-        ("narrowed", json!(["SELECT"]), [true, false]),
-        ("widened", json!(["SELECT", "INSERT"]), [true, true]),
-    ] {
-        stage.put(future(privileges)).await?;
-        stage.until(&operator, &grant, ready()).await?;
-        made(table).await?;
-        may(table, expected).await?;
-    }
-    stage.delete(&grant).await?;
-    stage.until_gone(&operator, &grant).await?;
-    made("after_it").await?;
-    for (table, expected) in [("before_it", false), ("after_it", false), ("first", true), ("narrowed", true)] {
-        may(table, [expected, expected && table == "first"]).await?;
-    }
-    // What was given on tables that are there is the tables' own by now, and goes with them.
-    server.query(&word, "DROP TABLE first, narrowed, widened").await?;
-    for subject in [Subject::user("app"), Subject::database("orders"), Subject::user("owner")] {
-        stage.delete(&subject).await?;
-        stage.until_gone(&operator, &subject).await?;
-    }
-    Ok(())
 }

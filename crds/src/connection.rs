@@ -17,11 +17,11 @@ pub struct ConnectionConfig {
     pub port: u16,
     /// Database that administrative sessions connect to.
     pub database: String,
-    /// Secret with the administrator's credentials. At most one of `secretRef` and `existingSecret` may be set.
+    /// Secret with the administrator's credentials. Exactly one of `secretRef` and `existingSecret` must be set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<CredentialSecretRef>,
     /// Secret with the administrator's credentials that something else maintains.
-    /// At most one of `secretRef` and `existingSecret` may be set.
+    /// Exactly one of `secretRef` and `existingSecret` must be set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub existing_secret: Option<CredentialSecretRef>,
 }

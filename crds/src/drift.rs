@@ -9,7 +9,7 @@ use crate::Time;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftPolicy {
-    /// `ignore` says and changes nothing, `detect` reports in the status, `correct` also repairs.
+    /// `ignore` changes nothing and says only what the spec asks for in vain, `detect` reports in the status, `correct` also repairs.
     /// Repairs that can lose data need the annotation `dbops.dbprovision.io/allow-destructive-drift: "true"`.
     #[serde(default)]
     pub mode: DriftMode,
@@ -32,7 +32,7 @@ fn interval() -> String {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DriftMode {
-    /// Say nothing, and change nothing.
+    /// Change nothing, and say nothing but what the spec asks for and can never be made.
     Ignore,
     /// Report it.
     #[default]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ConfigMapKeySelector, SecretKeySelector, Time, schema};
 
-/// Statements that run in the database with the rights of its owner, once for each version of their text.
+/// Statements that run in the database with the rights of its owner, once until their text changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [schema::rule(

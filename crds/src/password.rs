@@ -11,7 +11,7 @@ use crate::default_value::on;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PasswordConfig {
-    /// Whether a password is generated.
+    /// Whether a password is generated. Where it is not, the Secret is somebody else's, and its key `password` is followed.
     #[serde(default = "on")]
     pub generate: bool,
     /// Length of the password in characters, 8 to 128.

@@ -10,7 +10,7 @@ use crate::names;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TlsConfig {
-    /// Whether TLS is used at all. Default: false.
+    /// Whether TLS is used at all. Default: true where a mode other than `disable` is stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// How strictly the server is checked, in libpq's meaning.
@@ -42,7 +42,7 @@ pub enum TlsMode {
 pub struct TlsSecretRef {
     /// Name of the Secret.
     pub name: String,
-    /// Namespace of the Secret. Default: that of the instance; a cluster-scoped instance must state it.
+    /// Namespace of the Secret. Default: that of the instance, or of the credentials of one that is cluster-scoped.
     /// Another namespace than the instance's own needs a `DatabaseReferenceGrant` there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,

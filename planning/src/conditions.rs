@@ -1,5 +1,5 @@
-//! Conditions from verdicts: output only, never read to decide what to do. The transition time moves only when
-//! the status of the condition does.
+//! Conditions from verdicts. The transition time moves only when the status of the condition does. The few decisions that
+//! read them back are named in docs/ARCHITECTURE.md.
 
 use crds::names::{condition, reason};
 use crds::{Condition, Time};

@@ -14,6 +14,8 @@ pub struct Observed {
     pub object_id: Option<String>,
     /// The mark it carries.
     pub mark: Option<Mark>,
+    /// The mark names a resource of this cluster that does not exist: it was left behind, and is nobody's.
+    pub abandoned: bool,
     /// The engine's own: never to be touched.
     pub protected: bool,
     /// The administrator's equal, or the administrator.
@@ -27,14 +29,14 @@ pub enum Claim {
     Create,
     /// It is there, and ours by both records.
     Owned,
-    /// Status was lost or is older: the mark is ours, so its word is taken into status.
+    /// Status was lost, or knows another object: the mark is ours, so its word is taken into status.
     Reclaim {
         /// The nonce of the mark.
         nonce: String,
     },
     /// Status knows the object by the server's own identity; its mark is missing or was rewritten: write it again.
     RepairMark,
-    /// Unmarked, and we were asked to take it: write our mark.
+    /// Nobody's, and we were asked to take it: write our mark.
     Adopt,
     /// Hands off.
     Blocked(Blocked),
@@ -51,7 +53,7 @@ pub struct Rival {
 
 /// Whether the object is the one that is recorded, and carries the mark that was written on it.
 pub fn is_as_recorded(ours: &Identity, recorded: &Ownership, observed: &Observed) -> bool {
-    let Observed { object_id, mark, protected, privileged: _ } = observed;
+    let Observed { object_id, mark, abandoned: _, protected, privileged: _ } = observed;
     let carries_ours = mark.as_ref().is_some_and(|mark| mark.identity == *ours && mark.nonce == recorded.nonce);
     !protected && carries_ours && *object_id == recorded.object_id
 }
@@ -86,15 +88,16 @@ pub fn claim(
         ));
     }
     match (&observed.mark, recorded) {
-        (Some(mark), _) if mark.identity.same_resource(ours) => match recorded {
-            Some(recorded) if recorded.nonce == mark.nonce => Claim::Owned,
-            Some(_) | None => Claim::Reclaim { nonce: mark.nonce.clone() },
-        },
+        (Some(mark), Some(recorded)) if mark.identity.same_resource(ours) && recorded.nonce == mark.nonce => {
+            Claim::Owned
+        }
+        // Whatever a mark says that its owner could write: the very object that is recorded stays what it was recorded as.
         (_, Some(recorded)) if recorded.object_id.is_some() && recorded.object_id == observed.object_id => {
             Claim::RepairMark
         }
-        (Some(_), _) => Claim::Blocked(somebody_elses()),
-        (None, _) => adopt(observed, adoption),
+        (Some(mark), _) if mark.identity.same_resource(ours) => Claim::Reclaim { nonce: mark.nonce.clone() },
+        (Some(_), _) if !observed.abandoned => Claim::Blocked(somebody_elses()),
+        (Some(_) | None, _) => adopt(observed, adoption),
     }
 }
 
@@ -102,7 +105,7 @@ fn adopt(observed: &Observed, adoption: &Adoption) -> Claim {
     match adoption {
         Adoption::NotAsked => Claim::Blocked(Blocked::conflict(
             reason::ADOPTION_REQUIRED,
-            "an object of this name exists on the server and no resource created it; \
+            "an object of this name exists on the server and belongs to no resource; \
              it is left alone: set spec.adoptionPolicy to Adopt to take it over, or choose another name",
         )),
         Adoption::Refused(blocked) => Claim::Blocked(blocked.clone()),

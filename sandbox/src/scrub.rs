@@ -17,7 +17,7 @@
 //! `scrub/records.rs`. Absent: protection against a guest that encrypts what it leaks; it holds no stream but the one
 //! to its own server.
 
-mod forms;
+pub(crate) mod forms;
 mod records;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::error::CallError;
+use crate::scrub::forms;
 
 /// A password or another secret value.
 #[derive(Clone)]
@@ -28,6 +29,11 @@ impl SecretValue {
         &self.0
     }
 
+    /// Whether a text has it, in any shape that it turns up in: quoted, in a URL, in base64.
+    pub fn is_told_by(&self, text: &str) -> bool {
+        forms::of(&self.0).iter().any(|form| !form.is_empty() && text.contains(form.as_str()))
+    }
+
     /// Whether it may be lent.
     pub(crate) fn check_length(&self) -> Result<(), CallError> {
         let length = self.0.len();
@@ -44,6 +50,15 @@ impl fmt::Debug for SecretValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_found_in_the_shapes_that_it_turns_up_in() {
+        let secret = SecretValue::new("it's hunter2");
+        for text in ["no: it's hunter2", "'it''s hunter2'", "data: aXQncyBodW50ZXIy", "p=it%27s%20hunter2"] {
+            assert!(secret.is_told_by(text), "{text}");
+        }
+        assert!(!secret.is_told_by("hunter2") && !SecretValue::new("").is_told_by("anything"));
+    }
 
     #[test]
     fn a_secret_is_not_printed() {

@@ -7,6 +7,12 @@ use crate::Mark;
 
 const OPENING: &str = "[dbops:1 ";
 
+/// Whether two marks name the same resource, whichever operator of the cluster wrote them and for whichever object.
+pub fn is_same_resource(one: &Mark, other: &Mark) -> bool {
+    let Mark { cluster, operator: _, kind, namespace, name, nonce: _ } = one;
+    (cluster, kind, namespace, name) == (&other.cluster, &other.kind, &other.namespace, &other.name)
+}
+
 /// The user's own words and the mark, as one comment.
 pub fn write(comment: Option<&str>, mark: &Mark) -> String {
     let mut text = comment.map(|words| format!("{words} ")).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! their owner's rights and no others.
 
 use anyhow::{Context as _, Result, ensure};
-use crds::names::{condition, reason};
+use crds::names::{annotation, condition, reason};
 use dbprovision_tests::theatre::{Resource, Setting, Site, perform, perform_in};
 use serde_json::{Value, json};
 
@@ -91,10 +91,17 @@ async fn statements_run_again_in_a_database_that_is_created_anew() {
         let words = "SELECT string_agg(word, '|') FROM public.log";
         site.sees(&name, words, "once").await?;
         site.rows("postgres", &format!("DROP DATABASE {name} WITH (FORCE)")).await?;
+        // Its rows are there before the status says so.
         let again = "the script has run in the new database";
-        database.eventually(again, async || site.sees(&name, words, "once").await).await?;
-        let status = database.ready().await?;
-        ensure!(status["initSQL"]["applied"] == true && status["initSQL"]["statementsExecuted"] == 2, "{status}");
+        database
+            .eventually(again, async || {
+                site.sees(&name, words, "once").await?;
+                let status = database.ready().await?;
+                let told = &status["initSQL"];
+                ensure!(told["applied"] == true && told["statementsExecuted"] == 2, "{status}");
+                Ok(())
+            })
+            .await?;
         nothing_is_left(site, &database).await
     })
     .await;
@@ -253,6 +260,11 @@ async fn a_leftover_of_a_killed_script_is_dropped() {
         site.sees(&name, "SELECT tableowner FROM pg_tables WHERE tablename = 'left_behind'", &owner).await?;
 
         session.rows(&format!("CREATE ROLE {fence} LOGIN; COMMENT ON ROLE {fence} IS '{mark}'")).await?;
+        database.change(json!({ "initSQL": null })).await?;
+        database.ready().await?;
+        nothing_is_left(site, &database).await?;
+
+        session.rows(&format!("CREATE ROLE {fence} LOGIN; COMMENT ON ROLE {fence} IS '{mark}'")).await?;
         database.change(json!({ "deletionPolicy": "Retain" })).await?;
         database.remove().await?;
         ensure!(site.has_database(&name).await?, "it was to be retained");
@@ -288,6 +300,35 @@ async fn a_script_runs_as_the_administrator_only_where_the_instance_allows_it() 
 }
 
 /// A minute is what a call has otherwise.
+#[tokio::test]
+async fn a_script_does_not_run_as_an_owner_that_the_namespace_may_not_name() {
+    let setting = Setting::instance(json!({ "allowedNamespaces": { "selector": {} } }));
+    perform_in("init-owner", setting, async |site| {
+        let (owner, name) = (site.name("landlord"), site.name("legacy"));
+        let account = site.server.administrator.clone();
+        let session = site.server.login(&account.name, &account.password, "postgres").await?;
+        session.rows(&format!("CREATE ROLE {owner} LOGIN PASSWORD 'before'")).await?;
+        session.rows(&format!("GRANT {owner} TO {}", account.name)).await?;
+        session.rows(&format!("CREATE DATABASE {name} OWNER {owner}")).await?;
+        site.instance.annotate(annotation::ADOPT_DATABASES, Some(&name)).await?;
+        let other = testkit::world::World::get().await?.namespace("init-tenant").await?;
+        let database = site.database_in(other.name(), "legacy");
+        let asking = json!({
+            "adoptionPolicy": "Adopt", "deletionPolicy": "Retain",
+            "instanceRef": { "name": site.instance.name, "namespace": site.shared.namespace.name() },
+            "initSQL": { "inline": [format!("ALTER ROLE {owner} PASSWORD 'mine'")] },
+        });
+        database.create(site.database_spec(&name, asking)).await?;
+        let message = database.stopped(reason::CONSENT_MISSING).await?;
+        ensure!(message.contains("spec.initSQL") && message.contains(&owner), "{message}");
+        ensure!(site.takes(&owner, "before", &name).await?, "the script ran as its owner");
+        database.remove().await?;
+        site.rows("postgres", &format!("DROP DATABASE {name}")).await?;
+        site.rows("postgres", &format!("DROP ROLE {owner}")).await.map(drop)
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_statement_has_as_long_as_the_instance_says() {
     let setting = Setting::instance(json!({ "postgres": { "statementTimeout": "2min" } }));

@@ -2,7 +2,7 @@
 //! object have one winner, and a record that was lost is found again.
 
 use anyhow::{Context as _, Result, ensure};
-use crds::names::reason;
+use crds::names::{annotation, reason};
 use dbprovision_tests::theatre::{Setting, Site, literal, perform, perform_in_turn};
 use serde_json::{Value, json};
 
@@ -74,6 +74,47 @@ async fn an_object_is_let_go_of_through_the_instance_that_its_resource_names_now
         user.remove().await?;
         ensure!(!site.has_role(&name).await?, "{name} was left behind");
         Ok(())
+    })
+    .await;
+}
+
+/// Whoever runs a server says what the identities on it are: a record of one instance is no proof to another.
+#[tokio::test]
+async fn what_was_recorded_through_another_instance_is_no_claim_on_an_object_without_a_mark() {
+    perform("ownership-lent", async |site| {
+        let second = site.again("second").await?;
+        let (user, name) = site.ready_user("lent", json!({ "instanceRef": { "name": second.name } })).await?;
+        let (_, helper) = site.ready_user("helper", json!({})).await?;
+        let grant = site.grant("lent");
+        grant
+            .create(json!({ "userRef": { "name": user.name }, "mode": "Authoritative", "postgres": { "grants": [] } }))
+            .await?;
+        grant.ready().await?;
+        // As it would be there, were it somebody's who never asked for a resource.
+        user.annotate(annotation::PAUSE_RECONCILE, Some("true")).await?;
+        site.rows("postgres", &format!("COMMENT ON ROLE {name} IS NULL")).await?;
+        let account = &site.server.administrator;
+        let administrator = site.server.login(&account.name, &account.password, "postgres").await?;
+        administrator.rows(&format!("GRANT {helper} TO {name}")).await?;
+        user.change(json!({ "instanceRef": { "name": site.instance.name }, "postgres": { "connectionLimit": 3 } }))
+            .await?;
+        grant.change(json!({ "driftPolicy": { "mode": "correct" } })).await?;
+        grant.stopped(reason::DEPENDENCY_MISSING).await?;
+        user.annotate(annotation::PAUSE_RECONCILE, None).await?;
+        user.stopped(reason::ADOPTION_REQUIRED).await?;
+        let facts = format!(
+            "SELECT rolconnlimit || ' ' || pg_has_role('{name}', '{helper}', 'member') FROM pg_roles \
+             WHERE rolname = '{name}'"
+        );
+        site.sees("postgres", &facts, "-1 true").await?;
+        user.change(json!({ "adoptionPolicy": "Adopt" })).await?;
+        let status = user.ready().await?;
+        ensure!(status["ownership"]["adopted"] == true, "{status}");
+        grant.ready().await?;
+        site.sees("postgres", &facts, "3 false").await?;
+        grant.change(json!({ "deletionProtection": false })).await?;
+        grant.remove().await?;
+        user.remove().await
     })
     .await;
 }

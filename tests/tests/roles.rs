@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use crds::names::{annotation, reason};
 use dbprovision_tests::catalogue::Catalogue;
 use dbprovision_tests::manifests::{
-    cluster_role, credentials, database, forced, grant, inside, instance, role, user, with,
+    access_grant, cluster_role, credentials, database, forced, grant, inside, instance, role, user, with,
 };
 use dbprovision_tests::scrape::total;
 use dbprovision_tests::stage::{Stage, Subject, becomes, ready};
@@ -284,8 +284,20 @@ async fn a_role_of_the_cluster_is_named_by_namespaces_only_where_the_instance_li
     stage.put(member).await?;
     let app = Subject::user("app");
     stage.until(&operator, &app, becomes("Accepted", "False", reason::CONSENT_MISSING).saying("inRoles")).await?;
+    // Nor is anything given to it or taken from it.
+    let seizes = json!({ "spec": {
+        "roleRef": { "kind": "ClusterDatabaseRole", "name": shared }, "mode": "Authoritative",
+        "deletionProtection": false, "postgres": { "grants": [] },
+    } });
+    stage.put(with(access_grant("seizes"), seizes)).await?;
+    let seizes = Subject::access_grant("seizes");
+    let refused = becomes("Accepted", "False", reason::CONSENT_MISSING).saying("unmanagedNames");
+    stage.until(&operator, &seizes, refused).await?;
     stage.change(&main, json!({ "spec": { "privilegeCeiling": { "unmanagedNames": [word] } } })).await?;
     stage.until(&operator, &app, ready()).await?;
+    stage.until(&operator, &seizes, ready()).await?;
+    stage.delete(&seizes).await?;
+    stage.until_gone(&operator, &seizes).await?;
     stage.until(&operator, &main, ready()).await?;
 
     // The instance knows its dependents, wherever they are.
@@ -327,8 +339,10 @@ async fn a_role_is_nobody_elses_and_what_it_owns_keeps_it() -> Result<()> {
     stage.change(&there, json!({ "spec": { "adoptionPolicy": "Adopt" } })).await?;
     stage.until(&operator, &there, ready()).await?;
 
-    // In a database whose owner the administrator may act as.
-    stage.put(database("orders", &word)).await?;
+    // In a database whose owner is the namespace's too.
+    let landlord = format!("{word}_landlord");
+    stage.put(role("landlord", &landlord)).await?;
+    stage.put(with(database("orders", &word), json!({ "spec": { "owner": landlord } }))).await?;
     stage.until(&operator, &Subject::database("orders"), ready()).await?;
     let owned = format!("CREATE TABLE public.{word}_t (a int); ALTER TABLE public.{word}_t OWNER TO {word}");
     server.query(&word, &owned).await?;
@@ -343,7 +357,7 @@ async fn a_role_is_nobody_elses_and_what_it_owns_keeps_it() -> Result<()> {
     stage.annotate(&mine, forced(None)).await?;
     stage.until_gone(&operator, &mine).await?;
     let roles = Catalogue::read(server, &word).await?.roles;
-    ensure!(roles.keys().eq([&format!("{word}_there")]), "{roles:?}");
+    ensure!(roles.keys().eq([&landlord, &format!("{word}_there")]), "{roles:?}");
     server.query("postgres", &format!("DROP ROLE {word}_there")).await?;
     Ok(())
 }

@@ -143,7 +143,7 @@ impl Roles for MySql {
         owned::objects(session, name, &role::grantee(facts, name).host, limit)
     }
 
-    fn reassign_owned(&mut self, _: &str, _: &Proof, _: Option<&str>) -> Result<()> {
+    fn reassign_owned(&mut self, _: &str, _: &Proof, _: &[String]) -> Result<()> {
         // The servers have no statement for it: each object would have to be made anew.
         Err(Error::unsupported("giving a role's objects to another"))
     }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use dbprovision_sdk::adapter::{Server, Settings};
 use dbprovision_sdk::secret::instance_credentials;
 use dbprovision_sdk::sweep::{Answers, Budget, Opened};
-use dbprovision_sdk::{Error, ErrorKind, Result};
+use dbprovision_sdk::{Error, ErrorKind, Result, log};
 use sha2::{Digest as _, Sha256};
 
 use crate::connect::{self, Account, Limits, Purpose, Row, Session, Tracking};
 use crate::observe::reader::{Reader, Swept};
+use crate::observe::{account, sessions};
 use crate::{errors, observe};
 
 /// Which of the two families the server is of.
@@ -153,7 +154,11 @@ impl Connected {
         let lock = lock_name(object);
         let patience = self.limits.lock_seconds().to_string();
         let (session, facts, tracking) = self.parts()?;
-        match take_lock(session, &lock, &patience)? {
+        let mut taken = take_lock(session, &lock, &patience)?;
+        if taken == Lock::Busy && end_intruder(session, facts, tracking, &lock)? {
+            taken = take_lock(session, &lock, &patience)?;
+        }
+        match taken {
             Lock::Taken => {}
             Lock::Busy => {
                 let message = "another session of the operator works on the same object";
@@ -201,6 +206,22 @@ pub(crate) fn take_lock(session: &mut Session, name: &str, patience: &str) -> Re
         Err(error) => Err(error),
     }
 }
+
+/// Whoever may connect may take any lock, and keep the operator from an account or a right for as long as it likes. Other
+/// operators' administrators are waited for; a session of a managed account has no business with it, and is ended.
+fn end_intruder(session: &mut Session, facts: &Facts, tracking: &Tracking, lock: &str) -> Result<bool> {
+    let Some(row) = session.row(HOLDER, &[lock])? else { return Ok(false) };
+    let (id, name) = (row.number(0)?, row.get(1)?);
+    let accounts = account::find(session, facts, tracking, &name)?;
+    if accounts.iter().all(|one| one.kept.mark.is_none()) {
+        return Ok(false);
+    }
+    log::write(log::Level::Warn, &format!("{name} holds a lock of the operator's: its session is ended"));
+    sessions::end_where_allowed(session, &[id], &name)?;
+    Ok(true)
+}
+
+const HOLDER: &str = "SELECT id, user FROM information_schema.processlist WHERE id = IS_USED_LOCK(?)";
 
 /// The server's locks have names of at most 64 characters.
 fn lock_name(object: &str) -> String {

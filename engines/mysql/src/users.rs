@@ -15,6 +15,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::adapter::users::{LoginOutcome, UserInfo, UserSpec};
+use dbprovision_sdk::mark::is_same_resource;
 use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
@@ -138,11 +139,13 @@ impl Users for MySql {
             }
             prove(proof, accounts.iter().find_map(|one| one.kept.mark.as_ref()))?;
             for one in gone::split(accounts, proof).0 {
+                let is_ours = one.kept.mark.as_ref().is_some_and(|carried| is_same_resource(carried, mark));
                 let kept = Kept {
                     mark: Some(mark.clone()),
                     words: comment.map(str::to_owned),
-                    roles: one.kept.roles,
-                    adopted: one.kept.adopted || one.kept.mark.is_none(),
+                    // What another resource gave is nothing that this one has to take back.
+                    roles: if is_ours { one.kept.roles } else { Vec::new() },
+                    adopted: one.kept.adopted || !is_ours,
                     finished: true,
                 };
                 session.run(&keep(name, &one.host, &kept, facts, tracking))?;
@@ -195,11 +198,8 @@ impl Users for MySql {
         Ok(found)
     }
 
-    fn reassign_owned(&mut self, name: &str, proof: &Proof, to: Option<&str>) -> Result<()> {
+    fn reassign_owned(&mut self, name: &str, proof: &Proof, _: &[String]) -> Result<()> {
         // The servers have no statement for it: each object would have to be made anew.
-        if to.is_some() {
-            return Err(Error::unsupported("giving an account's objects to another"));
-        }
         names::usable_user(name)?;
         self.connected()?
             .locked(&lock(name), |session, facts, tracking| Err(gone::give_up(session, facts, tracking, name, proof)?))

@@ -60,9 +60,8 @@ impl Roles for Postgres {
         users::owned_objects(self.connected()?, name, limit)
     }
 
-    fn reassign_owned(&mut self, name: &str, proof: &Proof, to: Option<&str>) -> Result<()> {
+    fn reassign_owned(&mut self, name: &str, proof: &Proof, heirs: &[String]) -> Result<()> {
         names::usable(name)?;
-        to.map_or(Ok(()), names::usable)?;
-        gone::reassign(self.connected()?, name, proof, to)
+        gone::reassign(self.connected()?, name, proof, heirs)
     }
 }

@@ -6,14 +6,14 @@ use std::rc::Rc;
 use dbprovision_sdk::adapter::{Server, Settings};
 use dbprovision_sdk::secret::instance_credentials;
 use dbprovision_sdk::sweep::{Opened, Opens};
-use dbprovision_sdk::{Error, ErrorKind, Result};
+use dbprovision_sdk::{Error, ErrorKind, Result, log};
 
 use crate::connect::{self, Account, Limits, Purpose, Session};
 use crate::grants::right::Level;
 use crate::observe::database::Reachable;
 use crate::observe::reader::{Reader, Swept};
-use crate::statements::Statement;
 use crate::statements::grant::Target;
+use crate::statements::{Statement, user};
 use crate::sweep::Sweep;
 use crate::{apply, errors, names, observe};
 
@@ -198,13 +198,42 @@ fn alone<T>(
     object: &str,
     mut work: impl FnMut(&mut Session, &Facts) -> Result<T>,
 ) -> Result<T> {
+    let key = format!("dbops:{object}");
     main.transaction(|session| {
-        session.rows(
-            "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))::pg_catalog.text",
-            &[&format!("dbops:{object}")],
-        )?;
+        if session.row(TRY_LOCK, &[&key])?.is_none() {
+            end_intruders(session, facts, &key)?;
+            session.rows(LOCK, &[&key])?;
+        }
         work(session, facts)
     })
+}
+
+const TRY_LOCK: &str = "SELECT 1 WHERE pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))";
+const LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))::pg_catalog.text";
+
+/// Sessions of accounts that a resource manages, as their comments say, which hold the lock. In `pg_locks` its key is in
+/// two halves.
+const INTRUDERS: &str = "\
+SELECT DISTINCT r.rolname::pg_catalog.text, r.oid::pg_catalog.text
+  FROM pg_catalog.pg_locks l
+  JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
+ WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+   AND l.classid::pg_catalog.int8 = (pg_catalog.hashtextextended($1, 0) >> 32) & 4294967295
+   AND l.objid::pg_catalog.int8 = pg_catalog.hashtextextended($1, 0) & 4294967295
+   AND pg_catalog.shobj_description(r.oid, 'pg_authid') LIKE '%[dbops:1 %]'";
+
+/// Whoever may connect may take any advisory lock, and keep the operator from an account or a right for as long as it
+/// likes. Other operators' administrators are waited for; the sessions of a managed account have no business with it.
+fn end_intruders(session: &mut Session, facts: &Facts, key: &str) -> Result<()> {
+    for row in session.rows(INTRUDERS, &[key])? {
+        let (name, id): (String, String) = (row.get(0)?, row.get(1)?);
+        log::write(log::Level::Warn, &format!("{name} holds a lock of the operator's: its sessions are ended"));
+        apply::acting_as(session, facts, &BTreeSet::from([name]), |session| {
+            session.rows(user::TERMINATE, &[&id]).map(drop)
+        })?;
+    }
+    Ok(())
 }
 
 /// The server refuses a login to an account without CONNECT.

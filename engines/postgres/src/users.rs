@@ -15,6 +15,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use dbprovision_sdk::adapter::users::{LoginOutcome, UserInfo, UserSpec};
+use dbprovision_sdk::mark::is_same_resource;
 use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
@@ -27,7 +28,7 @@ use crate::difference::Difference;
 use crate::note::Given;
 use crate::observe::reader::Reader;
 use crate::observe::role::{self, Role};
-use crate::observe::{self, prove};
+use crate::observe::{self, membership, prove};
 use crate::server::{Connected, Facts};
 use crate::statements::user;
 use crate::{Postgres, apply, errors, names};
@@ -96,10 +97,9 @@ impl Users for Postgres {
         owned_objects(self.connected()?, name, limit)
     }
 
-    fn reassign_owned(&mut self, name: &str, proof: &Proof, to: Option<&str>) -> Result<()> {
+    fn reassign_owned(&mut self, name: &str, proof: &Proof, heirs: &[String]) -> Result<()> {
         names::usable(name)?;
-        to.map_or(Ok(()), names::usable)?;
-        gone::reassign(self.connected()?, name, proof, to)
+        gone::reassign(self.connected()?, name, proof, heirs)
     }
 
     fn terminate_sessions(&mut self, name: &str) -> Result<u32> {
@@ -144,8 +144,12 @@ pub(crate) fn claim(
     connected.locked(&lock(name), |session, _| {
         let role = role::find(session, name)?.ok_or_else(|| absent(name))?;
         names::untouchable(role.standing)?;
-        prove(proof, &role.id, role.comment.mark.as_ref())?;
-        session.run(&user::comment(name, comment, &role.given, Some(mark)))
+        let carried = role.comment.mark.as_ref();
+        prove(proof, &role.id, carried)?;
+        // What another resource gave is nothing that this one has to take back. A mark that somebody took away was ours.
+        let is_ours = carried.is_none_or(|carried| is_same_resource(carried, mark));
+        let given = if is_ours { role.given } else { Given::default() };
+        session.run(&user::comment(name, comment, &given, Some(mark)))
     })
 }
 
@@ -193,7 +197,7 @@ fn compare(reader: &mut dyn Reader, facts: &Facts, wanted: &Wanted, verifier: Op
 /// has to take back. A membership that it gave and others state too is theirs now.
 fn note_given(session: &mut Session, facts: &Facts, wanted: &Wanted) -> Result<()> {
     let role = role::find(session, &wanted.name)?.ok_or_else(|| absent(&wanted.name))?;
-    let held = role::memberships(session, facts, &role.id)?;
+    let held = membership::of(session, facts, &role.id)?;
     let ours = held.into_iter().filter(|held| held.ours).map(|held| held.role);
     let stated = |name: &String| wanted.memberships.iter().any(|(role, _)| role == name);
     let is_left = |name: &String| role.given.roles.contains(name) && !wanted.shared.contains(name);
@@ -242,7 +246,7 @@ fn taken(name: &str) -> Error {
 
 fn observe(reader: &mut dyn Reader, facts: &Facts, wanted: &Wanted) -> Result<Option<Observed>> {
     let Some(role) = role::find(reader, &wanted.name)? else { return Ok(None) };
-    let memberships = role::memberships(reader, facts, &role.id)?;
+    let memberships = membership::of(reader, facts, &role.id)?;
     let validity = match &wanted.block.valid_until {
         Some(stated) => Some(role::compare_validity(reader, &role, stated).map_err(unreadable_time)?),
         None => None,

@@ -180,10 +180,6 @@ impl Provisioned for Database {
         mark: Mark,
         selection: Selection,
     ) -> Result<UpdateReport, CallError> {
-        if selection == Selection::All && inputs.script.is_none() {
-            // One that was stopped in its middle, and is not wanted any more.
-            session.clean_up(&mark).await?;
-        }
         let passwords = inputs.companions.passwords_for(&selection);
         let mut report = session.update_database(&spec, &mark, &passwords, &selection).await?;
         *inputs.learnt.lock().unwrap_or_else(PoisonError::into_inner) = report.details.take();
@@ -227,6 +223,7 @@ impl Provisioned for Database {
         });
         measure(run, size);
         let Some(script) = &inputs.script else {
+            script::tidy_up(run, bound, session, draft).await?;
             draft.init_sql = None;
             return Ok(());
         };

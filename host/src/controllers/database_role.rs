@@ -300,7 +300,8 @@ impl<R: RoleResource> Provisioned for R {
                 return Err(Blocked::failed(reason::OWNERSHIP_BLOCKS, message, Class::Refused).into());
             }
             let proof = Proof { mark: Some(mark.clone()), object_id: ownership.object_id.clone() };
-            session.reassign_role_owned(&ownership.name, &proof, None).await.map_err(&call)?;
+            let heirs = managed::heirs(run, &ownership.server_identity);
+            session.reassign_role_owned(&ownership.name, &proof, &heirs).await.map_err(&call)?;
         }
         if !draft.held.is_empty() {
             // What was given to everyone in the role's name would outlive the role; what others give everyone stays.

@@ -333,9 +333,9 @@ impl Provisioned for DatabaseUser {
             return Ok(());
         }
         if force {
-            // Nothing of the data is dropped: each database's owner gets it.
             let proof = Proof { mark: Some(mark.clone()), object_id: ownership.object_id.clone() };
-            return session.reassign_user_owned(&ownership.name, &proof, None).await.map_err(call);
+            let heirs = managed::heirs(run, &ownership.server_identity);
+            return session.reassign_user_owned(&ownership.name, &proof, &heirs).await.map_err(call);
         }
         let blocked = owned::owns_objects(&ownership.name, &owned);
         let found = OwnershipBlockStatus {

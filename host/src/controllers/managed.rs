@@ -29,7 +29,7 @@ pub(crate) use drift::{in_effect as drift_in_effect, policy as drift_policy};
 pub(crate) use lease::Lease;
 pub(crate) use load::{Bound, bound_to, live};
 pub(crate) use looks::{concluded, look, seen_lately};
-pub(crate) use ownership::Standings;
+pub(crate) use ownership::{Standings, heirs, is_abandoned};
 pub(crate) use provisioned::{Provisioned, Reported, Seen, is_conflict};
 pub(crate) use swept::compared;
 pub(crate) use validate::{Wanted, options};

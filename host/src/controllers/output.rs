@@ -148,8 +148,7 @@ fn refused(error: SecretError, wanted: &OutputSecret, password: &SecretValue) ->
         return asking("writing the output Secret")(error);
     };
     let place = format!("the Secret {}/{}", wanted.namespace, wanted.name);
-    let tells = String::from_utf8_lossy(password.expose()).into_owned();
-    let said = if status.message.contains(&tells) { "it is not valid" } else { status.message.as_str() };
+    let said = if password.is_told_by(&status.message) { "it is not valid" } else { status.message.as_str() };
     match status.code {
         400 | 422 => Blocked::invalid(
             reason::INVALID_SPEC,

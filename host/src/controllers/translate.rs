@@ -10,6 +10,10 @@ pub(crate) fn mark(identity: &Identity, nonce: &str) -> contract::Mark {
     contract::Mark { cluster, operator, kind, namespace, name, nonce: nonce.to_owned() }
 }
 
+pub(crate) fn mark_written(Mark { identity, nonce }: Mark) -> contract::Mark {
+    mark(&identity, &nonce)
+}
+
 pub(crate) fn mark_read(mark: contract::Mark) -> Mark {
     let contract::Mark { cluster, operator, kind, namespace, name, nonce } = mark;
     Mark { identity: Identity { cluster, operator, kind, namespace, name }, nonce }
@@ -24,6 +28,7 @@ pub(crate) fn observed(
     claim::Observed {
         object_id,
         mark: mark.map(mark_read),
+        abandoned: false,
         // Whatever the engine calls its own is not for a resource to manage.
         protected: standing_read(standing) != Standing::Ordinary,
         privileged,

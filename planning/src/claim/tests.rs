@@ -35,6 +35,7 @@ fn observed(mark: Option<(Identity, &str)>, object_id: &str) -> Observed {
     Observed {
         object_id: Some(object_id.into()),
         mark: mark.map(|(identity, nonce)| Mark { identity, nonce: nonce.into() }),
+        abandoned: false,
         protected: false,
         privileged: false,
     }
@@ -80,7 +81,7 @@ fn an_operator_partition_that_moved_keeps_its_objects() {
 
 #[test]
 fn a_rewritten_mark_is_repaired_where_the_server_identity_of_the_object_is_recorded() {
-    for mark in [None, Some((of_another(), "x"))] {
+    for mark in [None, Some((of_another(), "x")), Some((ours(), "x"))] {
         assert_eq!(decide(Some(&recorded("n", Some("1"))), Some(&observed(mark, "1"))), Claim::RepairMark);
     }
 }
@@ -98,6 +99,16 @@ fn another_resources_object_is_never_taken_even_when_adoption_is_agreed() {
     let there = observed(Some((of_another(), "x")), "1");
     let agreed = Adoption::Agreed { privileged: true };
     assert_eq!(reason_of(&claim(&ours(), None, Some(&there), &[], &agreed)), reason::CONFLICT);
+}
+
+#[test]
+fn what_a_resource_left_behind_is_taken_only_when_asked_and_agreed() {
+    let there = Observed { abandoned: true, ..observed(Some((of_another(), "x")), "1") };
+    assert_eq!(reason_of(&decide(None, Some(&there))), reason::ADOPTION_REQUIRED);
+    let agreed = Adoption::Agreed { privileged: false };
+    assert_eq!(claim(&ours(), None, Some(&there), &[], &agreed), Claim::Adopt);
+    let holder = [Rival { recorded: true, earlier: false }];
+    assert_eq!(reason_of(&claim(&ours(), None, Some(&there), &holder, &agreed)), reason::CONFLICT);
 }
 
 #[test]

@@ -11,7 +11,7 @@ const SHORTEST_TO_ENCODE: usize = 6;
 type Form = Zeroizing<String>;
 
 /// All shapes of this value, some of them equal.
-pub(super) fn of(value: &[u8]) -> Vec<Form> {
+pub(crate) fn of(value: &[u8]) -> Vec<Form> {
     let mut forms = Vec::new();
     if let Ok(text) = std::str::from_utf8(value) {
         forms.push(Zeroizing::new(text.to_owned()));

@@ -162,9 +162,9 @@ calls! {
     /// What an account owns.
     user_owned_objects = dbprovision_adapter_user_operations.call_owned_objects(name: &str, limit: u32; name, limit)
         public(name) -> Vec<OwnedObject>;
-    /// Gives what an account owns to another.
+    /// Gives an account up, and what it owns to its heirs.
     reassign_user_owned = dbprovision_adapter_user_operations.call_reassign_owned(
-        name: &str, proof: &Proof, to: Option<&str>; name, proof, to
+        name: &str, proof: &Proof, heirs: &[String]; name, proof, heirs
     ) public(name, proof) -> ();
     /// Ends an account's sessions.
     terminate_user_sessions = dbprovision_adapter_user_operations.call_terminate_sessions(name: &str; name) public(name) -> u32;
@@ -187,9 +187,9 @@ calls! {
     /// What a role owns.
     role_owned_objects = dbprovision_adapter_role_operations.call_owned_objects(name: &str, limit: u32; name, limit)
         public(name) -> Vec<OwnedObject>;
-    /// Gives what a role owns to another.
+    /// Gives a role up, and what it owns to its heirs.
     reassign_role_owned = dbprovision_adapter_role_operations.call_reassign_owned(
-        name: &str, proof: &Proof, to: Option<&str>; name, proof, to
+        name: &str, proof: &Proof, heirs: &[String]; name, proof, heirs
     ) public(name, proof) -> ();
 
     /// Grants the difference.

@@ -54,8 +54,8 @@ pub trait Users {
         Err(Error::unsupported("users"))
     }
 
-    /// Gives everything it owns to another.
-    fn reassign_owned(&mut self, name: &str, proof: &Proof, to: Option<&str>) -> Result<()> {
+    /// Gives it up, and what it owns to those of the heirs that own the databases.
+    fn reassign_owned(&mut self, name: &str, proof: &Proof, heirs: &[String]) -> Result<()> {
         Err(Error::unsupported("users"))
     }
 
@@ -113,8 +113,8 @@ where
         H::with(|adapter| Users::owned_objects(adapter, &name, limit))
     }
 
-    fn reassign_owned(name: String, proof: Proof, to: Option<String>) -> Result<()> {
-        H::with(|adapter| Users::reassign_owned(adapter, &name, &proof, to.as_deref()))
+    fn reassign_owned(name: String, proof: Proof, heirs: Vec<String>) -> Result<()> {
+        H::with(|adapter| Users::reassign_owned(adapter, &name, &proof, &heirs))
     }
 
     fn terminate_sessions(name: String) -> Result<u32> {

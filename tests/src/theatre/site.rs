@@ -118,6 +118,12 @@ impl Site {
         Resource::new(&self.shared, kind::<crds::DatabaseUser>(), namespace, &format!("{stem}{}", self.label))
     }
 
+    /// A `DatabaseGrant` in the test's namespace; it is created by the test.
+    pub fn grant(&self, stem: &str) -> Resource {
+        let namespace = self.shared.namespace.name();
+        Resource::new(&self.shared, kind::<crds::DatabaseGrant>(), namespace, &format!("{stem}{}", self.label))
+    }
+
     /// The spec of a `Database` of this site that may be deleted, with `more` in it.
     #[expect(clippy::needless_pass_by_value, reason = "every caller makes it in place")]
     pub fn database_spec(&self, name: &str, more: Value) -> Value {

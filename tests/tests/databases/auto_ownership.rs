@@ -177,3 +177,29 @@ async fn owner_of_new_table_is(site: &Site, secret: &str, database: &str, table:
     site.login(secret, database).await?.rows(&format!("CREATE TABLE public.{table} (a int)")).await?;
     site.sees(database, &format!("SELECT tableowner FROM pg_tables WHERE tablename = '{table}'"), expected).await
 }
+
+#[tokio::test]
+async fn a_database_that_is_made_again_has_the_companions_that_stayed() {
+    perform("auto-ownership-again", async |site| {
+        let (role, user) = (site.name("holder"), site.name("web"));
+        let more = json!({
+            "postgres": { "ownership": { "autoOwnership": true, "roleName": role, "userName": user } },
+        });
+        let (database, name) = site.ready_database("again", more.clone()).await?;
+        database.remove().await?;
+        ensure!(site.has_role(&role).await? && site.has_role(&user).await?, "they went without being asked to");
+        let secret = format!("{}-{user}", database.name);
+        // As the cluster's garbage collector does, which is not there.
+        site.delete_secret(&secret).await?;
+        database.create(site.database_spec(&name, more)).await?;
+        database.ready().await?;
+        site.login(&secret, &name).await?.rows("CREATE TABLE public.kept (a int)").await?;
+        site.sees(&name, "SELECT tableowner FROM pg_tables WHERE tablename = 'kept'", &role).await?;
+        database.change(json!({ "postgres": { "ownership": { "dropOnDelete": true } } })).await?;
+        database.ready().await?;
+        database.remove().await?;
+        ensure!(!site.has_role(&role).await? && !site.has_role(&user).await?, "they stayed");
+        Ok(())
+    })
+    .await;
+}

@@ -102,3 +102,42 @@ async fn the_administrators_equal_is_adopted_only_where_the_ceiling_allows_super
     let allowed = Setting::superuser(json!({ "privilegeCeiling": { "superuser": true } }));
     perform_in("adoption-allowed", allowed, async |site| scenario(site, true).await).await;
 }
+
+#[tokio::test]
+async fn what_a_resource_left_behind_is_adopted_by_another_and_by_nobody_while_it_is_there() {
+    perform("adoption-left", async |site| {
+        let (first, user) = (site.database("first"), site.user("first"));
+        let name = site.name("left");
+        user.create(site.user_spec(&name, json!({}))).await?;
+        user.ready().await?;
+        first.create(site.database_spec(&name, json!({ "owner": name, "deletionPolicy": "Retain" }))).await?;
+        first.ready().await?;
+        site.rows(&name, "CREATE TABLE public.kept AS SELECT 7 AS a").await?;
+        user.annotate(annotation::DELETION_POLICY, Some("Retain")).await?;
+
+        let (second, heir, secret) = (site.database("second"), site.user("second"), site.name("heir"));
+        second.create(site.database_spec(&name, json!({ "owner": name, "adoptionPolicy": "Adopt" }))).await?;
+        let own_secret = json!({ "adoptionPolicy": "Adopt", "passwordSecret": { "secretName": secret } });
+        heir.create(site.user_spec(&name, own_secret)).await?;
+        second.stopped(reason::CONFLICT).await?;
+        heir.stopped(reason::CONFLICT).await?;
+
+        first.remove().await?;
+        user.remove().await?;
+        heir.ready().await?;
+        let status = second.ready().await?;
+        ensure!(status["ownership"]["adopted"] == true, "{status}");
+        site.sees(&name, "SELECT a FROM public.kept", "7").await?;
+        site.login(&secret, &name).await?.rows("SELECT 1").await?;
+        // The former resource is one like any other now.
+        first.create(site.database_spec(&name, json!({ "deletionPolicy": "Delete" }))).await?;
+        first.stopped(reason::CONFLICT).await?;
+        first.remove().await?;
+        ensure!(site.has_database(&name).await?, "its former resource dropped it");
+        second.remove().await?;
+        heir.remove().await?;
+        ensure!(!site.has_database(&name).await? && !site.has_role(&name).await?, "what was adopted stayed");
+        Ok(())
+    })
+    .await;
+}

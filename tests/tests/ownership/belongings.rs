@@ -69,3 +69,26 @@ async fn a_user_who_owns_a_database_stays_as_long_as_it_does() {
     })
     .await;
 }
+
+/// Views and functions run with the rights of whoever owns them.
+#[tokio::test]
+async fn a_forced_deletion_gives_nothing_to_whom_another_namespace_or_nobody_manages() {
+    perform("belongings-foreign", async |site| {
+        let administrators = site.ready_database("plain", json!({})).await?.1;
+        let (user, name) = site.ready_user("schemer", json!({})).await?;
+        site.rows(&administrators, &format!("CREATE SCHEMA lair AUTHORIZATION {name}")).await?;
+        let session = site.login(&site.login_secret("schemer"), &administrators).await?;
+        let trap =
+            "CREATE FUNCTION lair.trap() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text'";
+        session.rows(trap).await?;
+        user.annotate(annotation::FORCE_DELETE, Some("true")).await?;
+        user.remove().await?;
+        site.event(&user, "DeleteFailed", "must not get them").await?;
+        site.sees(&administrators, "SELECT lair.trap()", &name).await?;
+        let login = format!("SELECT rolcanlogin FROM pg_roles WHERE rolname = '{name}'");
+        site.sees("postgres", &login, "f").await?;
+        site.rows(&administrators, &format!("DROP OWNED BY {name}")).await?;
+        site.rows("postgres", &format!("DROP ROLE {name}")).await.map(drop)
+    })
+    .await;
+}

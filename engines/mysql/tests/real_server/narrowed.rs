@@ -1,9 +1,10 @@
 //! Users whose hosts become fewer, and users that are given up: with the care of a drop.
 
 use dbprovision_sdk::adapter::users::{LoginOutcome, UserSpec};
-use dbprovision_sdk::{Change, ErrorKind, Proof, Selection, Users};
+use dbprovision_sdk::{Change, ErrorKind, Mark, Proof, Selection, Users};
 use engine_mysql::MySql;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use testkit::mysql::MysqlServer;
 
 use crate::grants::{fill, user};
@@ -97,6 +98,17 @@ fn a_user_that_is_adopted_keeps_its_hosts_until_somebody_agrees() {
         Users::update(adapter, &allowed(&name, &["%", "10.%"]), None, &Selection::All).unwrap();
         Users::update(adapter, &stated, None, &Selection::All).unwrap();
         assert_eq!(hosts(server, &name), "%");
+        // What another resource left behind is adopted like anything else.
+        Users::update(adapter, &allowed(&name, &["%", "10.%"]), None, &Selection::All).unwrap();
+        let heirs = Mark { name: "another".to_owned(), ..mark("adopted") };
+        Users::claim(adapter, &name, &proof(&mark("adopted")), None, &heirs).unwrap();
+        Users::update(adapter, &stated, None, &Selection::All).unwrap();
+        assert_eq!(hosts(server, &name), "%\n10.%");
+        Users::claim(adapter, &name, &proof(&heirs), None, &mark("adopted")).unwrap();
+        Users::update(adapter, &stated, None, &Selection::Only(vec!["host:10.%".to_owned()])).unwrap();
+        Users::update(adapter, &allowed(&name, &["%", "10.%"]), None, &Selection::All).unwrap();
+        Users::update(adapter, &stated, None, &Selection::All).unwrap();
+        assert_eq!(hosts(server, &name), "%");
     });
 }
 
@@ -113,15 +125,32 @@ fn what_is_given_up_as_a_definer_is_locked() {
             ))
             .unwrap();
         assert_eq!(Users::try_login(adapter, &name, &password()).unwrap(), LoginOutcome::Accepted);
-        let error = Users::reassign_owned(adapter, &name, &proof(&mark("x")), None).unwrap_err();
+        let error = Users::reassign_owned(adapter, &name, &proof(&mark("x")), &[]).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict);
-        let error = Users::reassign_owned(adapter, &name, &proof(&mark("user")), Some("somebody")).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Unsupported);
         assert_eq!(Users::try_login(adapter, &name, &password()).unwrap(), LoginOutcome::Accepted);
-        let error = Users::reassign_owned(adapter, &name, &proof(&mark("user")), None).unwrap_err();
+        let error = Users::reassign_owned(adapter, &name, &proof(&mark("user")), &[]).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unsupported);
         assert!(error.message.contains("locked"), "{error:?}");
         assert_eq!(Users::try_login(adapter, &name, &password()).unwrap(), LoginOutcome::Unknown);
         assert_eq!(server.query(&format!("SELECT * FROM {place}.v")).unwrap(), "1");
+    });
+}
+
+#[test]
+fn a_user_that_holds_the_operators_lock_is_changed_all_the_same() {
+    everywhere(|server, adapter, tag| {
+        let [name, other] = ["intruder", "victim"].map(|name| format!("{name}_{tag}"));
+        for name in [&name, &other] {
+            user(adapter, name, &["%"]);
+        }
+        let digest = hex::encode(Sha256::digest(format!("account:{other}")));
+        let lock = format!("dbops:{}", digest.get(..40).unwrap());
+        let mut session = server.session_after(&name, PASSWORD, None, &format!("DO GET_LOCK('{lock}', 0)")).unwrap();
+        while server.query(&format!("SELECT IS_FREE_LOCK('{lock}')")).unwrap() == "1" {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        Users::update(adapter, &allowed(&other, &["%", "10.%"]), None, &Selection::All).unwrap();
+        assert_eq!(hosts(server, &other), "%\n10.%");
+        assert!(session.has_ended());
     });
 }

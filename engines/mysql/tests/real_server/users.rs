@@ -290,8 +290,6 @@ fn a_drop_ends_sessions_and_is_refused_while_something_runs_as_the_user() {
         assert_eq!(Users::owned_objects(adapter, &name, 2).unwrap().len(), 2);
         let error = Users::drop(adapter, &stated, &proof(&mark("d"))).unwrap_err();
         assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
-        let error = Users::reassign_owned(adapter, &name, &proof(&mark("d")), Some("another")).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Unsupported);
         Databases::drop(adapter, &database(&place, &json!({})), &proof(&mark("d")), true).unwrap();
         let busy = |server: &testkit::mysql::MysqlServer| {
             let count = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{quoted}'");

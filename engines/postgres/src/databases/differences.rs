@@ -49,6 +49,8 @@ pub(crate) fn differences(
     let mut found = Vec::new();
     if let Some(companions) = &wanted.companions {
         found.extend(owner_role(companions, observed, mark));
+        let Found { role, user, .. } = &observed.companions;
+        found.extend(role.iter().chain(user).filter_map(|companion| kept(companion, mark)));
     }
     if let Some(owner) = wanted.owner.as_deref().filter(|owner| *owner != now.owner) {
         let lacking = observed.owner_is_missing.then(|| format!("the role {owner} is not there"));
@@ -165,6 +167,15 @@ fn owner_role(companions: &Companions, observed: &Observed, mark: &Mark) -> Opti
     observed.companions.role.is_none().then(|| {
         Difference::new(format!("ownership-role:{role}"), ROLE_PATH, "there", "absent")
             .by_all([ownership::create_role(role), user::comment(role, None, &Given::default(), Some(mark))])
+    })
+}
+
+/// A companion that outlived an earlier database of this resource's has the mark of that one.
+fn kept(companion: &Role, mark: &Mark) -> Option<Difference> {
+    let Role { name, comment, given, .. } = companion;
+    (comment.mark.as_ref() != Some(mark)).then(|| {
+        Difference::new(format!("ownership-mark:{name}"), "options.ownership", "this database's", "an earlier one's")
+            .by_all([user::comment(name, comment.words.as_deref(), given, Some(mark))])
     })
 }
 

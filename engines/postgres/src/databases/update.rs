@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dbprovision_sdk::mark::is_same_resource;
 use dbprovision_sdk::selection::{report, select};
 use dbprovision_sdk::{Deadline, Error, ErrorKind, Mark, Result, Secret, Selection, UpdateReport};
 
@@ -206,9 +207,9 @@ fn observe_companions(
     let mut ours = |name: &str| -> Result<Option<role::Role>> {
         let found = role::find(reader, name)?;
         match &found {
-            Some(there) if there.comment.mark.as_ref() != Some(mark) => Err(Error::conflict(format!(
-                "a role with the name {name} is there and does not belong to this database"
-            ))),
+            Some(there) if !there.comment.mark.as_ref().is_some_and(|carried| is_same_resource(mark, carried)) => Err(
+                Error::conflict(format!("a role with the name {name} is there and does not belong to this database")),
+            ),
             _ => Ok(found),
         }
     };

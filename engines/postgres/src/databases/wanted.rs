@@ -161,7 +161,7 @@ fn check_block(block: &PostgresDatabaseConfig, problems: &mut Problems) {
     for (at, one) in block.extensions.iter().flatten().enumerate() {
         let path = format!("options.extensions[{at}]");
         names::check(&one.name, &format!("{path}.name"), problems);
-        if let Some(schema) = &one.schema {
+        if let Some(schema) = one.schema.as_ref().filter(|schema| *schema != "pg_catalog") {
             check_schema(schema, &format!("{path}.schema"), problems);
         }
         if one.version.as_deref().is_some_and(|version| version.is_empty() || version.contains('\0')) {
@@ -203,8 +203,9 @@ fn check_block(block: &PostgresDatabaseConfig, problems: &mut Problems) {
 
 fn check_schema(name: &str, path: &str, problems: &mut Problems) {
     names::check(name, path, problems);
-    if name.starts_with("pg_") && name != "pg_catalog" {
-        problems.add(path, "names that begin with `pg_` are reserved by the server");
+    // Whoever owned one of these would have code of its own run by every session, the administrator's included.
+    if names::is_engines_schema(name) {
+        problems.add(path, "`information_schema` and names that begin with `pg_` are the server's own");
     }
 }
 

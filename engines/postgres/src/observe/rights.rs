@@ -6,6 +6,7 @@
 
 use dbprovision_sdk::Result;
 
+use super::membership::{self, Membership, Options};
 use super::reader::{Question, Reader};
 use crate::connect::{Row, Session};
 use crate::grants::right::{Held, INHERIT, Level, MEMBER, Right, SET};
@@ -239,50 +240,28 @@ fn read(level: Level, row: &Row) -> Result<Vec<Held>> {
     privileges.into_iter().map(of).collect()
 }
 
-/// Whoever creates a role is its administrator from then on, by a grant of the first superuser's: no gift.
-const MEMBERSHIPS: &str = "\
-SELECT g.rolname::pg_catalog.text, m.admin_option, m.inherit_option, m.set_option,
-       pg_catalog.pg_get_userbyid(m.grantor)::pg_catalog.text,
-       m.grantor = $1::pg_catalog.oid OR (m.grantor = 10 AND $2 = 'superuser'),
-       m.grantor = 10 AND m.admin_option AND NOT m.inherit_option AND NOT m.set_option,
-       m.member::pg_catalog.text
-  FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
- WHERE {subjects} ORDER BY 1, 5";
-
-const MEMBERSHIPS_WITHOUT_OPTIONS: &str = "\
-SELECT g.rolname::pg_catalog.text, m.admin_option, false, false,
-       pg_catalog.pg_get_userbyid(m.grantor)::pg_catalog.text,
-       m.grantor = $1::pg_catalog.oid OR (m.grantor = 10 AND $2 = 'superuser'), false, m.member::pg_catalog.text
-  FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
- WHERE {subjects} ORDER BY 1, 5";
-
+/// A membership, and each option that it has, are rights of their own.
 fn memberships(reader: &mut dyn Reader, facts: &Facts, id: &str) -> Result<Vec<Held>> {
-    let query = if facts.has_membership_options() { MEMBERSHIPS } else { MEMBERSHIPS_WITHOUT_OPTIONS };
-    let superuser = if facts.superuser { "superuser" } else { "" };
     let mut found = Vec::new();
-    let parameters = [facts.administrator_id.as_str(), superuser];
-    let question = Question { query, subjects: "m.member = ANY ($3::pg_catalog.oid[])", parameters: &parameters };
-    for row in reader.about(&question, &[id])? {
-        let role: String = row.get(0)?;
-        for (privilege, held) in [(MEMBER, true), (INHERIT, row.get(2)?), (SET, row.get(3)?)] {
-            if held {
-                found.push(Held {
-                    right: Right {
-                        level: Level::Membership,
-                        object: vec![role.clone()],
-                        everyone: false,
-                        privilege: privilege.to_owned(),
-                    },
-                    grantable: privilege == MEMBER && row.get(1)?,
-                    grantor: row.get(4)?,
-                    owner: role.clone(),
-                    implicit: row.get(6)?,
-                    ours: row.get(5)?,
-                    arguments: None,
-                    schema_owner: None,
-                });
-            }
-        }
+    for one in membership::of(reader, facts, id)? {
+        let Membership { role, grantor, ours, admin, options, implicit } = one;
+        let has = |option: fn(&Options) -> bool| options.as_ref().is_some_and(option);
+        let held = [(MEMBER, true), (INHERIT, has(|one| one.inherit)), (SET, has(|one| one.set))];
+        found.extend(held.into_iter().filter(|(_, held)| *held).map(|(privilege, _)| Held {
+            right: Right {
+                level: Level::Membership,
+                object: vec![role.clone()],
+                everyone: false,
+                privilege: privilege.to_owned(),
+            },
+            grantable: privilege == MEMBER && admin,
+            grantor: grantor.clone(),
+            owner: role.clone(),
+            implicit,
+            ours,
+            arguments: None,
+            schema_owner: None,
+        }));
     }
     Ok(found)
 }

@@ -8,7 +8,6 @@ use super::reader::{Question, Reader};
 use super::{Comment, moment};
 use crate::connect::Session;
 use crate::note::{self, Given};
-use crate::server::Facts;
 use crate::{names, quote};
 
 /// A role as it is.
@@ -121,45 +120,6 @@ fn read(row: &crate::connect::Row) -> Result<Role> {
         standing,
         name,
     })
-}
-
-/// A membership of a role in another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Membership {
-    pub(crate) role: String,
-    pub(crate) grantor: String,
-    /// The administrator granted it, as far as the server tells: a superuser grants in the name of the first one.
-    pub(crate) ours: bool,
-    /// It lets its holder use the role. Whoever creates a role may make others members of it, and may do no more.
-    pub(crate) acts: bool,
-}
-
-/// What a role is a direct member of.
-pub(crate) fn memberships(reader: &mut dyn Reader, facts: &Facts, id: &str) -> Result<Vec<Membership>> {
-    let query = if facts.has_membership_options() {
-        "\
-SELECT g.rolname::pg_catalog.text, pg_catalog.pg_get_userbyid(m.grantor)::pg_catalog.text,
-       m.grantor = $1::pg_catalog.oid OR (m.grantor = 10 AND $2 = 'superuser'), m.inherit_option OR m.set_option,
-       m.member::pg_catalog.text
-  FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
- WHERE {subjects} ORDER BY 1, 2"
-    } else {
-        "\
-SELECT g.rolname::pg_catalog.text, pg_catalog.pg_get_userbyid(m.grantor)::pg_catalog.text,
-       m.grantor = $1::pg_catalog.oid OR (m.grantor = 10 AND $2 = 'superuser'), true, m.member::pg_catalog.text
-  FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
- WHERE {subjects} ORDER BY 1, 2"
-    };
-    let question = Question {
-        query,
-        subjects: "m.member = ANY ($3::pg_catalog.oid[])",
-        parameters: &[&facts.administrator_id, if facts.superuser { "superuser" } else { "" }],
-    };
-    let rows = reader.about(&question, &[id])?;
-    let read = |row: &crate::connect::Row| {
-        Ok(Membership { role: row.get(0)?, grantor: row.get(1)?, ours: row.get(2)?, acts: row.get(3)? })
-    };
-    rows.iter().map(read).collect()
 }
 
 /// Which of the names are roles.

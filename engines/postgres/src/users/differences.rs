@@ -13,7 +13,8 @@ use dbprovision_sdk::ObjectKind;
 
 use crate::difference::Difference;
 use crate::note::Given;
-use crate::observe::role::{Membership, Role};
+use crate::observe::membership::Membership;
+use crate::observe::role::Role;
 use crate::server::Facts;
 use crate::statements::{membership, user};
 
@@ -119,7 +120,7 @@ fn memberships(wanted: &Wanted, observed: &Observed, facts: &Facts) -> Vec<Diffe
     let mut found = Vec::new();
     for (role, path) in &wanted.memberships {
         let held: Vec<&Membership> = observed.memberships.iter().filter(|held| held.role == *role).collect();
-        if !held.iter().any(|held| held.acts) {
+        if !held.iter().any(|held| held.acts()) {
             // The server leaves the options of an entry that is there as they are, unless they are stated.
             let sql = if held.is_empty() {
                 membership::grant(role, &wanted.name)

@@ -30,16 +30,7 @@ pub(crate) fn remove(connected: &mut Connected, name: &str, proof: &Proof) -> Re
     let Some(role) = connected.locked(&lock(name), |session, _| known(session, name, proof))? else { return Ok(()) };
     refuse_owner(connected, &role)?;
     owned::presences(connected.main()?, &role.id)?.iter().try_for_each(|place| place.check_open(name))?;
-    connected.locked(&lock(name), |session, facts| {
-        let Some(role) = known(session, name, proof)? else { return Ok(()) };
-        if role.login {
-            session.simple(&user::alter(name, "NOLOGIN"), "")?;
-        }
-        apply::acting_as(session, facts, &BTreeSet::from([name.to_owned()]), |session| {
-            terminate(session, &role.id).map(drop)
-        })
-    })?;
-    wait_for_end(connected.main()?, &role.id)?;
+    shut_out(connected, &role, proof)?;
     for place in owned::presences(connected.main()?, &role.id)? {
         if let Presence { database: Some(database), has_rights: true, .. } = place {
             take_rights(connected, &role, &database)?;
@@ -50,6 +41,28 @@ pub(crate) fn remove(connected: &mut Connected, name: &str, proof: &Proof) -> Re
         drop_owned(session, facts, &role)?;
         session.run(&user::drop(name)).map_err(still_needed)
     })
+}
+
+/// Sees to it that nobody logs in to the account, and that nobody is logged in any more.
+fn shut_out(connected: &mut Connected, role: &Role, proof: &Proof) -> Result<()> {
+    let name = role.name.as_str();
+    let own = BTreeSet::from([name.to_owned()]);
+    let ends = |session: &mut Session, facts: &Facts| {
+        apply::acting_as(session, facts, &own, |session| terminate(session, &role.id).map(drop))
+    };
+    // A session of its own may hold what the rest waits for, such as its own unfinished ALTER USER.
+    let facts = connected.facts.clone();
+    connected
+        .main()?
+        .transaction(|session| if known(session, name, proof)?.is_some() { ends(session, &facts) } else { Ok(()) })?;
+    connected.locked(&lock(name), |session, facts| {
+        let Some(role) = known(session, name, proof)? else { return Ok(()) };
+        if role.login {
+            session.simple(&user::alter(name, "NOLOGIN"), "")?;
+        }
+        ends(session, facts)
+    })?;
+    wait_for_end(connected.main()?, &role.id)
 }
 
 /// The server lists what depends on the role beside its message, and nobody else tells that.
@@ -147,43 +160,41 @@ fn out_of_reach(error: Error, grantor: &str, name: &str) -> Error {
     Error { message, ..error }
 }
 
-/// Gives everything the role owns away: to `to`, or in each database to the database's own owner.
-pub(crate) fn reassign(connected: &mut Connected, name: &str, proof: &Proof, to: Option<&str>) -> Result<()> {
+/// Gives the role up: nobody logs in to it any more, and what it owns goes to the owner of the database that it is in,
+/// where that is one of the heirs. Views and functions run with the rights of whoever owns them, so nobody else gets any.
+pub(crate) fn reassign(connected: &mut Connected, name: &str, proof: &Proof, heirs: &[String]) -> Result<()> {
     let Some(role) = connected.locked(&lock(name), |session, _| known(session, name, proof))? else {
         return Err(Error::not_found(format!("the role {name} is not there")));
     };
-    if let Some(to) = to
-        && role::find(connected.main()?, to)?.is_none()
-    {
-        return Err(Error::dependency_missing(format!("the role {to} is not there")));
-    }
+    shut_out(connected, &role, proof)?;
     let places: Vec<Presence> =
         owned::presences(connected.main()?, &role.id)?.into_iter().filter(|one| one.owns).collect();
     places.iter().try_for_each(|place| place.check_open(name))?;
-    // REASSIGN OWNED takes what all databases share along, wherever it runs: whose that becomes must be stated.
-    if to.is_none() && places.iter().any(|place| place.database.is_none()) {
-        return Err(Error::dependency_missing(format!("{name} owns a database or a tablespace: state who gets it")));
+    // REASSIGN OWNED takes what all databases share along, wherever it runs.
+    if places.iter().any(|place| place.database.is_none()) {
+        return Err(Error::dependency_missing(format!(
+            "{name} owns a database or a tablespace: give it to another role"
+        )));
     }
     let facts = connected.facts.clone();
-    for place in places {
-        let Some(database) = place.database else {
-            let to = to.unwrap_or_default().to_owned();
-            connected.locked(&lock(name), |session, facts| give(session, facts, name, &to))?;
+    let mut stays = None;
+    for database in places.into_iter().filter_map(|place| place.database) {
+        let owner = observe::database::owner(connected.main()?, &database)?;
+        if !heirs.contains(&owner) {
+            stays.get_or_insert_with(|| {
+                format!(
+                    "{name} owns objects in the database {database}, whose owner {owner} must not get them: views and \
+                     functions would run with its rights; {name} cannot log in any more"
+                )
+            });
             continue;
-        };
-        let target = match to {
-            Some(to) => to.to_owned(),
-            None => observe::database::owner(connected.main()?, &database)?,
-        };
-        if target == name {
-            return Err(Error::dependency_missing(format!("{name} owns the database {database}: state who gets it")));
         }
         let mut session = connected.inside(&database, Purpose::Administration)?;
-        let outcome = session.transaction(|session| give(session, &facts, name, &target));
+        let outcome = session.transaction(|session| give(session, &facts, name, &owner));
         session.close();
         outcome?;
     }
-    Ok(())
+    stays.map_or(Ok(()), |why| Err(Error::dependency_missing(why)))
 }
 
 fn give(session: &mut Session, facts: &Facts, name: &str, to: &str) -> Result<()> {

@@ -37,7 +37,7 @@ fn default_privileges_and_user_mappings_of_its_own_do_not_keep_a_user() {
             ),
         );
         assert_eq!(Users::owned_objects(adapter, &name, 10).unwrap(), []);
-        Users::reassign_owned(adapter, &name, &proof(&mark(&format!("user {name}"))), None).unwrap();
+        Users::reassign_owned(adapter, &name, &proof(&mark(&format!("user {name}"))), &[]).unwrap();
         remove(adapter, &name).unwrap_or_else(|error| panic!("{tag}: {error:?}"));
         assert!(!Users::exists(adapter, &name).unwrap());
         let left = "SELECT (SELECT count(*) FROM pg_default_acl) + (SELECT count(*) FROM pg_user_mappings)";

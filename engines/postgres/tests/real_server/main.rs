@@ -10,6 +10,8 @@ mod faults;
 #[cfg(test)]
 mod grants;
 #[cfg(test)]
+mod intruders;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod scripts;

@@ -92,8 +92,8 @@ fn roles_come_and_go_with_their_proof() {
         assert_eq!(owned.iter().map(|one| one.kind.as_str()).collect::<Vec<_>>(), ["schema"]);
         let heir = format!("role_heir_{tag}");
         Roles::create(adapter, &spec(&heir, &json!({})), &mark("h")).unwrap();
-        server.sql(&format!("GRANT CREATE ON DATABASE {database} TO {heir}"));
-        Roles::reassign_owned(adapter, &name, &proof(&mark("o")), Some(&heir)).unwrap();
+        server.sql(&format!("ALTER DATABASE {database} OWNER TO {heir}"));
+        Roles::reassign_owned(adapter, &name, &proof(&mark("o")), &[heir]).unwrap();
         Roles::drop(adapter, &stated, &proof(&mark("o"))).unwrap();
         for name in ["pg_mine", "postgres", "public", ""] {
             let error = Roles::create(adapter, &spec(name, &json!({})), &mark("x")).unwrap_err();

@@ -183,10 +183,15 @@ impl Server {
 
     /// A session that stays open until it is dropped.
     pub(crate) fn idle_session(&self, user: &str, password: &str, database: &str) -> Idle {
+        self.session_after(user, password, database, &["CREATE TEMP TABLE kept (a int)"])
+    }
+
+    /// The same, after it said something.
+    pub(crate) fn session_after(&self, user: &str, password: &str, database: &str, said: &[&str]) -> Idle {
         let client = installations().into_iter().find(|one| one.root.is_none()).map(|one| one.programs.join("psql"));
         let child = Command::new(client.unwrap())
             .args(["-X", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", user, "-d", database])
-            .args(["-c", "CREATE TEMP TABLE kept (a int)", "-c", "SELECT pg_sleep(120)"])
+            .args(said.iter().chain(&["SELECT pg_sleep(120)"]).flat_map(|sql| ["-c", sql]))
             .env("PGPASSWORD", password)
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -9,9 +9,11 @@ use planning::consent::{Referrer, Target};
 use planning::references::{Privilege, within_ceiling};
 use planning::{Blocked, Class, consent, init_sql};
 use sandbox::Session;
-use sandbox::contract::{BlockOwner, ErrorKind, Script, ScriptFailure, ScriptReport};
+use sandbox::contract::{
+    BlockOwner, ErrorKind, Examination, ObjectKind, Reference, Script, ScriptFailure, ScriptReport, Standing,
+};
 
-use super::super::managed::{Bound, Provisioned as _, Reported as _, Wanted};
+use super::super::managed::{self, Bound, Provisioned as _, Reported as _, Wanted, authority};
 use super::super::run::Run;
 use super::super::translate;
 use super::super::trouble::{self, Stop, asking, stop};
@@ -106,6 +108,31 @@ fn as_administrator(bound: &Bound) -> Result<(), Blocked> {
     )
 }
 
+/// An owner that the spec does not state was found on the database: it is a reference like any other, because a script can
+/// do whatever the owner can.
+async fn as_found(
+    run: &Run<Database>,
+    bound: &Bound,
+    session: &mut Session,
+    draft: &DatabaseStatus,
+    owner: &str,
+) -> Result<(), Stop> {
+    let is_stated = run.object.spec.owner.as_deref() == Some(owner);
+    let mut companions = draft.ownership.iter().flat_map(|ownership| &ownership.companions);
+    if is_stated || companions.any(|companion| companion.name == owner) {
+        return Ok(());
+    }
+    let reference = Reference {
+        path: "initSQL, which would run as the database's owner,".to_owned(),
+        kind: ObjectKind::Role,
+        name: owner.to_owned(),
+        standing: Standing::Ordinary,
+    };
+    let examination = Examination { privileges: Vec::new(), references: vec![reference], companions: Vec::new() };
+    let live = managed::live(run, bound)?;
+    authority::names(run, bound, &live, &examination, None, session).await
+}
+
 /// Whether it may run at all, as far as that is known before the database is there: one that states no owner will
 /// belong to the administrator.
 pub(super) fn may_run(run: &Run<Database>, bound: &Bound, wanted: &Wanted<Database>) -> Result<(), Blocked> {
@@ -137,6 +164,8 @@ pub(super) async fn run(
     let is_administrators = owner.is_some_and(|owner| owner == administrator);
     if is_administrators {
         as_administrator(bound)?;
+    } else if let Some(owner) = owner {
+        as_found(run, bound, session, draft, owner).await?;
     }
     let nonce = draft.ownership.as_ref().map(|ownership| ownership.nonce.clone()).unwrap_or_default();
     let mark = translate::mark(&run.identity(), &nonce);
@@ -176,6 +205,22 @@ pub(super) async fn run(
         }
         (None, InitSqlFailurePolicy::Block | InitSqlFailurePolicy::Continue) => Ok(()),
     }
+}
+
+/// Removes what a script left that was stopped in its middle and is not wanted any more: an earlier spec's, which this
+/// one takes the place of.
+pub(super) async fn tidy_up(
+    run: &Run<Database>,
+    bound: &Bound,
+    session: &mut Session,
+    draft: &DatabaseStatus,
+) -> Result<(), Stop> {
+    let Some(recorded) = &draft.ownership else { return Ok(()) };
+    if run.generation() <= Some(1) || recorded.applied_generation == run.generation() {
+        return Ok(());
+    }
+    run.may_write()?;
+    session.clean_up(&translate::mark(&run.identity(), &recorded.nonce)).await.map_err(stop(bound.paths()))
 }
 
 /// What may be told of a failure whose words may not.

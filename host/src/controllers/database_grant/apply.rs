@@ -71,6 +71,7 @@ where
         return Err(Blocked::invalid(reason::INVALID_SPEC, message).into());
     }
     let bound = managed::bound_to(run, instance, BlockOwner::Grant, NAME_FIELD).await?;
+    listed(run, &named, &target, &bound)?;
     let options = managed::options(run.object.option_blocks(), BlockOwner::Grant, &bound)?;
     let spec = GrantSpec {
         grantee: target.grantee(&bound.engine),
@@ -205,6 +206,23 @@ pub(super) fn agreed<G: GrantResource>(run: &Run<G>, path: &str, to: consent::Ta
     ))
 }
 
+/// No namespace could consent to what is done with a role of the whole cluster: the instance lists those that grants of
+/// namespaces may be for, as it does for those that may be named.
+fn listed<G: GrantResource>(run: &Run<G>, named: &Named, target: &Target, bound: &Bound) -> Result<(), Blocked> {
+    let is_the_clusters = named.namespace.is_empty() && !run.key.namespace.is_empty();
+    if !is_the_clusters || bound.ceiling().unmanaged_names.contains(&target.external_name) {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: {} is of the whole cluster: a grant of a namespace is for it only where {} lists its name in \
+         spec.privilegeCeiling.unmanagedNames",
+        named.path,
+        shown(named),
+        bound.id
+    );
+    Err(Blocked::refused(reason::CONSENT_MISSING, message))
+}
+
 fn shown(named: &Named) -> String {
     let Named { kind, namespace, name, path: _ } = named;
     if namespace.is_empty() { format!("{kind} {name}") } else { format!("{kind} {namespace}/{name}") }
@@ -212,7 +230,10 @@ fn shown(named: &Named) -> String {
 
 /// What the target recorded of itself, once it is on this very server.
 fn is_there<'target>(named: &Named, target: &'target Target, live: &Live) -> Result<&'target Ownership, Blocked> {
-    target.ownership.as_ref().filter(|owned| owned.server_identity == live.facts.identity).ok_or_else(|| {
+    // A record of another instance is that instance's word, even where it claims to lead to the same server.
+    let is_here =
+        |owned: &&Ownership| owned.server_identity == live.facts.identity && owned.instance == target.instance;
+    target.ownership.as_ref().filter(is_here).ok_or_else(|| {
         Blocked::waiting(
             reason::DEPENDENCY_MISSING,
             format!("{}: {} is not on the server yet", named.path, shown(named)),

@@ -102,6 +102,13 @@ mod tests {
     }
 
     #[test]
+    fn rights_on_one_object_that_may_be_given_on_or_not_are_about_one_object() {
+        let plain = right("table", &["db", "app", "t"], &[]);
+        let held = [HeldRight { grantable: true, ..plain.clone() }, plain];
+        assert_eq!(numbers(&held, 0, true).direct_grants, Some(1));
+    }
+
+    #[test]
     fn the_schema_is_told_on_every_level_that_is_in_one() {
         let held = [
             right("database", &["db"], &[]),

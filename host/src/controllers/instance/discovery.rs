@@ -16,8 +16,8 @@ use sandbox::{CallError, Lane, Server, Session};
 use super::Connected;
 use crate::context::Context;
 use crate::controllers::run::Run;
-use crate::controllers::translate::Paths;
-use crate::controllers::trouble;
+use crate::controllers::translate::{self, Paths};
+use crate::controllers::{managed, trouble};
 use crate::engines::Engine;
 use crate::telemetry::labels::Ending;
 
@@ -200,6 +200,5 @@ async fn found(
 
 /// A mark of another cluster is somebody's we cannot ask; one of this cluster counts while its resource exists.
 fn belongs_to_somebody(ctx: &Context, item: &Listed) -> bool {
-    let Some(mark) = &item.mark else { return false };
-    mark.cluster != ctx.cluster_id || ctx.stores.exists(&mark.kind, &mark.namespace, &mark.name)
+    item.mark.clone().is_some_and(|mark| !managed::is_abandoned(ctx, &translate::mark_read(mark)))
 }

@@ -123,19 +123,8 @@ async fn own<K: Provisioned>(
     draft: &mut K::Status,
 ) -> Result<Owned, Stop> {
     let name = run.object.external_name();
-    let seen = K::observe(lease.session().await?, name).await.map_err(stop(bound.paths()))?;
-    let ceiling = bound.ceiling();
-    let adoption = adoption::decide(
-        run.object.adoption_policy(),
-        &run.key.namespace,
-        name,
-        adoption::annotation_for(K::KIND),
-        bound.side(&ceiling),
-    );
-    run.may_write()?;
-    let rivals = ownership::rivals(run, &live.facts.identity);
-    let observed = seen.as_ref().map(|seen| &seen.observed);
-    let claim = claim::claim(&run.identity(), draft.ownership().as_ref(), observed, &rivals, &adoption);
+    let recorded = draft.ownership().clone();
+    let (claim, seen) = whose(run, bound, live, lease.session().await?, recorded.as_ref()).await?;
     let identified = |object_id: Option<String>| Proof { mark: None, object_id };
     match (claim, seen) {
         (Claim::Blocked(blocked), _) => Err(blocked.into()),
@@ -167,7 +156,7 @@ async fn own<K: Provisioned>(
             Ok(owned)
         }
         (Claim::Adopt, seen) => {
-            if draft.ownership().is_none() {
+            if draft.ownership().as_ref().is_none_or(|recorded| recorded.instance != bound.id) {
                 *draft.ownership() = Some(Ownership { adopted: true, ..intent(run, bound, live, Run::<K>::nonce()) });
                 K::intends(inputs, draft);
                 lease.rest();
@@ -176,9 +165,14 @@ async fn own<K: Provisioned>(
             }
             let owned = record(run, draft, None)?;
             let observed = seen.map(|seen| seen.observed);
-            let object_id = observed.as_ref().and_then(|observed| observed.object_id.clone());
+            // Whoever left it behind must not have come back meanwhile.
+            let carries = |observed: &Observed| observed.mark.clone().map(translate::mark_written);
+            let proof = Proof {
+                mark: observed.as_ref().and_then(carries),
+                object_id: observed.as_ref().and_then(|observed| observed.object_id.clone()),
+            };
             let mark = translate::mark(&run.identity(), &owned.nonce);
-            write_mark::<K>(lease.session().await?, bound, name, identified(object_id), wanted, mark).await?;
+            write_mark::<K>(lease.session().await?, bound, name, proof, wanted, mark).await?;
             run.ctx.metrics.adopted(K::KIND);
             run.ctx.events.normal(run.object.as_ref(), "Adopted", &format!("took over {name:?}"));
             record(run, draft, observed).map(|owned| Owned { fresh: true, ..owned }).map_err(Into::into)
@@ -222,6 +216,38 @@ async fn own<K: Provisioned>(
             Ok(Owned { fresh: true, ..owned })
         }
     }
+}
+
+/// Looks at the object of the resource's name, and decides whose it is.
+async fn whose<K: Provisioned>(
+    run: &Run<K>,
+    bound: &Bound,
+    live: &Live,
+    session: &mut Session,
+    recorded: Option<&Ownership>,
+) -> Result<(Claim, Option<Seen<K::Info>>), Stop> {
+    let name = run.object.external_name();
+    let mut seen = K::observe(session, name).await.map_err(stop(bound.paths()))?;
+    if let Some(Seen { observed, info: _ }) = &mut seen {
+        observed.abandoned = observed.mark.as_ref().is_some_and(|mark| ownership::is_abandoned(&run.ctx, mark));
+    }
+    let ceiling = bound.ceiling();
+    let adoption = adoption::decide(
+        run.object.adoption_policy(),
+        &run.key.namespace,
+        name,
+        adoption::annotation_for(K::KIND),
+        bound.side(&ceiling),
+    );
+    run.may_write()?;
+    let rivals = ownership::rivals(run, &live.facts.identity);
+    let observed = seen.as_ref().map(|seen| &seen.observed);
+    // Whoever runs a server says what its objects' identities are, and its own: what was recorded through one instance
+    // proves nothing to another. There only the mark counts.
+    let elsewhere = recorded.filter(|recorded| recorded.instance != bound.id);
+    let unproven = elsewhere.map(|recorded| Ownership { object_id: None, ..recorded.clone() });
+    let recorded = unproven.as_ref().or(recorded);
+    Ok((claim::claim(&run.identity(), recorded, observed, &rivals, &adoption), seen))
 }
 
 /// Between the look and the creation somebody else was faster: the next look tells whose it is.

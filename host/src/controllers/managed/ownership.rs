@@ -6,8 +6,8 @@ use crds::{ClusterDatabaseRole, Database, DatabaseRole, DatabaseUser, Instance a
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt as _};
 use planning::claim::Rival;
-use planning::consent;
 use planning::references::{Holder, NamedKind};
+use planning::{Identity, Mark, consent};
 
 use super::super::run::Run;
 use super::super::translate;
@@ -29,6 +29,26 @@ pub(super) fn rivals<K: Provisioned>(run: &Run<K>, identity: &str) -> Vec<Rival>
         rivals.push(Rival { recorded, earlier: (other.created(), other.uid()) < us });
     });
     rivals
+}
+
+/// Whether the resource that a mark names is gone. One of another cluster cannot be asked for.
+pub(crate) fn is_abandoned(ctx: &Context, mark: &Mark) -> bool {
+    let Identity { cluster, operator: _, kind, namespace, name } = &mark.identity;
+    *cluster == ctx.cluster_id && !ctx.stores.exists(kind, namespace, name)
+}
+
+/// The accounts on this server that are as much this namespace's as the resource is: they may get what it leaves. Code
+/// runs with the rights of whoever owns it, so nobody else's account may.
+pub(crate) fn heirs<K: Reported>(run: &Run<K>, identity: &str) -> Vec<String> {
+    let mut heirs = Vec::new();
+    claimants(&run.ctx, NamedKind::Role, |_, other| {
+        if other.place().0 != run.key.namespace {
+            return;
+        }
+        let has = |name: &&str| other.claim(&run.ctx, identity, name) == Some(ClaimOf::Established);
+        heirs.extend(other.names().into_iter().filter(has).map(str::to_owned));
+    });
+    heirs
 }
 
 /// What is recorded of the accounts that are going to be made with the object.

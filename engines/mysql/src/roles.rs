@@ -74,15 +74,16 @@ impl Roles for MySql {
         })
     }
 
-    fn update(&mut self, spec: &RoleSpec, selection: &Selection) -> Result<UpdateReport> {
+    fn update(&mut self, spec: &RoleSpec, mark: &Mark, selection: &Selection) -> Result<UpdateReport> {
         let wanted = Wanted::read(spec)?;
         if *selection == Selection::Detect {
-            let look =
-                |reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking| compare(reader, facts, tracking, &wanted);
+            let look = |reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking| {
+                compare(reader, facts, tracking, &wanted, None)
+            };
             return Ok(report(&self.connected()?.look(look)?, []));
         }
         self.connected()?.locked(&users::lock(&wanted.name), |session, facts, tracking| {
-            let found = compare(session, facts, tracking, &wanted)?;
+            let found = compare(session, facts, tracking, &wanted, Some(mark))?;
             let chosen = select(&found, selection)?;
             apply::make(session, &chosen)?;
             Ok(report(&found, chosen))
@@ -190,12 +191,20 @@ fn create(session: &mut Session, facts: &Facts, tracking: &Tracking, wanted: &Wa
     info(session, facts, found)
 }
 
-/// What differs.
-fn compare(reader: &mut dyn Reader, facts: &Facts, tracking: &Tracking, wanted: &Wanted) -> Result<Vec<Difference>> {
+/// What differs on the role, which has to carry the mark where one is given: somebody may have dropped it since the last
+/// look, and made another of its name.
+fn compare(
+    reader: &mut dyn Reader,
+    facts: &Facts,
+    tracking: &Tracking,
+    wanted: &Wanted,
+    mark: Option<&Mark>,
+) -> Result<Vec<Difference>> {
     let name = wanted.name.as_str();
     wanted.check_against(facts)?;
     names::untouchable(standing(facts, name))?;
     let now = role::find(reader, facts, tracking, name)?.ok_or_else(|| absent(name))?;
+    prove(&Proof { mark: mark.cloned(), object_id: None }, now.kept.mark.as_ref())?;
     if wanted.comment == now.kept.words {
         return Ok(Vec::new());
     }

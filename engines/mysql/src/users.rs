@@ -81,7 +81,13 @@ impl Users for MySql {
         })
     }
 
-    fn update(&mut self, spec: &UserSpec, password: Option<&Secret>, selection: &Selection) -> Result<UpdateReport> {
+    fn update(
+        &mut self,
+        spec: &UserSpec,
+        mark: &Mark,
+        password: Option<&Secret>,
+        selection: &Selection,
+    ) -> Result<UpdateReport> {
         let wanted = Wanted::read(spec)?;
         if *selection == Selection::Detect {
             return detect(self.connected()?, &wanted, password.is_some());
@@ -95,6 +101,9 @@ impl Users for MySql {
                 None => None,
             };
             let observed = observe(session, facts, tracking, &wanted)?;
+            // Somebody may have dropped it since the last look, and made another of its name.
+            let proof = Proof { mark: Some(mark.clone()), object_id: None };
+            prove(&proof, observed.accounts.iter().find_map(|one| one.kept.mark.as_ref()))?;
             let others = match observed.accounts.iter().find(|one| one.kept.mark.is_some()) {
                 Some(one) => account::authentication(session, facts, &wanted.name, &one.host)?,
                 None => None,

@@ -28,9 +28,9 @@ impl Roles for Postgres {
         self.connected()?.locked(&lock, |session, _| users::create(session, &wanted, None, mark)).map(info)
     }
 
-    fn update(&mut self, spec: &RoleSpec, selection: &Selection) -> Result<UpdateReport> {
+    fn update(&mut self, spec: &RoleSpec, mark: &Mark, selection: &Selection) -> Result<UpdateReport> {
         let wanted = Wanted::read_role(spec)?;
-        users::update(self.connected()?, &wanted, None, selection)
+        users::update(self.connected()?, &wanted, mark, None, selection)
     }
 
     fn claim(&mut self, name: &str, proof: &Proof, comment: Option<&str>, mark: &Mark) -> Result<()> {

@@ -65,9 +65,15 @@ impl Users for Postgres {
         self.connected()?.locked(&lock(&wanted.name), |session, _| create(session, &wanted, password, mark))
     }
 
-    fn update(&mut self, spec: &UserSpec, password: Option<&Secret>, selection: &Selection) -> Result<UpdateReport> {
+    fn update(
+        &mut self,
+        spec: &UserSpec,
+        mark: &Mark,
+        password: Option<&Secret>,
+        selection: &Selection,
+    ) -> Result<UpdateReport> {
         let wanted = Wanted::read(spec)?;
-        update(self.connected()?, &wanted, password, selection)
+        update(self.connected()?, &wanted, mark, password, selection)
     }
 
     fn claim(&mut self, name: &str, proof: &Proof, comment: Option<&str>, mark: &Mark) -> Result<()> {
@@ -157,18 +163,19 @@ pub(crate) fn claim(
 pub(crate) fn update(
     connected: &mut Connected,
     wanted: &Wanted,
+    mark: &Mark,
     password: Option<&Secret>,
     selection: &Selection,
 ) -> Result<UpdateReport> {
     if *selection == Selection::Detect {
         // Only that there is a password to be set is told.
         let verifier = password.map(|_| "");
-        let found = connected.look(|reader, facts| compare(reader, facts, wanted, verifier))?;
+        let found = connected.look(|reader, facts| compare(reader, facts, wanted, verifier, None))?;
         return Ok(report(&found, []));
     }
     connected.locked(&lock(&wanted.name), |session, facts| {
         let verifier = password.map(|password| session.verifier(password)).transpose()?;
-        let found = compare(session, facts, wanted, verifier.as_deref())?;
+        let found = compare(session, facts, wanted, verifier.as_deref(), Some(mark))?;
         let chosen = select(&found, selection)?;
         apply::make(session, facts, &chosen)?;
         let sets_role = chosen.iter().any(|one| one.change.id == "defaultRole");
@@ -187,9 +194,18 @@ pub(crate) fn update(
     })
 }
 
-fn compare(reader: &mut dyn Reader, facts: &Facts, wanted: &Wanted, verifier: Option<&str>) -> Result<Vec<Difference>> {
+/// What differs on the role, which has to carry the mark where one is given: somebody may have dropped it since the last
+/// look, and made another of its name.
+fn compare(
+    reader: &mut dyn Reader,
+    facts: &Facts,
+    wanted: &Wanted,
+    verifier: Option<&str>,
+    mark: Option<&Mark>,
+) -> Result<Vec<Difference>> {
     let observed = observe(reader, facts, wanted)?.ok_or_else(|| absent(&wanted.name))?;
     names::untouchable(observed.role.standing)?;
+    prove(&Proof { mark: mark.cloned(), object_id: None }, &observed.role.id, observed.role.comment.mark.as_ref())?;
     Ok(differences(wanted, &observed, verifier, facts))
 }
 

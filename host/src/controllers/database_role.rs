@@ -220,12 +220,12 @@ impl<R: RoleResource> Provisioned for R {
         session: &mut Session,
         spec: RoleWish,
         inputs: &RoleInputs,
-        _: Mark,
+        mark: Mark,
         selection: Selection,
     ) -> Result<UpdateReport, CallError> {
         let (own, of_rights) = divided(selection);
         let role = RoleSpec { shared_roles: inputs.shared_roles.clone(), ..spec.role };
-        let mut report = session.update_role(&role, &own).await?;
+        let mut report = session.update_role(&role, &mark, &own).await?;
         if let Some(rights) = &inputs.rights {
             let UpdateReport { changes, applied, details: _ } = session.grant(rights, &of_rights).await?.update;
             let change = |change: Change| Change { id: format!("{OF_RIGHTS}{}", change.id), ..change };

@@ -240,13 +240,13 @@ impl Provisioned for DatabaseUser {
         session: &mut Session,
         spec: UserSpec,
         inputs: &UserInputs,
-        _: Mark,
+        mark: Mark,
         selection: Selection,
     ) -> Result<UpdateReport, CallError> {
         let asked_for = matches!(&selection, Selection::Only(ids) if ids.iter().any(|id| id == "password"));
         let passed = inputs.password.as_ref().filter(|_| inputs.is_new || asked_for);
         let spec = UserSpec { shared_roles: inputs.shared_roles.clone(), ..spec };
-        let report = session.update_user(&spec, passed, &selection).await?;
+        let report = session.update_user(&spec, &mark, passed, &selection).await?;
         let is_chosen = |id: &String| match &selection {
             Selection::All => true,
             Selection::Only(ids) => ids.contains(id),
@@ -255,7 +255,7 @@ impl Provisioned for DatabaseUser {
         let left = |change: &&Change| is_chosen(&change.id) && !report.applied.contains(&change.id);
         let left: Vec<String> = report.changes.iter().filter(left).map(|change| change.id.clone()).collect();
         match inputs.password.as_ref().filter(|_| passed.is_none() && !left.is_empty()) {
-            Some(password) => password::with_the_password(session, &spec, password, report, left).await,
+            Some(password) => password::with_the_password(session, &spec, &mark, password, report, left).await,
             None => Ok(report),
         }
     }

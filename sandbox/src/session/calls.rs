@@ -172,8 +172,9 @@ calls! {
     /// Creates a role.
     create_role = dbprovision_adapter_role_operations.call_create(spec: &RoleSpec, mark: &Mark; spec, mark) public(spec, mark) -> RoleInfo;
     /// Brings the rest of a role about.
-    update_role = dbprovision_adapter_role_operations.call_update(spec: &RoleSpec, selection: &Selection; spec, selection)
-        public(spec) -> UpdateReport;
+    update_role = dbprovision_adapter_role_operations.call_update(
+        spec: &RoleSpec, mark: &Mark, selection: &Selection; spec, mark, selection
+    ) public(spec, mark) -> UpdateReport;
     /// Writes a mark on an existing role.
     claim_role = dbprovision_adapter_role_operations.call_claim(
         name: &str, proof: &Proof, comment: Option<&str>, mark: &Mark; name, proof, comment, mark
@@ -280,6 +281,7 @@ impl Session {
     pub async fn update_user(
         &mut self,
         spec: &UserSpec,
+        mark: &Mark,
         password: Option<&SecretValue>,
         selection: &Selection,
     ) -> Result<UpdateReport, CallError> {
@@ -287,10 +289,10 @@ impl Session {
         let (origin, wall) = (self.origin(), self.wall);
         let guest = self.connected().await?;
         guest.begin(wall)?;
-        say(guest.state(), &[spec.public_words()]);
+        say(guest.state(), &[spec.public_words(), mark.public_words()]);
         let password = password.map(|value| lend(guest.state(), value)).transpose()?;
         let (adapter, store) = guest.parts();
-        let calling = adapter.dbprovision_adapter_user_operations().call_update(store, spec, password, selection);
+        let calling = adapter.dbprovision_adapter_user_operations().call_update(store, spec, mark, password, selection);
         let outcome = Guest::bounded(&origin, wall, calling).await;
         guest.finish(wall, outcome)
     }

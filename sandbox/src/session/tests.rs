@@ -227,7 +227,7 @@ async fn a_secret_of_more_than_four_kibibytes_is_lent_to_no_guest() {
     let refused = [
         session.try_login("x", &long).await.map(drop),
         session.create_user(&user, Some(&long), &mark).await.map(drop),
-        session.update_user(&user, Some(&long), &Selection::All).await.map(drop),
+        session.update_user(&user, &mark, Some(&long), &Selection::All).await.map(drop),
         session.update_database(&database, &mark, &[(name(), long.clone())], &Selection::All).await.map(drop),
     ];
     for refused in refused.map(Result::unwrap_err) {

@@ -20,7 +20,7 @@ pub trait Roles {
     }
 
     /// Brings the rest about.
-    fn update(&mut self, spec: &RoleSpec, selection: &Selection) -> Result<UpdateReport> {
+    fn update(&mut self, spec: &RoleSpec, mark: &Mark, selection: &Selection) -> Result<UpdateReport> {
         Err(Error::unsupported("roles"))
     }
 
@@ -73,8 +73,8 @@ where
         H::with(|adapter| Roles::create(adapter, &spec, &mark))
     }
 
-    fn update(spec: RoleSpec, selection: Selection) -> Result<UpdateReport> {
-        H::with(|adapter| Roles::update(adapter, &spec, &selection))
+    fn update(spec: RoleSpec, mark: Mark, selection: Selection) -> Result<UpdateReport> {
+        H::with(|adapter| Roles::update(adapter, &spec, &mark, &selection))
     }
 
     fn claim(name: String, proof: Proof, comment: Option<String>, mark: Mark) -> Result<()> {

@@ -19,8 +19,15 @@ pub trait Users {
         Err(Error::unsupported("users"))
     }
 
-    /// Brings the rest about; a password that is passed is always a change, with the id `password`.
-    fn update(&mut self, spec: &UserSpec, password: Option<&Secret>, selection: &Selection) -> Result<UpdateReport> {
+    /// Brings the rest about on the account that carries the mark; a password that is passed is always a change, with the
+    /// id `password`.
+    fn update(
+        &mut self,
+        spec: &UserSpec,
+        mark: &Mark,
+        password: Option<&Secret>,
+        selection: &Selection,
+    ) -> Result<UpdateReport> {
         Err(Error::unsupported("users"))
     }
 
@@ -84,9 +91,9 @@ where
         H::with(|adapter| Users::create(adapter, &spec, password.as_ref(), &mark))
     }
 
-    fn update(spec: UserSpec, password: Option<wit::Secret>, selection: Selection) -> Result<UpdateReport> {
+    fn update(spec: UserSpec, mark: Mark, password: Option<wit::Secret>, selection: Selection) -> Result<UpdateReport> {
         let password = password.map(Secret::from);
-        H::with(|adapter| Users::update(adapter, &spec, password.as_ref(), &selection))
+        H::with(|adapter| Users::update(adapter, &spec, &mark, password.as_ref(), &selection))
     }
 
     fn claim(name: String, proof: Proof, comment: Option<String>, mark: Mark) -> Result<()> {

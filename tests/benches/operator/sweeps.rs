@@ -149,7 +149,7 @@ fn native(mark: Mark) -> dbprovision_sdk::Mark {
 
 async fn create(session: &mut Session, site: &Site, index: usize) -> Result<()> {
     session.create_user(&user(index), None, &mark(index)).await?;
-    session.update_user(&user(index), None, &Selection::All).await?;
+    session.update_user(&user(index), &mark(index), None, &Selection::All).await?;
     if index.is_multiple_of(2) {
         session.grant(&site.grant(index), &Selection::All).await?;
     }
@@ -160,7 +160,7 @@ async fn create(session: &mut Session, site: &Site, index: usize) -> Result<()> 
 async fn look(session: &mut Session, site: &Site, index: usize) -> Result<()> {
     let info = session.get_user_info(&user(index).name).await?.context("the user is gone")?;
     ensure!(info.mark == Some(mark(index)), "another mark: {:?}", info.mark);
-    let found = session.update_user(&user(index), None, &Selection::Detect).await?;
+    let found = session.update_user(&user(index), &mark(index), None, &Selection::Detect).await?;
     ensure!(found.changes.is_empty(), "{:?}", found.changes);
     if index.is_multiple_of(2) {
         let found = session.grant(&site.grant(index), &Selection::Detect).await?;

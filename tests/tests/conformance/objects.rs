@@ -116,8 +116,8 @@ pub(crate) async fn update_in(
 ) -> Result<UpdateReport, CallError> {
     match kind {
         ObjectKind::Database => session.update_database(&database(stated), mark, &[], selection).await,
-        ObjectKind::User => session.update_user(&user(stated), None, selection).await,
-        ObjectKind::Role => session.update_role(&role(stated), selection).await,
+        ObjectKind::User => session.update_user(&user(stated), mark, None, selection).await,
+        ObjectKind::Role => session.update_role(&role(stated), mark, selection).await,
     }
 }
 

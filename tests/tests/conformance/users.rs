@@ -26,12 +26,12 @@ pub(crate) async fn log_in_with_their_last_password(candidate: &Candidate) {
     assert!(!lets_in(candidate, name, "wrong").await);
 
     // A password that is passed is always a change; looking at it sets nothing.
-    let look = session.update_user(&spec(name), Some(&secret(NEW)), &Selection::Detect).await.unwrap();
+    let look = session.update_user(&spec(name), &mark(name), Some(&secret(NEW)), &Selection::Detect).await.unwrap();
     let ids: Vec<&str> = look.changes.iter().map(|change| change.id.as_str()).collect();
     assert_eq!((ids.as_slice(), look.applied.as_slice()), (["password"].as_slice(), [].as_slice()));
     assert!(lets_in(candidate, name, PASSWORD).await);
     let only = Selection::Only(vec!["password".to_owned()]);
-    let set = session.update_user(&spec(name), Some(&secret(NEW)), &only).await.unwrap();
+    let set = session.update_user(&spec(name), &mark(name), Some(&secret(NEW)), &only).await.unwrap();
     assert_eq!(set.applied, ["password"]);
     assert_eq!(session.try_login(name, &secret(PASSWORD)).await.unwrap(), LoginOutcome::Rejected);
     assert_eq!(session.try_login(name, &secret(NEW)).await.unwrap(), LoginOutcome::Accepted);
@@ -40,10 +40,10 @@ pub(crate) async fn log_in_with_their_last_password(candidate: &Candidate) {
     // What is said of a password never holds it.
     let told = format!("{look:?}{set:?}");
     assert!(!told.contains("another 'one'"), "{told}");
-    let all = session.update_user(&spec(name), Some(&secret(PASSWORD)), &Selection::All).await.unwrap();
+    let all = session.update_user(&spec(name), &mark(name), Some(&secret(PASSWORD)), &Selection::All).await.unwrap();
     assert_eq!(all.applied, ["password"]);
     assert!(lets_in(candidate, name, PASSWORD).await);
-    let again = session.update_user(&spec(name), None, &Selection::Detect).await.unwrap();
+    let again = session.update_user(&spec(name), &mark(name), None, &Selection::Detect).await.unwrap();
     assert_eq!(again.changes, [], "without a password there is nothing to do");
 }
 
@@ -57,8 +57,8 @@ pub(crate) async fn without_a_password_nobody_gets_in(candidate: &Candidate) {
         let outcome = session.try_login(name, &secret(guess)).await.unwrap();
         assert_ne!(outcome, LoginOutcome::Accepted, "{guess:?}");
     }
-    assert_eq!(session.update_user(&spec(name), None, &Selection::Detect).await.unwrap().changes, []);
-    session.update_user(&spec(name), Some(&secret(PASSWORD)), &Selection::All).await.unwrap();
+    assert_eq!(session.update_user(&spec(name), &mark(name), None, &Selection::Detect).await.unwrap().changes, []);
+    session.update_user(&spec(name), &mark(name), Some(&secret(PASSWORD)), &Selection::All).await.unwrap();
     assert!(lets_in(candidate, name, PASSWORD).await);
 }
 

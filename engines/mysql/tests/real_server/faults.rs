@@ -6,7 +6,7 @@ use dbprovision_sdk::{Adapter, Grants, Selection, Users};
 use serde_json::json;
 
 use crate::grants;
-use crate::support::{adapter, everywhere, mark, password};
+use crate::support::{adapter, everywhere, mark, password, update_user};
 
 #[test]
 fn a_session_that_ended_is_opened_anew() {
@@ -43,7 +43,7 @@ fn changes_of_one_user_at_the_same_time_do_not_disturb_each_other() {
                     let tracking = r#"{"mysql": {"useUserAttributes": false}}"#;
                     let mut adapter = adapter(server, is_table, is_table.then_some(tracking));
                     for round in 1..6 {
-                        Users::update(&mut adapter, &spec(index * 10 + round), None, &Selection::All).unwrap();
+                        update_user(&mut adapter, &spec(index * 10 + round), None, &Selection::All).unwrap();
                     }
                     adapter.close();
                 });
@@ -68,10 +68,10 @@ fn a_wait_for_somebody_elses_work_ends_and_the_next_try_works() {
         std::thread::scope(|scope| {
             scope.spawn(|| server.query_as(&user, &word, None, &query).unwrap());
             std::thread::sleep(std::time::Duration::from_millis(500));
-            let error = Users::update(adapter, &spec, None, &Selection::All).unwrap_err();
+            let error = update_user(adapter, &spec, None, &Selection::All).unwrap_err();
             assert_eq!(error.kind, dbprovision_sdk::ErrorKind::Transient(None), "{error:?}");
         });
-        Users::update(adapter, &spec, None, &Selection::All).unwrap();
+        update_user(adapter, &spec, None, &Selection::All).unwrap();
     });
 }
 

@@ -2,11 +2,11 @@
 
 use dbprovision_sdk::adapter::grants::Grantee;
 use dbprovision_sdk::adapter::users::UserSpec;
-use dbprovision_sdk::{Grants, Selection, Users};
+use dbprovision_sdk::{Grants, Selection};
 use serde_json::json;
 
 use crate::grants::{all, fill, look, spec, user};
-use crate::support::everywhere;
+use crate::support::{everywhere, update_user};
 
 fn allowed(name: &str, hosts: &[&str]) -> UserSpec {
     UserSpec {
@@ -65,8 +65,8 @@ fn a_further_host_has_what_was_given_at_the_others() {
                 comment: None,
                 options: Some(options.clone()),
             };
-            Users::update(adapter, &there, None, &Selection::All).unwrap();
-            assert_eq!(Users::update(adapter, &there, None, &Selection::Detect).unwrap().changes, []);
+            update_user(adapter, &there, None, &Selection::All).unwrap();
+            assert_eq!(update_user(adapter, &there, None, &Selection::Detect).unwrap().changes, []);
             let moved = Grantee { options: Some(options), ..who.clone() };
             let found = look(adapter, &spec(&moved, &stated, &given.held));
             assert_eq!((found.update.changes, found.held), (Vec::new(), given.held.clone()), "{hosts}");
@@ -92,8 +92,8 @@ fn a_right_that_outlived_its_object_is_in_nobodys_way() {
             ))
             .unwrap();
         let moved = allowed(&name, &["192.168.%"]);
-        Users::update(adapter, &moved, None, &Selection::All).unwrap();
-        assert_eq!(Users::update(adapter, &moved, None, &Selection::Detect).unwrap().changes, []);
+        update_user(adapter, &moved, None, &Selection::All).unwrap();
+        assert_eq!(update_user(adapter, &moved, None, &Selection::Detect).unwrap().changes, []);
         let shown = server.query(&format!("SHOW GRANTS FOR '{name}'@'192.168.%'")).unwrap();
         assert!(shown.contains("SELECT (`a`)") && shown.contains("DELETE") && !shown.contains("gone"), "{shown}");
     });
@@ -116,15 +116,15 @@ fn no_host_goes_before_the_other_has_everything() {
         let hosts =
             || server.query(&format!("SELECT Host FROM mysql.user WHERE User = '{name}' ORDER BY Host")).unwrap();
         for _ in 0..2 {
-            Users::update(adapter, &moved, None, &Selection::All).unwrap_err();
+            update_user(adapter, &moved, None, &Selection::All).unwrap_err();
             assert_eq!(hosts(), "10.%\n192.168.%");
-            let told = Users::update(adapter, &moved, None, &Selection::Detect).unwrap().changes;
+            let told = update_user(adapter, &moved, None, &Selection::Detect).unwrap().changes;
             assert_eq!(told.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["host:192.168.%", "host:10.%"]);
         }
         server.query(&format!("REVOKE SHUTDOWN ON *.* FROM '{name}'@'10.%'")).unwrap();
-        Users::update(adapter, &moved, None, &Selection::All).unwrap();
+        update_user(adapter, &moved, None, &Selection::All).unwrap();
         assert_eq!(hosts(), "192.168.%");
         assert!(server.query(&format!("SHOW GRANTS FOR '{name}'@'192.168.%'")).unwrap().contains("DELETE"));
-        assert_eq!(Users::update(adapter, &moved, None, &Selection::Detect).unwrap().changes, []);
+        assert_eq!(update_user(adapter, &moved, None, &Selection::Detect).unwrap().changes, []);
     });
 }

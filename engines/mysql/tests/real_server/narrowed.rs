@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use testkit::mysql::MysqlServer;
 
 use crate::grants::{fill, user};
-use crate::support::{PASSWORD, everywhere, mark, password, proof};
+use crate::support::{PASSWORD, everywhere, mark, password, proof, update_user};
 
 fn allowed(name: &str, hosts: &[&str]) -> UserSpec {
     UserSpec {
@@ -21,7 +21,7 @@ fn allowed(name: &str, hosts: &[&str]) -> UserSpec {
 }
 
 fn look(adapter: &mut MySql, spec: &UserSpec) -> Vec<Change> {
-    Users::update(adapter, spec, None, &Selection::Detect).unwrap().changes
+    update_user(adapter, spec, None, &Selection::Detect).unwrap().changes
 }
 
 fn hosts(server: &MysqlServer, name: &str) -> String {
@@ -39,12 +39,12 @@ fn a_host_that_is_the_definer_of_something_stays_and_all_the_rest_is_made() {
         let told = look(adapter, &narrowed);
         let gone = told.iter().find(|one| one.id == "host:%").unwrap();
         assert!(gone.destructive && gone.actual.contains(&format!("view {place}.v")), "{gone:?}");
-        let error = Users::update(adapter, &narrowed, None, &Selection::All).unwrap_err();
+        let error = update_user(adapter, &narrowed, None, &Selection::All).unwrap_err();
         assert_eq!(error.kind, ErrorKind::DependencyMissing);
         assert!(error.message.contains(&format!("view {place}.v")), "{error:?}");
         assert_eq!(hosts(server, &name), "%\n10.%");
         server.query(&format!("DROP VIEW {place}.v")).unwrap();
-        Users::update(adapter, &narrowed, None, &Selection::All).unwrap();
+        update_user(adapter, &narrowed, None, &Selection::All).unwrap();
         assert_eq!(hosts(server, &name), "10.%");
         assert_eq!(look(adapter, &narrowed), []);
     });
@@ -60,9 +60,9 @@ fn the_sessions_of_a_host_end_with_it() {
         while server.query(&count).unwrap() == "0" {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        Users::update(adapter, &allowed(&name, &["127.0.0.1", "localhost"]), None, &Selection::All).unwrap();
+        update_user(adapter, &allowed(&name, &["127.0.0.1", "localhost"]), None, &Selection::All).unwrap();
         assert_eq!(server.query(&count).unwrap(), "1", "it does not come from there");
-        Users::update(adapter, &allowed(&name, &["10.%"]), None, &Selection::All).unwrap();
+        update_user(adapter, &allowed(&name, &["10.%"]), None, &Selection::All).unwrap();
         assert!(idle.has_ended());
     });
 }
@@ -79,7 +79,7 @@ fn a_user_that_is_adopted_keeps_its_hosts_until_somebody_agrees() {
         let nobodys = Proof { mark: None, object_id: None };
         Users::claim(adapter, &name, &nobodys, None, &mark("adopted")).unwrap();
         let stated = allowed(&name, &["%"]);
-        let report = Users::update(adapter, &stated, Some(&password()), &Selection::All).unwrap();
+        let report = update_user(adapter, &stated, Some(&password()), &Selection::All).unwrap();
         assert_eq!(report.applied, ["password"]);
         assert_eq!(hosts(server, &name), "%\n10.%");
         let told = look(adapter, &stated);
@@ -89,25 +89,25 @@ fn a_user_that_is_adopted_keeps_its_hosts_until_somebody_agrees() {
         );
         // A membership or a comment that is written meanwhile does not forget it.
         let commented = UserSpec { comment: Some("words".to_owned()), ..stated.clone() };
-        Users::update(adapter, &commented, None, &Selection::All).unwrap();
+        update_user(adapter, &commented, None, &Selection::All).unwrap();
         assert_eq!(hosts(server, &name), "%\n10.%");
-        Users::update(adapter, &commented, None, &Selection::Only(vec!["host:10.%".to_owned()])).unwrap();
+        update_user(adapter, &commented, None, &Selection::Only(vec!["host:10.%".to_owned()])).unwrap();
         assert_eq!(hosts(server, &name), "%");
         assert_eq!(look(adapter, &commented), []);
         // A host that the spec brought goes with the spec.
-        Users::update(adapter, &allowed(&name, &["%", "10.%"]), None, &Selection::All).unwrap();
-        Users::update(adapter, &stated, None, &Selection::All).unwrap();
+        update_user(adapter, &allowed(&name, &["%", "10.%"]), None, &Selection::All).unwrap();
+        update_user(adapter, &stated, None, &Selection::All).unwrap();
         assert_eq!(hosts(server, &name), "%");
         // What another resource left behind is adopted like anything else.
-        Users::update(adapter, &allowed(&name, &["%", "10.%"]), None, &Selection::All).unwrap();
+        update_user(adapter, &allowed(&name, &["%", "10.%"]), None, &Selection::All).unwrap();
         let heirs = Mark { name: "another".to_owned(), ..mark("adopted") };
         Users::claim(adapter, &name, &proof(&mark("adopted")), None, &heirs).unwrap();
-        Users::update(adapter, &stated, None, &Selection::All).unwrap();
+        update_user(adapter, &stated, None, &Selection::All).unwrap();
         assert_eq!(hosts(server, &name), "%\n10.%");
         Users::claim(adapter, &name, &proof(&heirs), None, &mark("adopted")).unwrap();
-        Users::update(adapter, &stated, None, &Selection::Only(vec!["host:10.%".to_owned()])).unwrap();
-        Users::update(adapter, &allowed(&name, &["%", "10.%"]), None, &Selection::All).unwrap();
-        Users::update(adapter, &stated, None, &Selection::All).unwrap();
+        update_user(adapter, &stated, None, &Selection::Only(vec!["host:10.%".to_owned()])).unwrap();
+        update_user(adapter, &allowed(&name, &["%", "10.%"]), None, &Selection::All).unwrap();
+        update_user(adapter, &stated, None, &Selection::All).unwrap();
         assert_eq!(hosts(server, &name), "%");
     });
 }
@@ -149,8 +149,24 @@ fn a_user_that_holds_the_operators_lock_is_changed_all_the_same() {
         while server.query(&format!("SELECT IS_FREE_LOCK('{lock}')")).unwrap() == "1" {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        Users::update(adapter, &allowed(&other, &["%", "10.%"]), None, &Selection::All).unwrap();
+        update_user(adapter, &allowed(&other, &["%", "10.%"]), None, &Selection::All).unwrap();
         assert_eq!(hosts(server, &other), "%\n10.%");
         assert!(session.has_ended());
+    });
+}
+
+#[test]
+fn a_user_that_somebody_made_again_is_not_ours_to_change() {
+    everywhere(|server, adapter, tag| {
+        let name = format!("again_{tag}");
+        user(adapter, &name, &["%"]);
+        server.query(&format!("DROP USER '{name}'@'%'; CREATE USER '{name}'@'%' IDENTIFIED BY 'theirs'")).unwrap();
+        let theirs = Mark { name: "another".to_owned(), ..mark("theirs") };
+        Users::claim(adapter, &name, &Proof { mark: None, object_id: None }, None, &theirs).unwrap();
+        let (stated, secret) = (allowed(&name, &["%", "10.%"]), password());
+        let error = Users::update(adapter, &stated, &mark("user"), Some(&secret), &Selection::All).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Conflict, "{error:?}");
+        assert_eq!(hosts(server, &name), "%");
+        assert_eq!(server.query_as(&name, "theirs", None, "SELECT 1").unwrap(), "1");
     });
 }

@@ -11,20 +11,20 @@ use testkit::mysql::MysqlServer;
 
 use crate::databases::spec as database;
 use crate::grants;
-use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof, sweeping};
+use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof, sweeping, update_role, update_user};
 
 fn spec(name: &str, options: &Value) -> RoleSpec {
     RoleSpec { name: name.to_owned(), shared_roles: Vec::new(), comment: None, options: Some(options.to_string()) }
 }
 
 fn ids(adapter: &mut MySql, spec: &RoleSpec) -> Vec<String> {
-    let report = Roles::update(adapter, spec, &Selection::Detect).unwrap();
-    assert_eq!(Roles::update(&mut sweeping(), spec, &Selection::Detect).unwrap(), report, "in a sweep");
+    let report = update_role(adapter, spec, &Selection::Detect).unwrap();
+    assert_eq!(update_role(&mut sweeping(), spec, &Selection::Detect).unwrap(), report, "in a sweep");
     report.changes.into_iter().map(|change| change.id).collect()
 }
 
 fn all(adapter: &mut MySql, spec: &RoleSpec) -> Vec<String> {
-    let report = Roles::update(adapter, spec, &Selection::All);
+    let report = update_role(adapter, spec, &Selection::All);
     report.unwrap_or_else(|error| panic!("{:?}: {error:?}", spec.options)).applied
 }
 
@@ -65,7 +65,7 @@ fn comes_and_goes(server: &MysqlServer, adapter: &mut MySql, tag: &str, native: 
         options: None,
     };
     Users::create(adapter, &user, Some(&password()), &mark("u")).unwrap();
-    Users::update(adapter, &user, None, &Selection::All).unwrap();
+    update_user(adapter, &user, None, &Selection::All).unwrap();
     let entry = json!({"level": "table", "database": place, "table": "t", "privileges": ["INSERT"]});
     // The grant operations are told of these.
     assert_eq!(ids(adapter, &spec(&name, &json!({"grants": [entry]}))), [""; 0]);
@@ -131,7 +131,7 @@ fn what_the_users_own_resource_states_is_not_a_grants_to_take() {
             options: None,
         };
         Users::create(adapter, &own, Some(&password()), &mark("user")).unwrap();
-        Users::update(adapter, &own, None, &Selection::All).unwrap();
+        update_user(adapter, &own, None, &Selection::All).unwrap();
         let grantee = Grantee { kind: ObjectKind::User, name: name.clone(), options: None };
         let table = if server.query("SELECT @@version").unwrap().contains("MariaDB") {
             format!("SELECT count(*) FROM mysql.roles_mapping WHERE user = '{name}' AND role = '{role}'")
@@ -145,7 +145,7 @@ fn what_the_users_own_resource_states_is_not_a_grants_to_take() {
         assert_eq!(grants::all(adapter, &less).update.applied, [""; 0]);
         Grants::revoke(adapter, &less).unwrap();
         assert_eq!(server.query(&table).unwrap(), "1");
-        Users::update(adapter, &UserSpec { roles: Vec::new(), ..own }, None, &Selection::All).unwrap();
+        update_user(adapter, &UserSpec { roles: Vec::new(), ..own }, None, &Selection::All).unwrap();
         assert_eq!(server.query(&table).unwrap(), "0");
     });
 }
@@ -166,11 +166,11 @@ fn what_a_grant_states_too_is_left_to_it_without_being_taken_for_a_moment() {
             options: None,
         };
         let ids = |adapter: &mut MySql, spec: &UserSpec, selection: &Selection| -> Vec<String> {
-            let report = Users::update(adapter, spec, None, selection).unwrap();
+            let report = update_user(adapter, spec, None, selection).unwrap();
             report.changes.into_iter().map(|change| change.id).collect()
         };
         Users::create(adapter, &own(&[], &[]), Some(&password()), &mark("user")).unwrap();
-        Users::update(adapter, &own(&[&role, &other], &[]), None, &Selection::All).unwrap();
+        update_user(adapter, &own(&[&role, &other], &[]), None, &Selection::All).unwrap();
         let grantee = Grantee { kind: ObjectKind::User, name: name.clone(), options: None };
         let both = grants::all(adapter, &grants::spec(&grantee, &json!({ "roles": [role] }), &[]));
         server.query("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = ON").unwrap();

@@ -7,7 +7,7 @@ use engine_mysql::MySql;
 use serde_json::json;
 use testkit::mysql::MysqlServer;
 
-use crate::support::{everywhere, mark, password, sweeping};
+use crate::support::{everywhere, mark, password, sweeping, update_user};
 use crate::{databases, grants};
 
 fn user(name: &str) -> UserSpec {
@@ -33,7 +33,7 @@ impl Estate {
         for _ in 0..count {
             let name = format!("sweep_{tag}_{}", self.names.len());
             Users::create(adapter, &user(&name), Some(&password()), &mark(&name)).unwrap();
-            Users::update(adapter, &user(&name), None, &Selection::All).unwrap();
+            update_user(adapter, &user(&name), None, &Selection::All).unwrap();
             Databases::create(adapter, &databases::spec(&name, &json!({})), &mark(&name)).unwrap();
             let grantee = Grantee { kind: ObjectKind::User, name: name.clone(), options: None };
             let entry = json!({ "level": "database", "database": name, "privileges": ["SELECT", "INSERT"] });
@@ -51,7 +51,7 @@ impl Estate {
         for name in &self.names {
             let info = Users::get_info(&mut adapter, name).unwrap().unwrap();
             assert_eq!(info.mark, Some(mark(name)));
-            let found = Users::update(&mut adapter, &user(name), None, &Selection::Detect).unwrap();
+            let found = update_user(&mut adapter, &user(name), None, &Selection::Detect).unwrap();
             assert_eq!(found.changes, []);
             let info = Databases::get_info(&mut adapter, name).unwrap().unwrap();
             assert_eq!(info.mark, Some(mark(name)));
@@ -83,9 +83,9 @@ fn a_sweep_sees_what_it_read_first_and_the_next_one_what_is_new() {
     everywhere(|server, adapter, tag| {
         let name = format!("sweep_late_{tag}");
         Users::create(adapter, &user(&name), Some(&password()), &mark(&name)).unwrap();
-        Users::update(adapter, &user(&name), None, &Selection::All).unwrap();
+        update_user(adapter, &user(&name), None, &Selection::All).unwrap();
         let detect = |adapter: &mut MySql| -> Vec<String> {
-            let found = Users::update(adapter, &user(&name), None, &Selection::Detect).unwrap();
+            let found = update_user(adapter, &user(&name), None, &Selection::Detect).unwrap();
             found.changes.into_iter().map(|one| one.id).collect()
         };
         let mut first = sweeping();

@@ -6,7 +6,9 @@ use engine_mysql::MySql;
 use serde_json::{Value, json};
 
 use crate::databases::spec as database;
-use crate::support::{PASSWORD, everywhere, everywhere_with, hostile_names, mark, password, proof, sweeping};
+use crate::support::{
+    PASSWORD, everywhere, everywhere_with, hostile_names, mark, password, proof, sweeping, update_user,
+};
 
 fn spec(name: &str, roles: &[&str], options: &Value) -> UserSpec {
     UserSpec {
@@ -19,18 +21,18 @@ fn spec(name: &str, roles: &[&str], options: &Value) -> UserSpec {
 }
 
 fn ids(adapter: &mut MySql, spec: &UserSpec) -> Vec<String> {
-    let report = Users::update(adapter, spec, None, &Selection::Detect);
+    let report = update_user(adapter, spec, None, &Selection::Detect);
     let report = report.unwrap_or_else(|error| panic!("{spec:?}: {error:?}"));
-    assert_eq!(Users::update(&mut sweeping(), spec, None, &Selection::Detect).unwrap(), report, "in a sweep");
+    assert_eq!(update_user(&mut sweeping(), spec, None, &Selection::Detect).unwrap(), report, "in a sweep");
     report.changes.into_iter().map(|change| change.id).collect()
 }
 
 fn look(adapter: &mut MySql, spec: &UserSpec) -> Vec<Change> {
-    Users::update(adapter, spec, None, &Selection::Detect).unwrap().changes
+    update_user(adapter, spec, None, &Selection::Detect).unwrap().changes
 }
 
 fn all(adapter: &mut MySql, spec: &UserSpec, password: Option<&Secret>) -> Vec<String> {
-    let report = Users::update(adapter, spec, password, &Selection::All);
+    let report = update_user(adapter, spec, password, &Selection::All);
     report.unwrap_or_else(|error| panic!("{:?}: {error:?}", spec.options)).applied
 }
 
@@ -137,8 +139,7 @@ fn every_login_method_takes_the_hash_that_was_computed_for_it() {
                 server.query_as(&name, PASSWORD, None, "SELECT 1").unwrap_or_else(|error| panic!("{method}: {error}"));
             }
             // A new password is a change, always; a new method needs one.
-            let report =
-                Users::update(adapter, &stated, Some(&Secret::Known("neu ß".into())), &Selection::All).unwrap();
+            let report = update_user(adapter, &stated, Some(&Secret::Known("neu ß".into())), &Selection::All).unwrap();
             assert_eq!(report.applied, ["password"]);
             assert_eq!(Users::try_login(adapter, &name, &password()).unwrap(), LoginOutcome::Rejected, "{method}");
             assert_eq!(
@@ -156,11 +157,11 @@ fn every_login_method_takes_the_hash_that_was_computed_for_it() {
             let name = format!("moves_{tag}");
             Users::create(adapter, &spec(&name, &[], &json!({})), Some(&password()), &mark("m")).unwrap();
             let moved = spec(&name, &[], &json!({"authPlugin": other}));
-            let report = Users::update(adapter, &moved, None, &Selection::All).unwrap();
+            let report = update_user(adapter, &moved, None, &Selection::All).unwrap();
             assert_eq!((report.changes.len(), report.changes[0].impossible, report.applied.len()), (1, true, 0));
             assert!(!look(adapter, &moved)[0].impossible, "it can be made, with the password");
             let only = Selection::Only(vec!["authPlugin".to_owned()]);
-            let report = Users::update(adapter, &moved, Some(&password()), &only).unwrap();
+            let report = update_user(adapter, &moved, Some(&password()), &only).unwrap();
             assert_eq!(report.applied, ["authPlugin"]);
             assert_eq!(ids(adapter, &moved), [""; 0]);
             assert_eq!(all(adapter, &moved, Some(&password())), ["password"]);
@@ -245,13 +246,13 @@ fn an_account_of_somebody_else_is_never_taken_and_never_changed() {
         let error = Users::create(adapter, &stated, Some(&password()), &mark("m")).unwrap_err();
         assert_eq!(error.kind, ErrorKind::AlreadyExists);
         assert_eq!(Users::drop(adapter, &stated, &proof(&mark("m"))).unwrap_err().kind, ErrorKind::Conflict);
-        assert_eq!(Users::update(adapter, &stated, None, &Selection::All).unwrap_err().kind, ErrorKind::Conflict);
+        assert_eq!(update_user(adapter, &stated, None, &Selection::All).unwrap_err().kind, ErrorKind::Conflict);
         assert_eq!(server.query(&format!("SELECT Host FROM mysql.user WHERE User = '{theirs}'")).unwrap(), "10.%");
         // Adopted with all its accounts, it is brought to what is stated; what was there goes where it is named.
         Users::claim(adapter, &theirs, &Proof { mark: None, object_id: None }, None, &mark("m")).unwrap();
         assert_eq!(all(adapter, &stated, None), ["host:%"]);
         let named = Selection::Only(vec!["host:10.%".to_owned()]);
-        assert_eq!(Users::update(adapter, &stated, None, &named).unwrap().applied, ["host:10.%"]);
+        assert_eq!(update_user(adapter, &stated, None, &named).unwrap().applied, ["host:10.%"]);
         assert_eq!(ids(adapter, &stated), [""; 0]);
         Users::drop(adapter, &stated, &proof(&mark("m"))).unwrap();
         // Another account of our user's name is somebody's, and stays.
@@ -260,7 +261,7 @@ fn an_account_of_somebody_else_is_never_taken_and_never_changed() {
         server.query(&format!("CREATE USER '{shared}'@'10.%' IDENTIFIED BY 'their own'")).unwrap();
         assert_eq!(ids(adapter, &ours), [""; 0]);
         let wider = spec(&shared, &[], &json!({"allowedHosts": ["%", "10.%"]}));
-        assert_eq!(Users::update(adapter, &wider, None, &Selection::All).unwrap_err().kind, ErrorKind::Conflict);
+        assert_eq!(update_user(adapter, &wider, None, &Selection::All).unwrap_err().kind, ErrorKind::Conflict);
         Users::drop(adapter, &ours, &proof(&mark("o"))).unwrap();
         assert_eq!(server.query(&format!("SELECT Host FROM mysql.user WHERE User = '{shared}'")).unwrap(), "10.%");
         server.query(&format!("DROP USER '{shared}'@'10.%'")).unwrap();
@@ -345,7 +346,7 @@ fn a_missing_role_is_waited_for_and_a_membership_of_others_stays() {
         let (name, role, theirs) = (format!("member_{tag}"), format!("late_{tag}"), format!("their_{tag}"));
         let stated = spec(&name, &[&role], &json!({}));
         Users::create(adapter, &stated, Some(&password()), &mark("m")).unwrap();
-        let error = Users::update(adapter, &stated, None, &Selection::All).unwrap_err();
+        let error = update_user(adapter, &stated, None, &Selection::All).unwrap_err();
         assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
         server
             .query(&format!("CREATE ROLE '{role}'; CREATE ROLE '{theirs}'; GRANT '{theirs}' TO '{name}'@'%'"))

@@ -7,7 +7,7 @@ use engine_postgres::Postgres;
 use serde_json::json;
 
 use crate::databases::{spec, user};
-use crate::support::{everywhere, mark, settings, sweeping};
+use crate::support::{everywhere, mark, settings, sweeping, update_user};
 
 #[test]
 fn the_server_is_known_by_its_identity() {
@@ -119,7 +119,7 @@ fn changes_of_one_role_at_the_same_time_do_not_disturb_each_other() {
                             comment: None,
                             options: Some(options),
                         };
-                        Users::update(&mut adapter, &spec, None, &Selection::All).unwrap();
+                        update_user(&mut adapter, &spec, None, &Selection::All).unwrap();
                     }
                     adapter.close();
                 });

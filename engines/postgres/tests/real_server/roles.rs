@@ -5,16 +5,16 @@ use dbprovision_sdk::{ErrorKind, Page, Roles, Selection, Users};
 use engine_postgres::Postgres;
 use serde_json::{Value, json};
 
-use crate::support::{everywhere, hostile_names, mark, proof, sweeping};
+use crate::support::{everywhere, hostile_names, mark, proof, sweeping, update_role};
 
 fn spec(name: &str, options: &Value) -> RoleSpec {
     RoleSpec { name: name.to_owned(), shared_roles: Vec::new(), comment: None, options: Some(options.to_string()) }
 }
 
 fn ids(adapter: &mut Postgres, spec: &RoleSpec, selection: &Selection) -> Vec<String> {
-    let report = Roles::update(adapter, spec, selection).unwrap_or_else(|error| panic!("{spec:?}: {error:?}"));
+    let report = update_role(adapter, spec, selection).unwrap_or_else(|error| panic!("{spec:?}: {error:?}"));
     if *selection == Selection::Detect {
-        assert_eq!(Roles::update(&mut sweeping(), spec, selection).unwrap(), report, "in a sweep");
+        assert_eq!(update_role(&mut sweeping(), spec, selection).unwrap(), report, "in a sweep");
     }
     report.changes.into_iter().map(|change| change.id).collect()
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::databases;
 use crate::grants::grantee;
-use crate::support::{Server, everywhere, mark, password, sweeping};
+use crate::support::{Server, everywhere, mark, password, sweeping, update_user};
 
 /// Each has a time of its own.
 fn user(name: &str, group: &str) -> UserSpec {
@@ -63,7 +63,7 @@ impl Estate {
             let name = format!("sweep {tag} {}", self.users.len());
             let spec = user(&name, &self.group);
             Users::create(adapter, &spec, Some(&password()), &mark(&name)).unwrap();
-            Users::update(adapter, &spec, None, &Selection::All).unwrap();
+            update_user(adapter, &spec, None, &Selection::All).unwrap();
             let database = databases::spec(&name, Some(&name), &json!({}));
             Databases::create(adapter, &database, &mark(&name)).unwrap();
             Databases::update(adapter, &database, &mark(&name), &[], &Selection::All).unwrap();
@@ -81,7 +81,7 @@ impl Estate {
         for name in &self.users {
             let info = Users::get_info(&mut adapter, name).unwrap().unwrap();
             assert_eq!(info.mark, Some(mark(name)));
-            let found = Users::update(&mut adapter, &user(name, &self.group), None, &Selection::Detect).unwrap();
+            let found = update_user(&mut adapter, &user(name, &self.group), None, &Selection::Detect).unwrap();
             assert_eq!(found.changes, []);
             let info = Databases::get_info(&mut adapter, name).unwrap().unwrap();
             assert_eq!((info.mark, info.owner), (Some(mark(name)), Some(name.clone())));
@@ -116,7 +116,7 @@ fn a_sweep_sees_what_it_read_first_and_the_next_one_what_is_new() {
         let spec =
             UserSpec { name: name.clone(), roles: Vec::new(), shared_roles: Vec::new(), comment: None, options: None };
         let detect = |adapter: &mut Postgres| {
-            Users::update(adapter, &spec, None, &Selection::Detect)
+            update_user(adapter, &spec, None, &Selection::Detect)
                 .unwrap()
                 .changes
                 .into_iter()

@@ -5,7 +5,7 @@ use dbprovision_sdk::{ErrorKind, Page, Proof, Selection, Users};
 use engine_postgres::Postgres;
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof, sweeping};
+use crate::support::{PASSWORD, everywhere, hostile_names, mark, password, proof, sweeping, update_user};
 
 pub(crate) fn spec(name: &str, options: &Value) -> UserSpec {
     UserSpec {
@@ -18,9 +18,9 @@ pub(crate) fn spec(name: &str, options: &Value) -> UserSpec {
 }
 
 fn ids(adapter: &mut Postgres, spec: &UserSpec, selection: &Selection) -> Vec<String> {
-    let report = Users::update(adapter, spec, None, selection).unwrap();
+    let report = update_user(adapter, spec, None, selection).unwrap();
     if *selection == Selection::Detect {
-        assert_eq!(Users::update(&mut sweeping(), spec, None, selection).unwrap(), report, "in a sweep");
+        assert_eq!(update_user(&mut sweeping(), spec, None, selection).unwrap(), report, "in a sweep");
     }
     report.changes.into_iter().map(|change| change.id).collect()
 }
@@ -70,12 +70,12 @@ fn after_applying_all_nothing_is_different_for_every_field() {
             let found = ids(adapter, &stated, &Selection::Detect);
             assert!(found.iter().any(|found| found == id), "{options}: {found:?}");
             assert_eq!(ids(adapter, &stated, &Selection::Detect), found, "detection changes nothing");
-            let report = Users::update(adapter, &stated, None, &Selection::All).unwrap();
+            let report = update_user(adapter, &stated, None, &Selection::All).unwrap();
             assert_eq!(report.applied, found, "{options}");
             assert_eq!(ids(adapter, &stated, &Selection::Detect), [""; 0], "{options}");
             // What left the spec goes back to the documented default; settings only where their list is stated.
             let plain = spec(&name, &json!({"configParameters": {}}));
-            Users::update(adapter, &plain, None, &Selection::All).unwrap();
+            update_user(adapter, &plain, None, &Selection::All).unwrap();
             assert_eq!(ids(adapter, &plain, &Selection::Detect), [""; 0], "taken back: {options}");
         }
         let row = server.sql(&format!(
@@ -88,7 +88,7 @@ fn after_applying_all_nothing_is_different_for_every_field() {
         assert_eq!(ids(adapter, &with_role, &Selection::Detect), [""; 0]);
         assert_eq!(server.sql_as(&name, PASSWORD, "postgres", "SELECT current_user").unwrap(), group);
         let commented = UserSpec { comment: Some("it's \"mine\" [x]".to_owned()), ..spec(&name, &json!({})) };
-        let report = Users::update(adapter, &commented, None, &Selection::All).unwrap();
+        let report = update_user(adapter, &commented, None, &Selection::All).unwrap();
         let membership = report.changes.iter().find(|change| change.id == format!("member:{group}")).unwrap();
         assert!(membership.destructive, "a revoked membership is a lost right");
         assert_eq!(ids(adapter, &commented, &Selection::Detect), [""; 0]);
@@ -114,9 +114,9 @@ fn settings_that_left_the_spec_are_taken_back_and_those_of_others_are_not() {
         server.sql(&format!("ALTER ROLE {name} SET lock_timeout = '3s'"));
         let only = Selection::Only(vec!["config:work_mem".to_owned()]);
         assert_eq!(ids(adapter, &plain, &Selection::Detect), ["config:TimeZone", "config:work_mem"]);
-        Users::update(adapter, &plain, None, &only).unwrap();
+        update_user(adapter, &plain, None, &only).unwrap();
         assert_eq!(ids(adapter, &plain, &Selection::Detect), ["config:TimeZone"], "what is not taken yet stays noted");
-        Users::update(adapter, &plain, None, &Selection::All).unwrap();
+        update_user(adapter, &plain, None, &Selection::All).unwrap();
         assert_eq!((held().as_str(), ids(adapter, &plain, &Selection::Detect)), ("lock_timeout=3s", Vec::new()));
         // Where the list is stated, it is the whole list.
         let empty = spec(&name, &json!({"configParameters": {}}));
@@ -132,20 +132,20 @@ fn a_password_is_a_change_whenever_it_is_passed_and_the_server_gets_a_verifier()
         let plain = spec(&name, &json!({}));
         Users::create(adapter, &plain, None, &mark("p")).unwrap();
         assert_eq!(Users::try_login(adapter, &name, &password()).unwrap(), LoginOutcome::Rejected);
-        let report = Users::update(adapter, &plain, Some(&password()), &Selection::Detect).unwrap();
+        let report = update_user(adapter, &plain, Some(&password()), &Selection::Detect).unwrap();
         assert_eq!((report.changes[0].id.as_str(), report.applied.len()), ("password", 0));
         let only = Selection::Only(vec!["password".to_owned()]);
-        Users::update(adapter, &plain, Some(&password()), &only).unwrap();
+        update_user(adapter, &plain, Some(&password()), &only).unwrap();
         assert_eq!(Users::try_login(adapter, &name, &password()).unwrap(), LoginOutcome::Accepted);
         let wrong = dbprovision_sdk::Secret::Known(b"wrong".to_vec());
         assert_eq!(Users::try_login(adapter, &name, &wrong).unwrap(), LoginOutcome::Rejected);
         let stored = server.sql(&format!("SELECT rolpassword FROM pg_authid WHERE rolname = '{name}'"));
         assert!(stored.starts_with("SCRAM-SHA-256$4096:"), "{stored}");
-        Users::update(adapter, &spec(&name, &json!({"login": false})), None, &Selection::All).unwrap();
+        update_user(adapter, &spec(&name, &json!({"login": false})), None, &Selection::All).unwrap();
         assert_eq!(Users::try_login(adapter, &name, &password()).unwrap(), LoginOutcome::Unknown);
-        Users::update(adapter, &spec(&name, &json!({"connectionLimit": 0})), None, &Selection::All).unwrap();
+        update_user(adapter, &spec(&name, &json!({"connectionLimit": 0})), None, &Selection::All).unwrap();
         assert_eq!(Users::try_login(adapter, &name, &password()).unwrap(), LoginOutcome::Unknown);
-        Users::update(adapter, &spec(&name, &json!({"validUntil": "2001-01-01"})), None, &Selection::All).unwrap();
+        update_user(adapter, &spec(&name, &json!({"validUntil": "2001-01-01"})), None, &Selection::All).unwrap();
         assert_eq!(Users::try_login(adapter, &name, &password()).unwrap(), LoginOutcome::Unknown);
         assert_eq!(Users::try_login(adapter, "nobody at all", &password()).unwrap(), LoginOutcome::Unknown);
     });
@@ -179,7 +179,7 @@ fn hostile_names_and_values_are_taken_literally() {
             };
             let info = Users::create(adapter, &stated, Some(&password()), &mark("h")).unwrap();
             assert_eq!(info.name, name);
-            Users::update(adapter, &stated, None, &Selection::All).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            update_user(adapter, &stated, None, &Selection::All).unwrap_or_else(|error| panic!("{name}: {error:?}"));
             assert_eq!(ids(adapter, &stated, &Selection::Detect), [""; 0], "{name}");
             assert_eq!(server.sql_as(&name, PASSWORD, "postgres", "SELECT current_user").unwrap(), name);
             assert!(Users::exists(adapter, &name).unwrap());
@@ -232,7 +232,7 @@ fn a_user_that_is_not_ours_is_not_taken_over() {
             );
         }
         let own = if tag == "s" { "root_of_all" } else { "administrator" };
-        let error = Users::update(adapter, &spec(own, &json!({"login": false})), None, &Selection::All).unwrap_err();
+        let error = update_user(adapter, &spec(own, &json!({"login": false})), None, &Selection::All).unwrap_err();
         assert_eq!(error.kind, ErrorKind::PermissionDenied);
     });
 }
@@ -298,13 +298,13 @@ fn a_selection_makes_exactly_its_changes() {
         Users::create(adapter, &spec(&name, &json!({})), None, &mark("x")).unwrap();
         let stated = spec(&name, &json!({"connectionLimit": 3, "inherit": false}));
         let only = Selection::Only(vec!["inherit".to_owned()]);
-        let report = Users::update(adapter, &stated, None, &only).unwrap();
+        let report = update_user(adapter, &stated, None, &only).unwrap();
         assert_eq!(report.applied, ["inherit"]);
         assert_eq!(ids(adapter, &stated, &Selection::Detect), ["connectionLimit"]);
-        let error = Users::update(adapter, &stated, None, &only).unwrap_err();
+        let error = update_user(adapter, &stated, None, &only).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict);
         let missing = UserSpec { roles: vec!["no such role".to_owned()], ..spec(&name, &json!({})) };
-        let error = Users::update(adapter, &missing, None, &Selection::All).unwrap_err();
+        let error = update_user(adapter, &missing, None, &Selection::All).unwrap_err();
         assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
         for (options, path) in [
             (json!({"validUntil": "no time"}), "options.validUntil"),
@@ -314,7 +314,7 @@ fn a_selection_makes_exactly_its_changes() {
             (json!({"configParameters": {"bad name": "1"}}), "options.configParameters.bad name"),
             (json!({"connectionLimit": -2}), "options.connectionLimit"),
         ] {
-            let error = Users::update(adapter, &spec(&name, &options), None, &Selection::All).unwrap_err();
+            let error = update_user(adapter, &spec(&name, &options), None, &Selection::All).unwrap_err();
             let ErrorKind::InvalidOptions(problems) = &error.kind else { panic!("{options}: {error:?}") };
             assert_eq!(problems[0].path, path);
         }

@@ -5,7 +5,7 @@ use crds::{DatabaseUser, DatabaseUserStatus, Managed as _, Time};
 use planning::consent::{Referrer, Target};
 use planning::output_secret::OutputSecret;
 use planning::{Blocked, consent, names, output_secret};
-use sandbox::contract::{Selection, UpdateReport, UserSpec};
+use sandbox::contract::{Mark, Selection, UpdateReport, UserSpec};
 use sandbox::{CallError, SecretValue, Session};
 
 use super::UserInputs;
@@ -140,11 +140,12 @@ pub(super) async fn fingerprinted(
 pub(super) async fn with_the_password(
     session: &mut Session,
     spec: &UserSpec,
+    mark: &Mark,
     password: &SecretValue,
     mut report: UpdateReport,
     left: Vec<String>,
 ) -> Result<UpdateReport, CallError> {
-    let rest = session.update_user(spec, Some(password), &Selection::Only(left.clone())).await?;
+    let rest = session.update_user(spec, mark, Some(password), &Selection::Only(left.clone())).await?;
     report.changes.retain(|change| !left.contains(&change.id));
     report.changes.extend(rest.changes.into_iter().filter(|change| left.contains(&change.id)));
     report.applied.extend(rest.applied);

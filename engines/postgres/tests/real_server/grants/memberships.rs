@@ -1,6 +1,7 @@
 //! Memberships: their options, and who else has a say in them.
 
 use super::*;
+use crate::support::update_role;
 
 #[test]
 fn memberships_have_options_and_form_a_union() {
@@ -113,7 +114,7 @@ fn a_membership_by_a_grant_is_no_business_of_the_members_own_resource() {
             options: Some(options.to_string()),
         };
         let update = |adapter: &mut Postgres, spec: &RoleSpec, selection: &Selection| -> Vec<String> {
-            let report = Roles::update(adapter, spec, selection).unwrap();
+            let report = update_role(adapter, spec, selection).unwrap();
             report.changes.into_iter().map(|change| change.id).collect()
         };
         update(adapter, &own(json!({"inRoles": [stated]})), &Selection::All);
@@ -152,7 +153,7 @@ fn what_the_members_own_resource_states_is_not_a_grants_to_take() {
         role(adapter, &member);
         let block = json!({"inRoles": [role_name]}).to_string();
         let own = RoleSpec { name: member.clone(), shared_roles: Vec::new(), comment: None, options: Some(block) };
-        Roles::update(adapter, &own, &Selection::All).unwrap();
+        update_role(adapter, &own, &Selection::All).unwrap();
         let is_member = || {
             server.sql(&format!(
                 "SELECT count(*) FROM pg_auth_members WHERE roleid = '{role_name}'::regrole AND member = '{member}'::regrole"
@@ -166,7 +167,7 @@ fn what_the_members_own_resource_states_is_not_a_grants_to_take() {
         Grants::revoke(adapter, &GrantSpec { recorded: both.held, ..spec(&member, &json!({})) }).unwrap();
         assert_eq!(is_member(), "1");
         // What nobody states any more goes.
-        Roles::update(adapter, &RoleSpec { options: None, ..own }, &Selection::All).unwrap();
+        update_role(adapter, &RoleSpec { options: None, ..own }, &Selection::All).unwrap();
         assert_eq!(is_member(), "0");
     });
 }
@@ -185,10 +186,10 @@ fn what_a_grant_states_too_is_left_to_it_without_being_taken_for_a_moment() {
             options: Some(json!({ "inRoles": roles }).to_string()),
         };
         let ids = |adapter: &mut Postgres, spec: &RoleSpec, selection: &Selection| -> Vec<String> {
-            let report = Roles::update(adapter, spec, selection).unwrap();
+            let report = update_role(adapter, spec, selection).unwrap();
             report.changes.into_iter().map(|change| change.id).collect()
         };
-        Roles::update(adapter, &own(&[&role_name, &other], &[]), &Selection::All).unwrap();
+        update_role(adapter, &own(&[&role_name, &other], &[]), &Selection::All).unwrap();
         let both = settle(adapter, &spec(&member, &json!({"roles": [role_name]})));
         // A row that was deleted and written again has another version.
         let version = || {

@@ -28,9 +28,9 @@ use crate::scrub::{Scrub, Scrubber, Unfit};
 use crate::state::{GuestState, Reach};
 use crate::tls::TlsFailure;
 
-/// A guest that was given more secrets than this is replaced once it is idle: every answer is searched for all of them,
-/// in twenty shapes each. With so many the largest answer takes a second.
-const MOST_SECRETS: usize = 16;
+/// A guest that was given more secrets than this is replaced once it is idle: each is kept in twenty shapes, one or two
+/// kilobytes, for as long as the guest lives.
+const MOST_SECRETS: usize = 128;
 
 /// What wasmtime says when a guest passes more than it may; it has no type of its own.
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";

@@ -22,7 +22,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use zeroize::Zeroizing;
 
@@ -69,8 +69,10 @@ pub(crate) trait Scrub: Sized {
 /// The secrets that one guest was ever given.
 #[derive(Debug, Default)]
 pub(crate) struct Scrubber {
-    /// For texts. Longest first, so that a secret within a longer one does not split it.
-    patterns: Vec<Pattern>,
+    /// For texts, by their first bytes: a text is read once, however many secrets there are.
+    patterns: HashMap<Beginning, Vec<Pattern>>,
+    /// The length of the longest.
+    longest: usize,
     whole: Vec<SecretValue>,
     /// For words: the administrator's, and those of the call that is under way.
     standing: Vec<Guarded>,
@@ -79,6 +81,9 @@ pub(crate) struct Scrubber {
     /// What the host said in the call that is under way.
     said: BTreeSet<String>,
 }
+
+/// The first bytes of a pattern: all have as many.
+type Beginning = [u8; SHORTEST_IN_TEXT];
 
 struct Pattern(Zeroizing<String>);
 
@@ -147,11 +152,13 @@ impl Scrubber {
             return;
         }
         for text in forms::of(value.expose()) {
-            if text.len() >= SHORTEST_IN_TEXT && !self.patterns.iter().any(|known| *known.0 == *text) {
-                self.patterns.push(Pattern(text));
+            let Some(beginning) = text.as_bytes().first_chunk().copied() else { continue };
+            let alike: &mut Vec<Pattern> = self.patterns.entry(beginning).or_default();
+            if !alike.iter().any(|known| *known.0 == *text) {
+                self.longest = self.longest.max(text.len());
+                alike.push(Pattern(text));
             }
         }
-        self.patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.0.len()));
     }
 
     /// A word that is no secret in any call.
@@ -175,7 +182,7 @@ impl Scrubber {
 
     /// For people: messages, details, log lines.
     pub(crate) fn text(&self, text: &str) -> String {
-        let longest = self.patterns.first().map_or(0, |pattern| pattern.0.len());
+        let longest = self.longest;
         // The end of what is cut off before the search may be a part of a secret: it goes, too.
         let searched = LONGEST_TEXT.saturating_add(longest.saturating_mul(2));
         let was_cut = text.len() > searched;
@@ -260,12 +267,24 @@ impl Scrubber {
             return REDACTED.to_owned();
         }
         let mut clean = text.to_owned();
-        for pattern in &self.patterns {
-            if clean.contains(pattern.0.as_str()) {
-                clean = clean.replace(pattern.0.as_str(), REDACTED);
-            }
+        for pattern in self.found_in(text) {
+            clean = clean.replace(pattern, REDACTED);
         }
         clean
+    }
+
+    /// What is in the text. Longest first, so that a secret within a longer one does not split it.
+    fn found_in(&self, text: &str) -> Vec<&str> {
+        let mut found = Vec::new();
+        for (at, beginning) in text.as_bytes().windows(SHORTEST_IN_TEXT).enumerate() {
+            let alike = beginning.try_into().ok().and_then(|beginning: Beginning| self.patterns.get(&beginning));
+            let rest = || text.as_bytes().get(at..).unwrap_or_default();
+            let is_here = |pattern: &&Pattern| rest().starts_with(pattern.0.as_bytes());
+            found.extend(alike.into_iter().flatten().filter(is_here).map(|pattern| pattern.0.as_str()));
+        }
+        found.sort_unstable_by_key(|pattern| (std::cmp::Reverse(pattern.len()), *pattern));
+        found.dedup();
+        found
     }
 }
 

@@ -5,6 +5,7 @@
 //! Deliberately absent: IO, clocks, policy, and any knowledge of what an engine can do.
 
 mod cluster_database_instance;
+mod condition;
 mod connection;
 mod credentials;
 mod database;
@@ -35,6 +36,7 @@ mod tracking;
 mod user_status;
 
 pub use cluster_database_instance::{ClusterDatabaseInstance, ClusterDatabaseInstanceSpec};
+pub use condition::{Condition, Word};
 pub use connection::ConnectionConfig;
 pub use credentials::{ConfigMapKeySelector, CredentialKeys, CredentialSecretRef, SecretKeySelector};
 pub use database::{Database, DatabaseInfo, DatabaseSpec, DatabaseStatus};
@@ -75,7 +77,7 @@ pub use user_status::{
     SecretInfo, UserInfo,
 };
 
-pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
 
 /// The block of an engine that has none of its own in the CRD: any JSON object, checked by the engine's adapter.
 pub type Parameters = serde_json::Map<String, serde_json::Value>;

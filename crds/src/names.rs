@@ -64,6 +64,14 @@ pub mod label {
     pub const DEFAULT_OPERATOR_INSTANCE_ID: &str = "default";
 }
 
+/// What conditions say to people most.
+pub mod message {
+    /// Of a spec.
+    pub const SERVED: &str = "the spec can be served";
+    /// Of a resource.
+    pub const IN_ORDER: &str = "as the spec says";
+}
+
 /// Types of conditions.
 pub mod condition {
     /// The spec is understood, consented to and within what the engine can do.

@@ -1,7 +1,7 @@
 //! Conditions from verdicts. The transition time moves only when the status of the condition does. The few decisions that
 //! read them back are named in docs/ARCHITECTURE.md.
 
-use crds::names::{condition, reason};
+use crds::names::{condition, message, reason};
 use crds::{Condition, Time};
 
 use crate::{Blocked, Gate};
@@ -34,7 +34,7 @@ impl Verdict {
 /// The three conditions of a resource that is as its spec asks.
 pub fn all_well(message: &str) -> Vec<Verdict> {
     vec![
-        Verdict::new(condition::ACCEPTED, true, reason::ACCEPTED, "the spec can be served"),
+        Verdict::new(condition::ACCEPTED, true, reason::ACCEPTED, message::SERVED),
         Verdict::new(condition::SYNCED, true, reason::RECONCILE_SUCCESS, message),
         Verdict::new(condition::READY, true, reason::RECONCILE_SUCCESS, message),
     ]
@@ -43,7 +43,7 @@ pub fn all_well(message: &str) -> Vec<Verdict> {
 /// The three conditions of a resource that serves its users, while the server differs from its spec.
 pub fn drifted(message: &str) -> Vec<Verdict> {
     vec![
-        Verdict::new(condition::ACCEPTED, true, reason::ACCEPTED, "the spec can be served"),
+        Verdict::new(condition::ACCEPTED, true, reason::ACCEPTED, message::SERVED),
         Verdict::new(condition::SYNCED, false, reason::DRIFT_DETECTED, message),
         Verdict::new(condition::READY, true, reason::RECONCILE_SUCCESS, message),
     ]
@@ -54,7 +54,7 @@ pub fn stopped(blocked: &Blocked) -> Vec<Verdict> {
     let Blocked { gate, reason, message, class: _, about_the_instance: _ } = blocked;
     let accepted = match gate {
         Gate::Accepted => Verdict::new(condition::ACCEPTED, false, reason, message.clone()),
-        Gate::Synced => Verdict::new(condition::ACCEPTED, true, reason::ACCEPTED, "the spec can be served"),
+        Gate::Synced => Verdict::new(condition::ACCEPTED, true, reason::ACCEPTED, message::SERVED),
     };
     vec![
         accepted,
@@ -75,13 +75,13 @@ pub fn merge(old: &[Condition], verdicts: &[Verdict], generation: Option<i64>, n
             };
             let unchanged = old.iter().find(|before| before.type_ == *type_ && before.status == status);
             Condition {
-                type_: (*type_).to_owned(),
-                status: status.to_owned(),
+                type_: (*type_).into(),
+                status: status.into(),
                 observed_generation: generation,
                 last_transition_time: unchanged
                     .map_or_else(|| now.clone(), |before| before.last_transition_time.clone()),
-                reason: (*reason).to_owned(),
-                message: message.clone(),
+                reason: (*reason).into(),
+                message: message.as_str().into(),
             }
         })
         .collect()

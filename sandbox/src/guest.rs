@@ -30,7 +30,7 @@ use crate::tls::TlsFailure;
 
 /// A guest that was given more secrets than this is replaced once it is idle: each is kept in twenty shapes, one or two
 /// kilobytes, for as long as the guest lives.
-const MOST_SECRETS: usize = 128;
+const MOST_SECRETS: usize = 64;
 
 /// What wasmtime says when a guest passes more than it may; it has no type of its own.
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 /// What is remembered. Every object has one: what is in it counts some thousand times.
 #[derive(Clone, Debug, Default)]
@@ -36,21 +37,30 @@ pub struct Look {
 
 /// Of all objects, by their uid: one that was deleted and made again is another.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<HashMap<Box<str>, Remembered>>);
+pub struct Memory(Mutex<HashMap<u128, Remembered>>);
+
+/// A uid as a number, which takes no memory of its own: nearly all are UUIDs (RFC 9562).
+fn number(uid: &str) -> u128 {
+    let digits: String = uid.chars().filter(|digit| *digit != '-').collect();
+    match u128::from_str_radix(&digits, 16) {
+        Ok(number) if digits.len() == 32 => number,
+        Ok(_) | Err(_) => {
+            let digest: [u8; 32] = Sha256::digest(uid).into();
+            digest.first_chunk().copied().map_or(0, u128::from_le_bytes)
+        }
+    }
+}
 
 impl Memory {
     /// What is remembered of this very object.
     pub fn recall(&self, uid: &str) -> Option<Remembered> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&number(uid)).cloned()
     }
 
     /// Changes what is remembered.
     pub fn note(&self, uid: &str, change: impl FnOnce(&mut Remembered)) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match all.get_mut(uid) {
-            Some(remembered) => change(remembered),
-            None => change(all.entry(uid.into()).or_default()),
-        }
+        change(all.entry(number(uid)).or_default());
     }
 
     /// A sweep found everything as it was. Where another look came between, that is the later word.
@@ -74,7 +84,7 @@ impl Memory {
 
     /// The object is gone.
     pub fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&number(uid));
     }
 }
 

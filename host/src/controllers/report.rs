@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crds::names::condition;
+use crds::names::{condition, message};
 use crds::{DriftStatus, Instance as _, ResourcePhase, Time};
 use planning::conditions::{self, Verdict};
 use planning::{Blocked, Class, Gate};
@@ -45,7 +45,7 @@ pub(crate) fn creating<K: Reported>(run: &Run<K>, draft: &mut K::Status) {
     *draft.phase() = Some(ResourcePhase::Creating);
     *draft.message() = Some("being created".to_owned());
     let verdicts = [
-        Verdict::new(condition::ACCEPTED, true, ACCEPTED, "the spec can be served"),
+        Verdict::new(condition::ACCEPTED, true, ACCEPTED, message::SERVED),
         Verdict::new(condition::SYNCED, false, CREATING, "being created"),
         Verdict::new(condition::READY, false, CREATING, "being created"),
     ];

@@ -4,6 +4,7 @@
 //! Secret is noticed at its user's next check. What this operator wrote itself is no news.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use crds::names::label;
@@ -31,33 +32,35 @@ pub(crate) struct OutputSecret {
     pub(crate) database: Option<String>,
 }
 
-impl OutputSecret {
-    fn of(secret: &PartialObjectMeta<Secret>) -> Self {
-        let label = |name: &str| secret.labels().get(name).cloned();
-        Self {
-            namespace: secret.namespace().unwrap_or_default(),
-            name: secret.name_any(),
-            user: label(label::USER),
-            database: label(label::DATABASE),
-        }
-    }
-}
+/// Namespace and name, as in `namespace/name`: neither has a slash.
+type Key = Box<str>;
 
-type Key = (String, String);
-
-/// What is kept of a Secret.
+/// What is kept of a Secret. Every account has one, so it is small.
 #[derive(Debug)]
 struct Entry {
-    version: Option<String>,
+    /// A hash of the version: only whether it is another is asked.
+    version: u64,
     /// How many fields are ours by the API server's account.
-    fields: usize,
-    secret: OutputSecret,
+    fields: u32,
+    user: Option<Box<str>>,
+    database: Option<Box<str>>,
 }
 
 impl Entry {
     /// Whether somebody else wrote last, or took away what we wrote: who only removes leaves no other trace.
     fn is_news(&self, secret: &PartialObjectMeta<Secret>, before: Option<&Self>) -> bool {
         !is_own_write(secret) || before.is_some_and(|before| self.fields < before.fields)
+    }
+
+    /// The Secret that it is kept for.
+    fn secret(&self, key: &str) -> OutputSecret {
+        let (namespace, name) = key.split_once('/').unwrap_or_default();
+        OutputSecret {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            user: self.user.as_deref().map(str::to_owned),
+            database: self.database.as_deref().map(str::to_owned),
+        }
     }
 }
 
@@ -84,7 +87,7 @@ impl Known {
                 let is_news = self.listed
                     && before.is_none_or(|before| before.version != entry.version)
                     && entry.is_news(secret, before);
-                let news = is_news.then(|| entry.secret.clone());
+                let news = is_news.then(|| entry.secret(&key));
                 self.listing.insert(key, entry);
                 news.into_iter().collect()
             }
@@ -92,27 +95,34 @@ impl Known {
                 let former = std::mem::replace(&mut self.all, std::mem::take(&mut self.listing));
                 self.listed = true;
                 let vanished = former.into_iter().filter(|(key, _)| !self.all.contains_key(key));
-                vanished.map(|(_, entry)| entry.secret).collect()
+                vanished.map(|(key, entry)| entry.secret(&key)).collect()
             }
             Event::Apply(secret) => {
                 let (key, entry) = entry(secret);
-                let news = entry.is_news(secret, self.all.get(&key)).then(|| entry.secret.clone());
+                let news = entry.is_news(secret, self.all.get(&key)).then(|| entry.secret(&key));
                 self.all.insert(key, entry);
                 news.into_iter().collect()
             }
             Event::Delete(secret) => {
                 let (key, entry) = entry(secret);
                 self.all.remove(&key);
-                vec![entry.secret]
+                vec![entry.secret(&key)]
             }
         }
     }
 }
 
 fn entry(secret: &PartialObjectMeta<Secret>) -> (Key, Entry) {
-    let output = OutputSecret::of(secret);
-    let key = (output.namespace.clone(), output.name.clone());
-    (key, Entry { version: secret.resource_version(), fields: own_fields(secret), secret: output })
+    let mut version = DefaultHasher::new();
+    secret.resource_version().hash(&mut version);
+    let label = |name: &str| secret.labels().get(name).map(|value| value.as_str().into());
+    let entry = Entry {
+        version: version.finish(),
+        fields: u32::try_from(own_fields(secret)).unwrap_or(u32::MAX),
+        user: label(label::USER),
+        database: label(label::DATABASE),
+    };
+    (format!("{}/{}", secret.namespace().unwrap_or_default(), secret.name_any()).into(), entry)
 }
 
 /// Watches until the task is dropped.

@@ -370,9 +370,7 @@ impl Relations {
 }
 
 fn waits(conditions: &[Condition]) -> bool {
-    conditions
-        .iter()
-        .any(|condition| condition.status == "False" && WAITS_FOR_ANOTHER.contains(&condition.reason.as_str()))
+    conditions.iter().any(|condition| condition.status == "False" && WAITS_FOR_ANOTHER.contains(&&*condition.reason))
 }
 
 #[cfg(test)]

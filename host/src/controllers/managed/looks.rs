@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crds::names::reason;
+use crds::names::{message, reason};
 use crds::{DriftDiff, DriftMode};
 use kube::ResourceExt as _;
 use planning::{Blocked, Class, conditions};
@@ -104,7 +104,7 @@ pub(crate) fn concluded<K: Reported>(
     }
     *draft.drift() = drift::status(run, mode, remain);
     if remain.is_empty() || mode == DriftMode::Ignore {
-        let message = "as the spec says";
+        let message = message::IN_ORDER;
         report::ready(run, draft, &conditions::all_well(message), message.to_owned());
     } else {
         let message = format!("the server differs in {}: see status.drift", translate::fields(remain));

@@ -2,6 +2,7 @@
 //! and to survive a watch cache that has not seen our own write yet. Losing it costs one look, never correctness.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ pub struct Remembered {
     /// Its first look since the process began is decided about.
     pub met: bool,
     /// The version of the object that our last status write made.
-    pub written: Option<u64>,
+    pub written: Option<NonZeroU64>,
     /// What the last full look at the server was about, and when it was.
     pub looked: Option<Look>,
     /// When its deletion failed first.
@@ -27,8 +28,8 @@ pub struct Remembered {
 /// A full look at the server that found everything in order, or reported what is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// SHA-256 over everything that the outcome depends on.
-    pub inputs: [u8; 32],
+    /// A digest of everything that the outcome depends on.
+    pub inputs: [u8; 16],
     /// When; a sweep since then counts.
     pub at: Timestamp,
     /// When it was looked at by itself.
@@ -39,15 +40,17 @@ pub struct Look {
 #[derive(Debug, Default)]
 pub struct Memory(Mutex<HashMap<u128, Remembered>>);
 
+/// Half of a SHA-256: enough to tell one thing from another.
+pub(crate) fn digest(of: &str) -> [u8; 16] {
+    Sha256::digest(of).first_chunk().copied().unwrap_or_default()
+}
+
 /// A uid as a number, which takes no memory of its own: nearly all are UUIDs (RFC 9562).
 fn number(uid: &str) -> u128 {
     let digits: String = uid.chars().filter(|digit| *digit != '-').collect();
     match u128::from_str_radix(&digits, 16) {
         Ok(number) if digits.len() == 32 => number,
-        Ok(_) | Err(_) => {
-            let digest: [u8; 32] = Sha256::digest(uid).into();
-            digest.first_chunk().copied().map_or(0, u128::from_le_bytes)
-        }
+        Ok(_) | Err(_) => u128::from_le_bytes(digest(uid)),
     }
 }
 
@@ -79,7 +82,7 @@ impl Memory {
     pub fn is_behind(&self, uid: &str, version: Option<&str>) -> bool {
         let seen = version.and_then(|version| version.parse::<u64>().ok());
         let written = self.recall(uid).and_then(|remembered| remembered.written);
-        matches!((seen, written), (Some(seen), Some(written)) if seen < written)
+        matches!((seen, written), (Some(seen), Some(written)) if seen < written.get())
     }
 
     /// The object is gone.
@@ -96,7 +99,7 @@ mod tests {
     fn a_copy_from_before_our_own_write_is_behind() {
         let memory = Memory::default();
         assert!(!memory.is_behind("uid", Some("7")));
-        memory.note("uid", |remembered| remembered.written = Some(10));
+        memory.note("uid", |remembered| remembered.written = NonZeroU64::new(10));
         assert!(memory.is_behind("uid", Some("9")));
         assert!(!memory.is_behind("uid", Some("10")) && !memory.is_behind("uid", Some("11")));
         assert!(!memory.is_behind("another", Some("9")) && !memory.is_behind("uid", Some("word")));
@@ -106,12 +109,12 @@ mod tests {
     fn a_sweep_counts_as_a_look_unless_another_came_between() {
         let memory = Memory::default();
         let [first, second, third] = [0, 60, 120].map(|at| Timestamp::from_second(at).unwrap());
-        let before = Look { inputs: [1; 32], at: first, alone: first };
+        let before = Look { inputs: [1; 16], at: first, alone: first };
         memory.note("uid", |remembered| remembered.looked = Some(before.clone()));
         memory.swept("uid", &before, second);
         let swept = Look { at: second, ..before.clone() };
         assert_eq!(memory.recall("uid").unwrap().looked, Some(swept.clone()));
-        let other = Look { inputs: [2; 32], ..swept.clone() };
+        let other = Look { inputs: [2; 16], ..swept.clone() };
         memory.note("uid", |remembered| remembered.looked = Some(other.clone()));
         memory.swept("uid", &swept, third);
         assert_eq!(memory.recall("uid").unwrap().looked, Some(other));
@@ -123,7 +126,7 @@ mod tests {
     #[test]
     fn an_object_that_was_made_again_is_not_remembered() {
         let memory = Memory::default();
-        let look = Look { inputs: [1; 32], at: Timestamp::UNIX_EPOCH, alone: Timestamp::UNIX_EPOCH };
+        let look = Look { inputs: [1; 16], at: Timestamp::UNIX_EPOCH, alone: Timestamp::UNIX_EPOCH };
         memory.note("uid-1", |remembered| remembered.looked = Some(look));
         assert!(memory.recall("uid-1").unwrap().looked.is_some());
         assert!(memory.recall("uid-2").is_none());

@@ -7,9 +7,8 @@ use crds::{DriftDiff, DriftMode};
 use kube::ResourceExt as _;
 use planning::{Blocked, Class, conditions};
 use rand::RngExt as _;
-use sha2::{Digest as _, Sha256};
 
-use super::super::memory::Look;
+use super::super::memory::{Look, digest};
 use super::super::report;
 use super::super::run::Run;
 use super::super::status::StatusFields as _;
@@ -28,7 +27,7 @@ pub(crate) fn look<K: Reported>(run: &Run<K>, bound: &Bound, live: &Live, finger
     let identity = &live.facts.identity;
     let inputs = format!("{:?} {annotations:?} {offered:?} {identity} {fingerprint} {consents}", run.generation());
     // Only whether it is the same is asked: a digest is small, whatever the annotations are.
-    Look { inputs: Sha256::digest(inputs).into(), at: run.now, alone: run.now }
+    Look { inputs: digest(&inputs), at: run.now, alone: run.now }
 }
 
 /// The grants that name this resource's kind and namespace: one that is withdrawn is noticed.

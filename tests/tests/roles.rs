@@ -285,14 +285,19 @@ async fn a_role_of_the_cluster_is_named_by_namespaces_only_where_the_instance_li
     let app = Subject::user("app");
     stage.until(&operator, &app, becomes("Accepted", "False", reason::CONSENT_MISSING).saying("inRoles")).await?;
     // Nor is anything given to it or taken from it.
-    let seizes = json!({ "spec": {
-        "roleRef": { "kind": "ClusterDatabaseRole", "name": shared }, "mode": "Authoritative",
-        "deletionProtection": false, "postgres": { "grants": [] },
-    } });
-    stage.put(with(access_grant("seizes"), seizes)).await?;
-    let seizes = Subject::access_grant("seizes");
-    let refused = becomes("Accepted", "False", reason::CONSENT_MISSING).saying("unmanagedNames");
-    stage.until(&operator, &seizes, refused).await?;
+    let of_role = |name: &str| {
+        json!({ "spec": {
+            "roleRef": { "kind": "ClusterDatabaseRole", "name": name }, "mode": "Authoritative",
+            "deletionProtection": false, "postgres": { "grants": [] },
+        } })
+    };
+    stage.put(with(access_grant("seizes"), of_role(&shared))).await?;
+    stage.put(with(access_grant("guesses"), of_role("no-such-role"))).await?;
+    let (seizes, guesses) = (Subject::access_grant("seizes"), Subject::access_grant("guesses"));
+    for subject in [&seizes, &guesses] {
+        let refused = becomes("Accepted", "False", reason::CONSENT_MISSING).saying("unmanagedNames");
+        stage.until(&operator, subject, refused).await?;
+    }
     stage.change(&main, json!({ "spec": { "privilegeCeiling": { "unmanagedNames": [word] } } })).await?;
     stage.until(&operator, &app, ready()).await?;
     stage.until(&operator, &seizes, ready()).await?;

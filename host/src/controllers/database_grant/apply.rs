@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crds::names::{self, annotation, reason};
-use crds::{DatabaseGrantStatus, DriftMode, GrantMode, GrantTargetInfo, HeldRight, Ownership, Time};
+use crds::{DatabaseGrantStatus, DriftMode, GrantMode, GrantTargetInfo, HeldRight, Instance as _, Ownership, Time};
 use planning::consent::{self, Referrer};
 use planning::{Blocked, Class, drift};
 use sandbox::Session;
@@ -58,7 +58,9 @@ where
     drift::check(run.object.drift_policy())?;
     consented(run, &named)?;
     about::consented(run)?;
-    let target = Target::find(&run.ctx.stores, &named).ok_or_else(|| {
+    let target = Target::find(&run.ctx.stores, &named);
+    listed(run, &named, target.as_ref())?;
+    let target = target.ok_or_else(|| {
         Blocked::waiting(reason::DEPENDENCY_MISSING, format!("{}: {} does not exist", named.path, shown(&named)))
     })?;
     if target.is_going {
@@ -71,7 +73,6 @@ where
         return Err(Blocked::invalid(reason::INVALID_SPEC, message).into());
     }
     let bound = managed::bound_to(run, instance, BlockOwner::Grant, NAME_FIELD).await?;
-    listed(run, &named, &target, &bound)?;
     let options = managed::options(run.object.option_blocks(), BlockOwner::Grant, &bound)?;
     let spec = GrantSpec {
         grantee: target.grantee(&bound.engine),
@@ -207,18 +208,22 @@ pub(super) fn agreed<G: GrantResource>(run: &Run<G>, path: &str, to: consent::Ta
 }
 
 /// No namespace could consent to what is done with a role of the whole cluster: the instance lists those that grants of
-/// namespaces may be for, as it does for those that may be named.
-fn listed<G: GrantResource>(run: &Run<G>, named: &Named, target: &Target, bound: &Bound) -> Result<(), Blocked> {
+/// namespaces may be for, as it does for those that may be named. One that is not there is told in the same words.
+fn listed<G: GrantResource>(run: &Run<G>, named: &Named, target: Option<&Target>) -> Result<(), Blocked> {
     let is_the_clusters = named.namespace.is_empty() && !run.key.namespace.is_empty();
-    if !is_the_clusters || bound.ceiling().unmanaged_names.contains(&target.external_name) {
+    let allows = |target: &Target| {
+        let instance = run.ctx.stores.instance(&target.instance)?;
+        let ceiling = instance.instance_spec().privilege_ceiling.clone().unwrap_or_default();
+        Some(ceiling.unmanaged_names.contains(&target.external_name))
+    };
+    if !is_the_clusters || target.and_then(allows) == Some(true) {
         return Ok(());
     }
     let message = format!(
-        "{}: {} is of the whole cluster: a grant of a namespace is for it only where {} lists its name in \
-         spec.privilegeCeiling.unmanagedNames",
+        "{}: {} would be of the whole cluster: a grant of a namespace is for one only where its instance lists its name \
+         in spec.privilegeCeiling.unmanagedNames",
         named.path,
-        shown(named),
-        bound.id
+        shown(named)
     );
     Err(Blocked::refused(reason::CONSENT_MISSING, message))
 }

@@ -2,13 +2,15 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use dbprovision_sdk::adapter::Settings as NativeSettings;
 use dbprovision_sdk::native::{TcpWire, dial_with, log_in_as};
 use dbprovision_sdk::{Adapter as _, NetError};
-use sandbox::contract::{Settings, TlsMode, UserSpec};
+use futures::future::try_join_all;
+use sandbox::contract::{DatabaseSpec, Mark, Selection, Settings, TlsMode, UserSpec};
 use sandbox::{
     AddressPolicy, Binding, Credentials, Endpoint, Grant, Lane, Limits, Sandbox, SandboxConfig, SecretValue,
     TlsSettings,
@@ -65,6 +67,48 @@ pub(crate) async fn measure(server: &PostgresEndpoint) -> Result<()> {
     row("  the same code compiled natively (us)", &format!("{:.1}", milliseconds(native) * 1000.0), "");
     row("  ratio", &format!("{:.2}", guest.as_secs_f64() / native.as_secs_f64()), "");
     Ok(())
+}
+
+/// What the operator asks of the adapter for so many databases, with nobody else at work: no API server, no reconciles.
+pub(crate) async fn databases(server: &PostgresEndpoint, sessions: usize, count: usize) -> Result<Duration> {
+    let bytes = std::fs::read(workspace::engines().join("postgres.wasm")).context("read the component")?;
+    let adapter = Sandbox::new(&SandboxConfig::default())?.load(bytes, &Grant::full([]), None).await?;
+    let bound = adapter.bind(binding(server)?)?;
+    let next = AtomicUsize::new(0);
+    let mut open = Vec::new();
+    for _ in 0..sessions {
+        let mut session = bound.lane(Lane::Work, Duration::from_secs(5)).await?;
+        session.ping().await?;
+        open.push(session);
+    }
+    let started = Instant::now();
+    try_join_all(open.iter_mut().map(async |session| {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return anyhow::Ok(());
+            }
+            let name = format!("alone_{index}");
+            let mark = Mark {
+                cluster: "bench".to_owned(),
+                operator: "default".to_owned(),
+                kind: "Database".to_owned(),
+                namespace: "bench".to_owned(),
+                name: format!("alone-{index}"),
+                nonce: format!("{index:016x}"),
+            };
+            let spec = DatabaseSpec { name: name.clone(), owner: None, comment: None, options: None };
+            ensure!(session.get_database_info(&name).await?.is_none(), "{name} is there");
+            session.create_database(&spec, &mark).await?;
+            session.update_database(&spec, &mark, &[], &Selection::All).await?;
+            session.get_database_info(&name).await?.context("it is not there")?;
+        }
+    }))
+    .await?;
+    let took = started.elapsed();
+    drop(open);
+    bound.close().await;
+    Ok(took)
 }
 
 fn binding(server: &PostgresEndpoint) -> Result<Binding> {

@@ -69,6 +69,7 @@ async fn operator() -> Result<()> {
     let bare = bare::Bare::new(&postgres, SESSIONS);
     let bare_databases = bare.databases(DATABASES).await.context("bare databases")?;
     let bare_users = bare.users(USERS).await.context("bare users")?;
+    let alone = adapter::databases(&postgres, SESSIONS, DATABASES).await.context("the adapter alone")?;
 
     let api = ApiProxy::start(&control_plane).await?;
     let wire = TcpProxy::start(format!("{}:{}", postgres.host, postgres.port).parse()?, Protocol::Postgres).await?;
@@ -107,6 +108,7 @@ async fn operator() -> Result<()> {
     let took = fleet.create(Kind::Database, DATABASES).await?;
     let after = Spent::now(&control_plane, &operator, &postgres)?;
     compare("a Database, from first POST to all Ready", took, bare_databases, DATABASES, "<= 1.3 x bare");
+    compare("a Database by the adapter alone, without an API server", alone, bare_databases, DATABASES, "");
     after.tell(&before, DATABASES);
     row("connections opened for 40 databases", &wire.connections().to_string(), "<= 4, reused");
     operations(&operator, "database").await?;

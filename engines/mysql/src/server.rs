@@ -154,8 +154,9 @@ impl Connected {
         let lock = lock_name(object);
         let patience = self.limits.lock_seconds().to_string();
         let (session, facts, tracking) = self.parts()?;
-        let mut taken = take_lock(session, &lock, &patience)?;
-        if taken == Lock::Busy && end_intruder(session, facts, tracking, &lock)? {
+        let mut taken = take_lock(session, &lock, A_MOMENT)?;
+        if taken == Lock::Busy {
+            end_intruder(session, facts, tracking, &lock)?;
             taken = take_lock(session, &lock, &patience)?;
         }
         match taken {
@@ -209,17 +210,19 @@ pub(crate) fn take_lock(session: &mut Session, name: &str, patience: &str) -> Re
 
 /// Whoever may connect may take any lock, and keep the operator from an account or a right for as long as it likes. Other
 /// operators' administrators are waited for; a session of a managed account has no business with it, and is ended.
-fn end_intruder(session: &mut Session, facts: &Facts, tracking: &Tracking, lock: &str) -> Result<bool> {
-    let Some(row) = session.row(HOLDER, &[lock])? else { return Ok(false) };
+fn end_intruder(session: &mut Session, facts: &Facts, tracking: &Tracking, lock: &str) -> Result<()> {
+    let Some(row) = session.row(HOLDER, &[lock])? else { return Ok(()) };
     let (id, name) = (row.number(0)?, row.get(1)?);
     let accounts = account::find(session, facts, tracking, &name)?;
     if accounts.iter().all(|one| one.kept.mark.is_none()) {
-        return Ok(false);
+        return Ok(());
     }
     log::write(log::Level::Warn, &format!("{name} holds a lock of the operator's: its session is ended"));
-    sessions::end_where_allowed(session, &[id], &name)?;
-    Ok(true)
+    sessions::end_where_allowed(session, &[id], &name)
 }
+
+/// Longer than the operator's own sessions keep a lock, in seconds. After it, it is asked who has it.
+const A_MOMENT: &str = "1";
 
 const HOLDER: &str = "SELECT id, user FROM information_schema.processlist WHERE id = IS_USED_LOCK(?)";
 

@@ -6,7 +6,11 @@ use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::{Credentials, Error, NetError, Secret, SecretError, TlsUse, Wire};
+use crate::adapter::roles::RoleSpec;
+use crate::adapter::users::UserSpec;
+use crate::{
+    Credentials, Error, Mark, NetError, Roles, Secret, SecretError, Selection, TlsUse, UpdateReport, Users, Wire,
+};
 
 type Dialler = Box<dyn Fn() -> Result<Rc<dyn Wire>, NetError>>;
 
@@ -23,6 +27,37 @@ pub fn dial_with(dialler: impl Fn() -> Result<Rc<dyn Wire>, NetError> + 'static)
 /// From now on, [`crate::secret::instance_credentials`] on this thread answers these.
 pub fn log_in_as(username: &str, password: &str) {
     CREDENTIALS.set(Some((username.to_owned(), password.as_bytes().to_vec())));
+}
+
+/// Brings a user about as whoever owns it would: with the mark that it carries now.
+pub fn update_user(
+    adapter: &mut impl Users,
+    spec: &UserSpec,
+    password: Option<&Secret>,
+    selection: &Selection,
+) -> crate::Result<UpdateReport> {
+    // A look does not compare the mark, and is not asked for more than it is.
+    let found = if *selection == Selection::Detect { None } else { adapter.get_info(&spec.name)? };
+    adapter.update(spec, &found.and_then(|info| info.mark).unwrap_or_else(nobodys), password, selection)
+}
+
+/// Brings a role about as whoever owns it would: with the mark that it carries now.
+pub fn update_role(adapter: &mut impl Roles, spec: &RoleSpec, selection: &Selection) -> crate::Result<UpdateReport> {
+    let found = if *selection == Selection::Detect { None } else { adapter.get_info(&spec.name)? };
+    adapter.update(spec, &found.and_then(|info| info.mark).unwrap_or_else(nobodys), selection)
+}
+
+/// What no object carries.
+fn nobodys() -> Mark {
+    let nothing = String::new;
+    Mark {
+        cluster: nothing(),
+        operator: nothing(),
+        kind: nothing(),
+        namespace: nothing(),
+        name: nothing(),
+        nonce: nothing(),
+    }
 }
 
 pub(crate) fn dial() -> Result<Rc<dyn Wire>, NetError> {

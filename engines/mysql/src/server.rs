@@ -221,7 +221,7 @@ fn end_intruder(session: &mut Session, facts: &Facts, tracking: &Tracking, lock:
     sessions::end_where_allowed(session, &[id], &name)
 }
 
-/// Longer than the operator's own sessions keep a lock, in seconds. After it, it is asked who has it.
+/// Longer than most of the operator's own sessions keep a lock, in seconds. After it, it is asked who has it.
 const A_MOMENT: &str = "1";
 
 const HOLDER: &str = "SELECT id, user FROM information_schema.processlist WHERE id = IS_USED_LOCK(?)";

@@ -146,7 +146,10 @@ fn a_user_that_holds_the_operators_lock_is_changed_all_the_same() {
         let digest = hex::encode(Sha256::digest(format!("account:{other}")));
         let lock = format!("dbops:{}", digest.get(..40).unwrap());
         let mut session = server.session_after(&name, PASSWORD, None, &format!("DO GET_LOCK('{lock}', 0)")).unwrap();
-        while server.query(&format!("SELECT IS_FREE_LOCK('{lock}')")).unwrap() == "1" {
+        let is_free = || server.query(&format!("SELECT IS_FREE_LOCK('{lock}')")).unwrap() == "1";
+        let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while is_free() {
+            assert!(std::time::Instant::now() < limit, "the session did not take it");
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         update_user(adapter, &allowed(&other, &["%", "10.%"]), None, &Selection::All).unwrap();

@@ -8,12 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use dbprovision_sdk::adapter::Settings;
-use dbprovision_sdk::adapter::roles::RoleSpec;
-use dbprovision_sdk::adapter::users::UserSpec;
 use dbprovision_sdk::native::{TcpWire, dial_with, log_in_as};
-use dbprovision_sdk::{
-    Adapter, Error, Mark, NetError, Proof, Roles, Secret, SecretError, Selection, TlsUse, UpdateReport, Users, Wire,
-};
+pub(crate) use dbprovision_sdk::native::{update_role, update_user};
+use dbprovision_sdk::{Adapter, Mark, NetError, Proof, Secret, SecretError, TlsUse, Wire};
 use engine_mysql::MySql;
 use testkit::mysql::{MysqlServer, Options, Version};
 
@@ -120,28 +117,6 @@ pub(crate) fn mark(nonce: &str) -> Mark {
         name: "it's [a] \"name\" \\".to_owned(),
         nonce: nonce.to_owned(),
     }
-}
-
-/// The mark that the account carries now; nobody's where it carries none. A look needs none.
-fn carried(found: Option<Mark>) -> Mark {
-    found.unwrap_or_else(|| mark("nobody's"))
-}
-
-/// Brings a user about, as whoever owns it would.
-pub(crate) fn update_user(
-    adapter: &mut MySql,
-    spec: &UserSpec,
-    password: Option<&Secret>,
-    selection: &Selection,
-) -> Result<UpdateReport, Error> {
-    let found = if *selection == Selection::Detect { None } else { Users::get_info(adapter, &spec.name)? };
-    Users::update(adapter, spec, &carried(found.and_then(|info| info.mark)), password, selection)
-}
-
-/// Brings a role about, as whoever owns it would.
-pub(crate) fn update_role(adapter: &mut MySql, spec: &RoleSpec, selection: &Selection) -> Result<UpdateReport, Error> {
-    let found = if *selection == Selection::Detect { None } else { Roles::get_info(adapter, &spec.name)? };
-    Roles::update(adapter, spec, &carried(found.and_then(|info| info.mark)), selection)
 }
 
 pub(crate) fn proof(mark: &Mark) -> Proof {

@@ -9,8 +9,9 @@ use crate::Time;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftPolicy {
-    /// `ignore` changes nothing and says only what the spec asks for in vain, `detect` reports in the status, `correct` also repairs.
-    /// Repairs that can lose data need the annotation `dbops.dbprovision.io/allow-destructive-drift: "true"`.
+    /// `ignore` changes nothing and says only what the spec asks for in vain, `detect` reports in the status, `correct`
+    /// also repairs. Repairs that can lose data need the annotation
+    /// `dbops.dbprovision.io/allow-destructive-drift: "true"`.
     #[serde(default)]
     pub mode: DriftMode,
     /// Time between two looks, as a duration such as 30m or 8h.

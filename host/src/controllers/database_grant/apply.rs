@@ -212,11 +212,11 @@ pub(super) fn agreed<G: GrantResource>(run: &Run<G>, path: &str, to: consent::Ta
 fn listed<G: GrantResource>(run: &Run<G>, named: &Named, target: Option<&Target>) -> Result<(), Blocked> {
     let is_the_clusters = named.namespace.is_empty() && !run.key.namespace.is_empty();
     let allows = |target: &Target| {
-        let instance = run.ctx.stores.instance(&target.instance)?;
-        let ceiling = instance.instance_spec().privilege_ceiling.clone().unwrap_or_default();
-        Some(ceiling.unmanaged_names.contains(&target.external_name))
+        let instance = run.ctx.stores.instance(&target.instance);
+        let ceiling = instance.as_ref().and_then(|instance| instance.instance_spec().privilege_ceiling.as_ref());
+        ceiling.is_some_and(|ceiling| ceiling.unmanaged_names.contains(&target.external_name))
     };
-    if !is_the_clusters || target.and_then(allows) == Some(true) {
+    if !is_the_clusters || target.is_some_and(allows) {
         return Ok(());
     }
     let message = format!(

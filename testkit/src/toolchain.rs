@@ -25,7 +25,7 @@ pub fn everything() -> Result<()> {
     control_plane::binaries()?;
     postgres::binaries(postgres::Version::Distribution)?;
     postgres::binaries(postgres::Version::Newer)?;
-    for version in mysql::Version::ALL {
+    for version in mysql::Version::USUAL {
         mysql::binaries(version)?;
     }
     openssl()?;

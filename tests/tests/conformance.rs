@@ -150,6 +150,7 @@ mod matrix {
     suite!(postgres_16: postgres on testkit::postgres::Version::Sixteen);
     suite!(postgres_17: postgres on testkit::postgres::Version::Newer);
     suite!(postgres_18: postgres on testkit::postgres::Version::Newest);
+    suite!(mariadb_10_5: mysql on testkit::mysql::Version::OldestMariaDb);
     suite!(mariadb_11_8: mysql on testkit::mysql::Version::NewerMariaDb);
     suite!(mysql_9_7: mysql on testkit::mysql::Version::MySql);
 }

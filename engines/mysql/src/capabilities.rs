@@ -52,7 +52,7 @@ pub(crate) fn describe() -> Description {
     Description {
         engines: vec![engine(MYSQL), engine(MARIADB)],
         adapter_version: env!("CARGO_PKG_VERSION").to_owned(),
-        servers: vec![server(MYSQL, "8.0.21", "9.7"), server(MARIADB, "10.6", "11.8")],
+        servers: vec![server(MYSQL, "8.0.21", "9.7"), server(MARIADB, "10.5", "11.8")],
         groups: vec![
             OperationGroup::Database,
             OperationGroup::User,

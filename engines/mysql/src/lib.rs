@@ -1,4 +1,4 @@
-//! The MySQL and MariaDB adapter: databases, users, roles and grants of MySQL 8.0.21 to 9 and MariaDB 10.6 to
+//! The MySQL and MariaDB adapter: databases, users, roles and grants of MySQL 8.0.21 to 9 and MariaDB 10.5 to
 //! 11.8, as a component of the operator.
 //!
 //! `connect` speaks the protocol over the host's byte stream, `observe` reads the catalogue, `statements` writes SQL,

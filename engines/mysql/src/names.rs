@@ -15,6 +15,8 @@ use dbprovision_sdk::{Error, Result, Standing};
 pub(crate) const LONGEST_DATABASE: usize = 64;
 /// Of users and roles of MariaDB.
 pub(crate) const LONGEST_USER: usize = 128;
+/// Of users and roles of MariaDB before 10.6.
+pub(crate) const LONGEST_OLD_MARIADB_USER: usize = 80;
 /// Of users and roles of MySQL.
 pub(crate) const LONGEST_MYSQL_USER: usize = 32;
 

@@ -1,4 +1,4 @@
-//! The programs of MariaDB and MySQL: the distribution's own MariaDB, a newer one and a MySQL of newer Debian suites.
+//! The programs of MariaDB and MySQL: the distribution's own MariaDB, and others of older and newer Debian suites.
 //!
 //! Only the packages with the programs are installed on the machine itself: they start nothing.
 
@@ -14,6 +14,8 @@ pub enum Version {
     /// The MariaDB of this machine's distribution: 10.11 on Debian 12.
     #[default]
     Distribution,
+    /// MariaDB 10.5, from Debian's suite of that version: the oldest that is served.
+    OldestMariaDb,
     /// MariaDB 11.8, from Debian's suite of that version, with its further login methods.
     NewerMariaDb,
     /// The MySQL of Debian's unstable suite, which is the only one that has it: 9.7 when this was written.
@@ -22,12 +24,15 @@ pub enum Version {
 
 impl Version {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Distribution, Self::NewerMariaDb, Self::MySql];
+    pub const ALL: [Self; 4] = [Self::Distribution, Self::OldestMariaDb, Self::NewerMariaDb, Self::MySql];
+
+    /// Those that an ordinary run of the tests has.
+    pub const USUAL: [Self; 3] = [Self::Distribution, Self::NewerMariaDb, Self::MySql];
 
     /// Whether it is a MariaDB.
     pub fn is_mariadb(self) -> bool {
         match self {
-            Self::Distribution | Self::NewerMariaDb => true,
+            Self::Distribution | Self::OldestMariaDb | Self::NewerMariaDb => true,
             Self::MySql => false,
         }
     }
@@ -36,6 +41,7 @@ impl Version {
     pub fn word(self) -> &'static str {
         match self {
             Self::Distribution => "mariadb",
+            Self::OldestMariaDb => "oldest-mariadb",
             Self::NewerMariaDb => "newer-mariadb",
             Self::MySql => "mysql",
         }
@@ -57,6 +63,11 @@ pub fn binaries(version: Version) -> Result<Binaries> {
         Version::Distribution => {
             let server = apt::program("mariadbd", "mariadb-server-core").context("find MariaDB")?;
             Ok(Binaries { server, root: None })
+        }
+        Version::OldestMariaDb => {
+            let packages = ["mariadb-server-core-10.5", "mariadb-client-core-10.5"];
+            let root = debian::root_for("bullseye-mariadb", "bullseye", &packages)?;
+            Ok(Binaries { server: PathBuf::from("/usr/sbin/mariadbd"), root: Some(root) })
         }
         // The login methods beyond the first are in the package that would also start a server, were it configured.
         Version::NewerMariaDb => {

@@ -157,6 +157,7 @@ fn table(version: Version, sql_mode: &str) -> Table {
         engine: if is_mariadb { "mariadb" } else { "mysql" },
         version: match version {
             Version::Distribution => "10.11",
+            Version::OldestMariaDb => "10.5",
             Version::NewerMariaDb => "11.8",
             Version::MySql => "9.",
         },
@@ -167,7 +168,7 @@ fn table(version: Version, sql_mode: &str) -> Table {
         users: fields::users(is_mariadb),
         roles: fields::roles(is_mariadb),
         grants: grants::grants(is_mariadb),
-        names: refused::names(is_mariadb),
+        names: refused::names(version),
         refusals: refused::refusals(is_mariadb),
         asked: refused::asked(),
         forgotten: Sql::new(

@@ -173,7 +173,9 @@ async fn on(version: Version, purpose: &str, engine: &str) -> Result<()> {
     // On MySQL it is active when the user logs in, and stays so. On MariaDB one role is, whichever was first.
     let uses = match version {
         Version::MySql => "SELECT a FROM shop_a.r1",
-        Version::Distribution | Version::NewerMariaDb => "SET ROLE r1; SELECT a FROM shop_a.r1",
+        Version::Distribution | Version::OldestMariaDb | Version::NewerMariaDb => {
+            "SET ROLE r1; SELECT a FROM shop_a.r1"
+        }
     };
     hand_over(&stage, &operator, "mysql", ["r1", "r2"], login, uses).await
 }

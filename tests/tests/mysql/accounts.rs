@@ -71,7 +71,7 @@ async fn accounts(purpose: &str, version: Version, engine: &str) -> Result<()> {
     // Another login method, with the same password, and a lifetime.
     let (lifetime, method) = match version {
         Version::MySql => ("SELECT password_lifetime FROM mysql.user WHERE user = 'moving'", "sha256_password"),
-        Version::Distribution | Version::NewerMariaDb => {
+        Version::Distribution | Version::OldestMariaDb | Version::NewerMariaDb => {
             ("SELECT json_value(priv, '$.password_lifetime') FROM mysql.global_priv WHERE user = 'moving'", "ed25519")
         }
     };

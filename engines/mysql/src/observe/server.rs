@@ -12,7 +12,7 @@ SELECT @@version, CURRENT_USER(), @@lower_case_table_names, @@global.sql_mode, @
 
 /// `ALTER USER … ATTRIBUTE`, and all that is read of accounts.
 const OLDEST_MYSQL: u32 = 80_021;
-const OLDEST_MARIADB: u32 = 100_600;
+const OLDEST_MARIADB: u32 = 100_500;
 
 /// Reads the facts.
 pub(crate) fn facts(session: &mut Session, tracking: &Tracking) -> Result<Facts> {
@@ -59,7 +59,7 @@ pub(crate) fn facts(session: &mut Session, tracking: &Tracking) -> Result<Facts>
 fn served(dialect: Dialect, version: &str, number: u32) -> Result<()> {
     let (oldest, name) = match dialect {
         Dialect::MySql => (OLDEST_MYSQL, "MySQL 8.0.21"),
-        Dialect::MariaDb => (OLDEST_MARIADB, "MariaDB 10.6"),
+        Dialect::MariaDb => (OLDEST_MARIADB, "MariaDB 10.5"),
     };
     if number >= oldest {
         return Ok(());
@@ -117,10 +117,10 @@ mod tests {
 
     #[test]
     fn a_version_that_lacks_what_is_read_of_accounts_is_refused_by_its_number() {
-        for (dialect, number) in [(Dialect::MySql, 80_021), (Dialect::MySql, 90_704), (Dialect::MariaDb, 100_600)] {
+        for (dialect, number) in [(Dialect::MySql, 80_021), (Dialect::MySql, 90_704), (Dialect::MariaDb, 100_500)] {
             assert!(served(dialect, "", number).is_ok(), "{number}");
         }
-        for (dialect, number) in [(Dialect::MySql, 80_020), (Dialect::MySql, 50_744), (Dialect::MariaDb, 100_599)] {
+        for (dialect, number) in [(Dialect::MySql, 80_020), (Dialect::MySql, 50_744), (Dialect::MariaDb, 100_499)] {
             let error = served(dialect, "8.0.20", number).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Unsupported);
             assert!(error.message.contains("8.0.20 is older than"), "{error:?}");

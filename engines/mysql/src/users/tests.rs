@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::differences::{Context, Observed, differences};
 use super::hash::Plugin;
-use super::wanted::Wanted;
+use super::wanted::{Wanted, name_for};
 use crate::connect::Tracking;
 use crate::observe::account::{Account, Encryption};
 use crate::observe::marks::Kept;
@@ -147,6 +147,23 @@ fn a_membership_is_recorded_before_it_is_made_and_only_recorded_ones_end() {
     assert_eq!(changes[0].1[1], "GRANT 'new' TO 'u'@'%'");
     assert_eq!(changes[1].1[0], "REVOKE 'old' FROM 'u'@'%'");
     assert_eq!(changes[2].1, ["SET DEFAULT ROLE 'new' FOR 'u'@'%'"]);
+}
+
+#[test]
+fn a_name_is_as_long_as_the_servers_version_takes_it() {
+    let of = |dialect, number| Facts { number, ..facts(dialect) };
+    for (facts, longest) in [
+        (of(Dialect::MySql, 80_400), Some(32)),
+        (of(Dialect::MariaDb, 100_523), Some(80)),
+        (of(Dialect::MariaDb, 100_600), None),
+    ] {
+        let name = |length: usize| "ß".repeat(length);
+        assert_eq!(name_for(&name(longest.unwrap_or(128)), &facts), None);
+        if let Some(longest) = longest {
+            let problem = name_for(&name(longest + 1), &facts).unwrap();
+            assert!(problem.contains(&format!("longer than {longest} characters")), "{problem}");
+        }
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use mysql_options::{MySqlAuthPlugin, MySqlUserConfig};
 use super::hash::Plugin;
 use crate::names;
 use crate::observe::account::Encryption;
-use crate::server::Facts;
+use crate::server::{Dialect, Facts};
 
 /// Every host.
 pub(crate) const ANYWHERE: &str = "%";
@@ -205,10 +205,18 @@ pub(crate) fn expire(lifetime: Option<u64>) -> String {
     }
 }
 
-/// MySQL's names of accounts are shorter than MariaDB's.
+/// From this version on MariaDB takes names of accounts as long as `names::LONGEST_USER`.
+const LONG_NAMES: u32 = 100_600;
+
+/// MySQL's names of accounts are shorter than MariaDB's, and those of an old MariaDB shorter than those of a new one.
 pub(crate) fn name_for(name: &str, facts: &Facts) -> Option<String> {
-    let too_long = !facts.is_mariadb() && name.chars().count() > names::LONGEST_MYSQL_USER;
-    too_long.then(|| format!("a name must not be longer than {} characters on MySQL", names::LONGEST_MYSQL_USER))
+    let (longest, server) = match facts.dialect {
+        Dialect::MySql => (names::LONGEST_MYSQL_USER, "MySQL"),
+        Dialect::MariaDb if facts.number < LONG_NAMES => (names::LONGEST_OLD_MARIADB_USER, "MariaDB before 10.6"),
+        Dialect::MariaDb => return None,
+    };
+    let too_long = name.chars().count() > longest;
+    too_long.then(|| format!("a name must not be longer than {longest} characters on {server}"))
 }
 
 /// A role that a spec names.

@@ -2,17 +2,20 @@
 
 use sandbox::contract::{ObjectKind, Privilege};
 use serde_json::{Value, json};
+use testkit::mysql::Version;
 
 use crate::cases::{Asked, Block, Door, Names, Refusal, Sql};
 
-pub(super) fn names(is_mariadb: bool) -> Names {
+pub(super) fn names(version: Version) -> Names {
     Names {
         hostile: vec!["semi;colon", "-- comment", "@'%'"],
         // Names of databases are names of folders too, in which a letter may need several bytes.
-        longest: if is_mariadb {
-            |kind| "ß".repeat(if kind == ObjectKind::Database { 64 } else { 128 })
-        } else {
-            |kind| "ß".repeat(if kind == ObjectKind::Database { 64 } else { 32 })
+        longest: match version {
+            Version::OldestMariaDb => |kind| "ß".repeat(if kind == ObjectKind::Database { 64 } else { 80 }),
+            Version::Distribution | Version::NewerMariaDb => {
+                |kind| "ß".repeat(if kind == ObjectKind::Database { 64 } else { 128 })
+            }
+            Version::MySql => |kind| "ß".repeat(if kind == ObjectKind::Database { 64 } else { 32 }),
         },
         refused: vec![
             (ObjectKind::Database, "MySQL"),

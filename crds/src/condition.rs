@@ -34,7 +34,7 @@ pub struct Condition {
     pub message: Word,
 }
 
-/// A text of a condition.
+/// A text of a condition or a status.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Word(Text);
 

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::default_value::on;
 use crate::{
     AdoptionPolicy, ClusterInstanceReference, Condition, DeletionConfirmation, DeletionPolicy, DriftPolicy,
-    DriftStatus, InitSqlConfig, InitSqlStatus, InstanceReference, Ownership, Parameters, ResourcePhase, Time, schema,
+    DriftStatus, InitSqlConfig, InitSqlStatus, InstanceReference, Ownership, Parameters, ResourcePhase, Time, Word,
+    schema,
 };
 
 /// Spec of a `Database`.
@@ -104,7 +105,7 @@ pub struct DatabaseStatus {
     pub last_reconcile_time: Option<Time>,
     /// What is going on, in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub message: Option<Word>,
     /// What this resource owns on the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ownership: Option<Ownership>,

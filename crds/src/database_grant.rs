@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     ClusterInstanceReference, Condition, DriftPolicy, DriftStatus, HeldRight, Ownership, Parameters, ResourcePhase,
-    Time, default_value, schema,
+    Time, Word, default_value, schema,
 };
 
 /// Spec of a `DatabaseGrant`.
@@ -240,7 +240,7 @@ pub struct DatabaseGrantStatus {
     pub last_reconcile_time: Option<Time>,
     /// What is going on, in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub message: Option<Word>,
     /// The account on the server that was given the rights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ownership: Option<Ownership>,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AdoptionPolicy, ClusterInstanceReference, Condition, DeletionConfirmation, DriftPolicy, DriftStatus, HeldRight,
-    InstanceReference, Ownership, Parameters, ResourcePhase, Time, schema,
+    InstanceReference, Ownership, Parameters, ResourcePhase, Time, Word, schema,
 };
 
 /// Spec of a `DatabaseRole`.
@@ -140,7 +140,7 @@ pub struct DatabaseRoleStatus {
     pub last_reconcile_time: Option<Time>,
     /// What is going on, in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub message: Option<Word>,
     /// What this resource owns on the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ownership: Option<Ownership>,

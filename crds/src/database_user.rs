@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AdoptionPolicy, ClusterInstanceReference, Condition, DeletionConfirmation, DriftPolicy, DriftStatus,
     ExistingPasswordSecret, InstanceReference, OwnedSecret, Ownership, OwnershipBlockStatus, Parameters,
-    PasswordConfig, PasswordRotationConfig, ResourcePhase, RotationStatus, SecretInfo, Time, UserInfo, schema,
+    PasswordConfig, PasswordRotationConfig, ResourcePhase, RotationStatus, SecretInfo, Time, UserInfo, Word, schema,
 };
 
 /// Spec of a `DatabaseUser`.
@@ -73,7 +73,7 @@ pub struct DatabaseUserSpec {
     /// Attributes of any other engine, checked by its adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any_object")]
-    pub parameters: Option<Parameters>,
+    pub parameters: Option<Box<Parameters>>,
     /// Whether a user that exists already under this name may be taken over (`Adopt`) or not (`Never`).
     /// Outside the instance's own namespace, adopting also needs the instance's annotation
     /// `dbops.dbprovision.io/adopt-users` to name the user.
@@ -81,7 +81,7 @@ pub struct DatabaseUserSpec {
     pub adoption_policy: AdoptionPolicy,
     /// What happens where the server differs from this spec. Default: the instance's policy.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub drift_policy: Option<DriftPolicy>,
+    pub drift_policy: Option<Box<DriftPolicy>>,
 }
 
 /// What was observed of a user.
@@ -102,7 +102,7 @@ pub struct DatabaseUserStatus {
     pub last_reconcile_time: Option<Time>,
     /// What is going on, in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub message: Option<Word>,
     /// What this resource owns on the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ownership: Option<Ownership>,

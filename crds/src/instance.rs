@@ -12,7 +12,7 @@ use crate::managed::block;
 use crate::{
     AllowedNamespaces, ClusterDatabaseInstance, Condition, ConnectionConfig, DatabaseInstance, DeletionConfirmation,
     DiscoveredResourcesStatus, DiscoveryConfig, DriftPolicy, HealthCheckConfig, InstanceId, InstancePhase,
-    OptionBlocks, Parameters, PrivilegeCeiling, ResourceTrackingConfig, Time, TlsConfig, schema,
+    OptionBlocks, Parameters, PrivilegeCeiling, ResourceTrackingConfig, Time, TlsConfig, Word, schema,
 };
 
 /// A database server that exists already, and who may use it for what.
@@ -97,7 +97,7 @@ pub struct InstanceStatus {
     pub version: Option<String>,
     /// What is going on, in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub message: Option<Word>,
     /// When the server was checked, as of the last change of this status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_checked_at: Option<Time>,

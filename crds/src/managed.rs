@@ -103,7 +103,7 @@ impl Managed for DatabaseUser {
     }
 
     fn drift_policy(&self) -> Option<&DriftPolicy> {
-        self.spec.drift_policy.as_ref()
+        self.spec.drift_policy.as_deref()
     }
 
     fn deletion_protection(&self) -> bool {

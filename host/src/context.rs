@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::controllers::first_look::Populous;
 use crate::controllers::ledger::Ledger;
 use crate::controllers::memory::Memory;
+use crate::controllers::sweep::Clockless;
 use crate::controllers::turns::Turns;
 use crate::engines::Registry;
 use crate::leadership::Term;
@@ -62,6 +63,8 @@ pub struct Context {
     pub backoff: Arc<Backoff>,
     /// The instances that had many objects at the start.
     pub populous: Populous,
+    /// The instances whose objects need no timer of their own.
+    pub clockless: Clockless,
     /// What was seen of each object.
     pub memory: Arc<Memory>,
     /// Whose turn it is at each account, and what resources gave there.

@@ -43,6 +43,7 @@ use crate::context::Context;
 use crate::controllers::first_look::Populous;
 use crate::controllers::ledger::Ledger;
 use crate::controllers::memory::Memory;
+use crate::controllers::sweep::Clockless;
 use crate::controllers::turns::Turns;
 use crate::engines::Registry;
 use crate::engines::folder::{Folder, ReadFolderError};
@@ -180,6 +181,7 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
         metrics,
         backoff,
         populous: Populous::default(),
+        clockless: Clockless::default(),
         memory,
         ledger: Ledger::default(),
         turns: Turns::new(config.max_concurrent_reconciles),

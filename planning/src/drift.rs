@@ -1,5 +1,6 @@
 //! What to do about differences: the adapter says what differs, this selects what is changed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crds::names::reason;
@@ -41,6 +42,8 @@ pub struct Change {
     pub destructive: bool,
     /// It cannot be made in place.
     pub impossible: bool,
+    /// What it needs and is not there, in a sentence.
+    pub lacking: Option<String>,
 }
 
 /// What to do at a generation that was applied before.
@@ -76,6 +79,11 @@ pub fn impossible(changes: &[Change]) -> Vec<DriftDiff> {
     told(&changes.iter().filter(|change| change.impossible).collect::<Vec<_>>())
 }
 
+/// What the differences lack, each thing once: while that is so, they are waited for.
+pub fn lacking(changes: &[Change]) -> Vec<String> {
+    changes.iter().filter_map(|change| change.lacking.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// More differences than this are only counted: rights on every table of a schema are thousands.
 pub const MOST_TOLD: usize = 200;
 
@@ -96,7 +104,7 @@ fn told(changes: &[&Change]) -> Vec<DriftDiff> {
 }
 
 fn diff(change: &Change) -> DriftDiff {
-    let Change { id: _, field, expected, actual, destructive, impossible } = change;
+    let Change { id: _, field, expected, actual, destructive, impossible, lacking: _ } = change;
     DriftDiff {
         field: field.clone(),
         expected: expected.clone(),
@@ -112,7 +120,8 @@ mod tests {
 
     fn change(id: &str, destructive: bool, impossible: bool) -> Change {
         let text = || id.to_owned();
-        Change { id: text(), field: text(), expected: "a".into(), actual: "b".into(), destructive, impossible }
+        let (expected, actual) = ("a".to_owned(), "b".to_owned());
+        Change { id: text(), field: text(), expected, actual, destructive, impossible, lacking: None }
     }
 
     fn three() -> [Change; 3] {

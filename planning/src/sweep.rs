@@ -3,7 +3,7 @@
 //! An object is looked at by itself some time before its interval has passed. Where an instance has many, looking at
 //! all of them together costs its server as little as looking at a few, so that happens first. A sweep does not see
 //! everything that a look does (passwords are tried out, sizes are read): so each leaves a few to be looked at by
-//! themselves, those first for which that is longest ago.
+//! themselves, those first for which that is longest ago. The objects of such an instance have no other clock.
 
 use std::time::Duration;
 
@@ -42,11 +42,16 @@ impl<T> Due<T> {
 /// What to do about an instance's objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan<T> {
-    /// Look at these together.
-    Now(Vec<T>),
-    /// Ask again after this time.
-    Later(Duration),
-    /// There are too few.
+    /// There are many.
+    Many {
+        /// Look at these together.
+        together: Vec<T>,
+        /// The time of these has come, and they are in no sweep.
+        alone: Vec<T>,
+        /// Ask again after this time.
+        again: Option<Duration>,
+    },
+    /// There are too few: each has a time of its own.
     Never,
 }
 
@@ -55,19 +60,28 @@ pub fn plan<T>(objects: Vec<Due<T>>) -> Plan<T> {
     if objects.len() < WORTH_A_SWEEP {
         return Plan::Never;
     }
-    let Some(first) = objects.iter().map(Due::begins_in).min() else { return Plan::Never };
-    if !first.is_zero() {
-        return Plan::Later(first);
-    }
-    let mut waits: Vec<Duration> = objects.iter().map(Due::is_near_in).collect();
-    waits.sort_unstable();
-    match waits.get(NEAR - 1) {
-        Some(wait) if !wait.is_zero() => return Plan::Later(*wait),
-        Some(_) | None => {}
-    }
-    let mut near: Vec<Due<T>> = objects.into_iter().filter(|one| one.is_near_in().is_zero()).collect();
-    near.sort_by_key(|one| std::cmp::Reverse(one.alone));
-    Plan::Now(near.into_iter().skip(BY_THEMSELVES).map(|one| one.object).collect())
+    let begins = begins_in(&objects);
+    let (mut near, mut rest) = match begins {
+        Some(Duration::ZERO) => objects.into_iter().partition(|one| one.is_near_in().is_zero()),
+        Some(_) | None => (Vec::new(), objects),
+    };
+    near.sort_by_key(|one: &Due<T>| std::cmp::Reverse(one.alone));
+    let swept = near.split_off(BY_THEMSELVES.min(near.len()));
+    rest.append(&mut near);
+    let waits = rest.iter().map(|one| one.interval.saturating_sub(one.age)).chain(begins);
+    let again = waits.filter(|wait| !wait.is_zero()).min();
+    let alone = rest.into_iter().filter(|one| one.age >= one.interval).map(|one| one.object).collect();
+    Plan::Many { together: swept.into_iter().map(|one| one.object).collect(), alone, again }
+}
+
+/// When a sweep has to begin, if nothing else happens.
+fn begins_in<T>(objects: &[Due<T>]) -> Option<Duration> {
+    let first = objects.iter().map(Due::begins_in).min().filter(|first| !first.is_zero());
+    first.or_else(|| {
+        let mut waits: Vec<Duration> = objects.iter().map(Due::is_near_in).collect();
+        waits.sort_unstable();
+        waits.get(NEAR - 1).copied()
+    })
 }
 
 #[cfg(test)]
@@ -80,6 +94,18 @@ mod tests {
         Due { object, age: MINUTE * age, alone: MINUTE * alone, interval: MINUTE * 10 }
     }
 
+    /// Who is swept, and who is looked at alone.
+    fn planned(objects: Vec<Due<usize>>) -> (Vec<usize>, Vec<usize>, Option<Duration>) {
+        let Plan::Many { together, alone, again } = plan(objects) else { panic!("they are too few") };
+        (together, alone, again)
+    }
+
+    fn later(objects: Vec<Due<usize>>) -> Option<Duration> {
+        let (together, alone, again) = planned(objects);
+        assert_eq!((together, alone), (Vec::new(), Vec::new()));
+        again
+    }
+
     #[test]
     fn a_few_objects_are_looked_at_one_by_one() {
         assert_eq!(plan((0..WORTH_A_SWEEP - 1).map(|at| due(at, 9, 9)).collect()), Plan::Never);
@@ -89,28 +115,29 @@ mod tests {
     #[test]
     fn a_sweep_begins_before_the_first_object_is_looked_at_by_itself() {
         let mut objects: Vec<_> = (0..40).map(|at| due(at, 3, 3)).collect();
-        assert_eq!(plan(objects.clone()), Plan::Later(MINUTE * 5));
+        assert_eq!(later(objects.clone()), Some(MINUTE * 5));
         objects[7].age = MINUTE * 6;
-        assert_eq!(plan(objects.clone()), Plan::Later(MINUTE * 2));
+        assert_eq!(later(objects.clone()), Some(MINUTE * 2));
         for one in &mut objects {
             one.age += MINUTE * 2;
         }
-        assert!(matches!(plan(objects), Plan::Now(_)));
+        assert_eq!(planned(objects).0.len(), 40 - BY_THEMSELVES);
     }
 
     #[test]
     fn a_sweep_takes_along_what_would_be_due_before_the_next() {
         let objects = (0..100).map(|at| due(at, if at < 60 { 8 } else { 2 }, 8)).collect();
-        let Plan::Now(swept) = plan(objects) else { panic!("nothing is swept") };
-        assert_eq!(swept.len(), 60 - BY_THEMSELVES);
+        let (swept, alone, again) = planned(objects);
+        assert_eq!((swept.len(), alone), (60 - BY_THEMSELVES, Vec::new()));
         assert!(swept.iter().all(|at| *at < 60));
+        // Those that were left to their own look.
+        assert_eq!(again, Some(MINUTE * 2));
     }
 
     #[test]
     fn objects_that_came_one_after_the_other_are_brought_together() {
         let objects = (0..40u32).map(|at| due(usize::try_from(at).unwrap(), at / 4, at / 4)).collect();
-        let Plan::Now(swept) = plan(objects) else { panic!("nothing is swept") };
-        assert_eq!(swept.len(), 20 - BY_THEMSELVES);
+        assert_eq!(planned(objects).0.len(), 20 - BY_THEMSELVES);
     }
 
     #[test]
@@ -118,14 +145,22 @@ mod tests {
         let mut objects: Vec<_> = (0..40).map(|at| due(at, 1, 1)).collect();
         objects[3] = Due { interval: Duration::from_secs(2), ..objects[3].clone() };
         // It is looked at by itself until enough others are near.
-        assert_eq!(plan(objects), Plan::Later(MINUTE * 4));
+        assert_eq!(planned(objects.clone()), (Vec::new(), vec![3], Some(MINUTE * 4)));
+        objects[3].age = Duration::from_millis(1_700);
+        assert_eq!(later(objects), Some(Duration::from_millis(300)));
     }
 
     #[test]
     fn whoever_was_not_looked_at_alone_for_longest_is_left_to_it() {
-        let objects: Vec<_> = (0..40u32).map(|at| due(usize::try_from(at).unwrap(), 8, 8 + at)).collect();
-        let Plan::Now(mut swept) = plan(objects) else { panic!("nothing is swept") };
+        let mut objects: Vec<_> = (0..40u32).map(|at| due(usize::try_from(at).unwrap(), 8, 8 + at)).collect();
+        let (mut swept, alone, _) = planned(objects.clone());
         swept.sort_unstable();
-        assert_eq!(swept, (0..40 - BY_THEMSELVES).collect::<Vec<_>>());
+        assert_eq!((swept, alone), ((0..40 - BY_THEMSELVES).collect(), Vec::new()));
+        for one in &mut objects {
+            one.age = MINUTE * 10;
+        }
+        let (swept, mut alone, again) = planned(objects);
+        alone.sort_unstable();
+        assert_eq!((swept.len(), alone, again), (40 - BY_THEMSELVES, (40 - BY_THEMSELVES..40).collect(), None));
     }
 }

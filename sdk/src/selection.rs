@@ -6,8 +6,6 @@ use crate::{Change, Error, Result, Selection, UpdateReport};
 pub trait Difference {
     /// What is reported of it.
     fn change(&self) -> &Change;
-    /// What must be there before it can be made, as a message.
-    fn lacking(&self) -> Option<&str>;
 }
 
 /// The differences to make, without those that cannot be made at all.
@@ -16,19 +14,37 @@ pub trait Difference {
 /// A conflict where an id is asked for and gone, since the state moved; a missing dependency where a chosen difference
 /// lacks something.
 pub fn select<'found, D: Difference>(found: &'found [D], selection: &Selection) -> Result<Vec<&'found D>> {
-    let chosen: Vec<&D> = match selection {
-        Selection::Detect => Vec::new(),
-        Selection::All => found.iter().filter(|one| !one.change().impossible).collect(),
+    let chosen = chosen(found, selection)?;
+    match chosen.iter().find_map(|one| one.change().lacking.as_ref()) {
+        Some(what) => Err(Error::dependency_missing(what)),
+        None => Ok(chosen),
+    }
+}
+
+/// As `select`, but among all of them those that lack something are left: for operations that make the rest meanwhile.
+///
+/// # Errors
+/// As of `select`: what is chosen by its id must lack nothing.
+pub fn select_possible<'found, D: Difference>(found: &'found [D], selection: &Selection) -> Result<Vec<&'found D>> {
+    match selection {
+        Selection::All => {
+            let chosen = chosen(found, selection)?;
+            Ok(chosen.into_iter().filter(|one| one.change().lacking.is_none()).collect())
+        }
+        Selection::Detect | Selection::Only(_) => select(found, selection),
+    }
+}
+
+fn chosen<'found, D: Difference>(found: &'found [D], selection: &Selection) -> Result<Vec<&'found D>> {
+    match selection {
+        Selection::Detect => Ok(Vec::new()),
+        Selection::All => Ok(found.iter().filter(|one| !one.change().impossible).collect()),
         Selection::Only(ids) => {
             if let Some(gone) = ids.iter().find(|id| !found.iter().any(|one| one.change().id == **id)) {
                 return Err(Error::conflict(format!("the change `{gone}` is not there any more")));
             }
-            found.iter().filter(|one| ids.contains(&one.change().id) && !one.change().impossible).collect()
+            Ok(found.iter().filter(|one| ids.contains(&one.change().id) && !one.change().impossible).collect())
         }
-    };
-    match chosen.iter().find_map(|one| one.lacking()) {
-        Some(what) => Err(Error::dependency_missing(what)),
-        None => Ok(chosen),
     }
 }
 

@@ -168,6 +168,22 @@ async fn what_is_missing_is_waited_for_and_what_is_wrong_is_refused_by_its_path(
     owned_by_the_databases_owner(server, &word, "soon").await?;
     stage.until(&operator, &first, ready()).await?;
     ensure!(privileges(server, &word, &app, "soon").await? == "SELECT");
+    // What leaves the spec does not wait for what comes, and what stays is given all the time.
+    let both = on_tables(&word, json!(["bill", "soon"]), json!(["SELECT", "INSERT"]));
+    stage.change(&first, json!({ "spec": { "postgres": { "grants": both } } })).await?;
+    stage.until(&operator, &first, ready()).await?;
+    let narrowed = on_tables(&word, json!(["bill", "late"]), json!(["SELECT"]));
+    stage.change(&first, json!({ "spec": { "postgres": { "grants": narrowed } } })).await?;
+    let waits = becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying("late");
+    let seen = stage.until(&operator, &first, waits).await?;
+    ensure!(privileges(server, &word, &app, "bill").await? == "SELECT");
+    ensure!(privileges(server, &word, &app, "soon").await?.is_empty());
+    for field in ["applied", "failed"] {
+        ensure!(seen.at(&format!("/status/appliedGrants/{field}")) == Some(&json!(1)), "{}", seen.summary());
+    }
+    owned_by_the_databases_owner(server, &word, "late").await?;
+    stage.until(&operator, &first, ready()).await?;
+    ensure!(privileges(server, &word, &app, "late").await? == "SELECT");
 
     for (name, grants, path) in [
         ("no-such", on_tables(&word, json!(["bill"]), json!(["FLY"])), "spec.postgres.grants[0].privileges[0]"),

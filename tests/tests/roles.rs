@@ -160,6 +160,7 @@ async fn drift_of_a_role_and_of_its_rights_is_corrected_and_a_wrong_right_is_ref
     let missing = json!([{ "database": word, "schema": "public", "tables": ["soon"], "privileges": ["SELECT"] }]);
     stage.change(&subject, json!({ "spec": { "postgres": { "grants": missing } } })).await?;
     stage.until(&operator, &subject, becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying("soon")).await?;
+    ensure!(!has(server, &word, &word, "bill", "SELECT").await?, "what left the spec is still there");
     owned_by_the_databases_owner(server, &word, "soon").await?;
     stage.until(&operator, &subject, ready()).await?;
     ensure!(has(server, &word, &word, "soon", "SELECT").await?);

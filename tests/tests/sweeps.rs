@@ -9,6 +9,8 @@ use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
 use serde_json::{Value, json};
 use testkit::proxy::tcp::{Protocol, TcpProxy, Weather};
 
+#[path = "sweeps/few.rs"]
+mod few;
 #[path = "sweeps/kinds.rs"]
 mod kinds;
 #[path = "sweeps/restart.rs"]

@@ -9,8 +9,6 @@ use crate::statements::Statement;
 pub(crate) struct Difference {
     pub(crate) change: Change,
     pub(crate) statements: Vec<Statement>,
-    /// What must be there before the change can be made, as a message.
-    pub(crate) lacking: Option<String>,
     /// Why it has to wait, while all the others are made.
     pub(crate) waits: Option<String>,
     /// It is made only where it is chosen by its id.
@@ -32,9 +30,9 @@ impl Difference {
                 actual: actual.into(),
                 destructive: false,
                 impossible: false,
+                lacking: None,
             },
             statements: Vec::new(),
-            lacking: None,
             waits: None,
             needs_consent: false,
         }
@@ -73,8 +71,9 @@ impl Difference {
         self
     }
 
+    /// What must be there before the change can be made, as a message.
     pub(crate) fn lacking(mut self, what: Option<String>) -> Self {
-        self.lacking = what;
+        self.change.lacking = what;
         self
     }
 }
@@ -82,10 +81,6 @@ impl Difference {
 impl selection::Difference for Difference {
     fn change(&self) -> &Change {
         &self.change
-    }
-
-    fn lacking(&self) -> Option<&str> {
-        self.lacking.as_deref()
     }
 }
 

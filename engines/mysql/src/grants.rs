@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dbprovision_sdk::adapter::grants::{GrantReport, GrantSpec, Granted, Grantee as Named};
 use dbprovision_sdk::error::Problems;
 use dbprovision_sdk::groups::grant_operations::Mode;
-use dbprovision_sdk::selection::{report, select};
+use dbprovision_sdk::selection::{report, select_possible};
 use dbprovision_sdk::{Error, ErrorKind, Examination, Grants, ObjectKind, Result, Selection, log, options};
 use mysql_options::{MySqlGrantConfig, MySqlUserConfig};
 
@@ -68,7 +68,6 @@ impl Grants for MySql {
                 update,
                 held: held(&spec, &rights, &stated, &now, patterns),
                 stated: all(&rights, &stated, patterns),
-                lacking: lacking(&found),
                 // Rights are on a name here, whatever has it.
                 renewed: false,
             });
@@ -76,7 +75,7 @@ impl Grants for MySql {
         self.connected()?.locked(&users::lock(&spec.grantee.name), |session, facts, tracking| {
             let Compared { spec, rights: wanted_rights, now, found, grantees } =
                 compare(session, facts, tracking, spec, &stated)?;
-            let chosen = select(&found, selection)?;
+            let chosen = select_possible(&found, selection)?;
             apply::make(session, &chosen)?;
             let before = now;
             let now = if chosen.is_empty() { before.clone() } else { holdings(session, facts, &grantees)? };
@@ -89,8 +88,8 @@ impl Grants for MySql {
                 )?;
             }
             let held = held(&spec, &wanted_rights, &stated, &now, facts.patterns);
-            let (stated, lacking) = (all(&wanted_rights, &stated, facts.patterns), lacking(&found));
-            Ok(GrantReport { update: report(&found, chosen), held, stated, lacking, renewed: false })
+            let stated = all(&wanted_rights, &stated, facts.patterns);
+            Ok(GrantReport { update: report(&found, chosen), held, stated, renewed: false })
         })
     }
 
@@ -195,11 +194,6 @@ fn sharing(spec: &GrantSpec, own: &BTreeSet<String>) -> GrantSpec {
     let mut spec = spec.clone();
     spec.shared.extend(own.iter().map(|role| rights::membership(role)));
     spec
-}
-
-/// What the differences wait for, each thing once.
-fn lacking(found: &[Difference]) -> Vec<String> {
-    found.iter().filter_map(|one| one.lacking.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Everything that is stated.

@@ -27,8 +27,6 @@ pub(crate) struct Difference {
     pub(crate) statements: Vec<Statement>,
     /// Roles whose rights the statements need.
     pub(crate) acts_as: BTreeSet<String>,
-    /// What must be there before the change can be made, as a message.
-    pub(crate) lacking: Option<String>,
 }
 
 impl Difference {
@@ -47,11 +45,11 @@ impl Difference {
                 actual: actual.into(),
                 destructive: false,
                 impossible: false,
+                lacking: None,
             },
             place: Place::Server,
             statements: Vec::new(),
             acts_as: BTreeSet::new(),
-            lacking: None,
         }
     }
 
@@ -88,8 +86,9 @@ impl Difference {
         self
     }
 
+    /// What must be there before the change can be made, as a message.
     pub(crate) fn lacking(mut self, what: Option<String>) -> Self {
-        self.lacking = what;
+        self.change.lacking = what;
         self
     }
 }
@@ -97,10 +96,6 @@ impl Difference {
 impl selection::Difference for Difference {
     fn change(&self) -> &Change {
         &self.change
-    }
-
-    fn lacking(&self) -> Option<&str> {
-        self.lacking.as_deref()
     }
 }
 

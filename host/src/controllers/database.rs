@@ -307,7 +307,7 @@ fn notable(known: Option<i64>, now: Option<i64>) -> Option<i64> {
 
 fn measure(run: &Run<Database>, size: Option<i64>) {
     if let Some(bytes) = size.and_then(|bytes| u64::try_from(bytes).ok()) {
-        run.ctx.memory.note(&run.uid, |remembered| remembered.size = Some(bytes));
+        run.ctx.memory.note(&run.uid, |remembered| remembered.size = Some(bytes).into());
     }
 }
 
@@ -371,7 +371,7 @@ mod tests {
 
     #[test]
     fn no_field_of_the_operators_is_an_adapters_to_write() {
-        let kept = DatabaseStatus { message: Some("ours".to_owned()), ..DatabaseStatus::default() };
+        let kept = DatabaseStatus { message: Some("ours".into()), ..DatabaseStatus::default() };
         let fields = serde_json::to_value(crds::Database::crd()).unwrap();
         let fields = fields.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/status/properties").unwrap();
         let fields = fields.as_object().unwrap().keys().filter(|field| !OPTION_BLOCKS.contains(&field.as_str()));

@@ -261,7 +261,7 @@ impl<R: RoleResource> Provisioned for R {
         let held = match &inputs.rights {
             Some(rights) => {
                 let now = session.grant(rights, &Selection::Detect).await.map_err(stop(bound.paths()))?;
-                rights::for_status(now.held)
+                rights::recorded(&now)
             }
             None => Vec::new(),
         };

@@ -281,6 +281,7 @@ impl Provisioned for DatabaseUser {
                 actual: "another password".to_owned(),
                 destructive: false,
                 impossible: false,
+                lacking: None,
             }]),
         }
     }

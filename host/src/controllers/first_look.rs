@@ -15,7 +15,7 @@ use rand::RngExt as _;
 
 use super::database_grant::GrantResource as _;
 use super::managed::{Bound, Reported};
-use super::memory::Look;
+use super::memory::{Look, Moment};
 use super::run::Run;
 use super::status::StatusFields as _;
 use crate::cluster::stores::Stores;
@@ -68,12 +68,13 @@ pub(crate) fn is_over<K: Reported>(run: &Run<K>) {
 /// Leaves the object to a sweep, and says how long it may take. `look` is what everything is like now.
 pub(crate) fn wait<K: Reported>(run: &Run<K>, look: &Look, status: &mut K::Status, size: Option<u64>) -> Duration {
     // Overdue for ever: the next sweep takes it along, and its own look is not put off any further.
-    let overdue = Look { at: Timestamp::UNIX_EPOCH, alone: Timestamp::UNIX_EPOCH, inputs: look.inputs };
+    let never = Moment::from(Timestamp::UNIX_EPOCH);
+    let overdue = Look { at: never, alone: never, inputs: look.inputs };
     let drifts = status.drift().as_ref().map(|drift| !drift.diffs.is_empty());
     run.ctx.memory.note(&run.uid, |remembered| {
         remembered.met = true;
         remembered.looked = Some(overdue);
-        (remembered.drifts, remembered.size) = (drifts, size);
+        (remembered.drifts, remembered.size) = (drifts, size.into());
     });
     PATIENCE.mul_f64(1.0 + 0.5 * rand::rng().random::<f64>())
 }

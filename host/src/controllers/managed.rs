@@ -12,6 +12,7 @@ mod load;
 mod looks;
 mod ownership;
 mod provisioned;
+mod standings;
 mod swept;
 mod validate;
 
@@ -29,8 +30,9 @@ pub(crate) use drift::{in_effect as drift_in_effect, policy as drift_policy};
 pub(crate) use lease::Lease;
 pub(crate) use load::{Bound, bound_to, live};
 pub(crate) use looks::{concluded, look, seen_lately};
-pub(crate) use ownership::{Standings, heirs, is_abandoned};
+pub(crate) use ownership::{heirs, is_abandoned};
 pub(crate) use provisioned::{Provisioned, Reported, Seen, is_conflict};
+pub(crate) use standings::Standings;
 pub(crate) use swept::compared;
 pub(crate) use validate::{Wanted, options};
 
@@ -48,10 +50,10 @@ const CACHE_CATCHES_UP: Duration = Duration::from_millis(50);
 
 /// What a reconcile that was not stopped came to.
 pub(crate) enum Done {
-    /// In order; look again after this time.
+    /// In order.
     InOrder {
-        /// When to look again.
-        next: Duration,
+        /// When to look again; none where the sweeps of its instance say when.
+        next: Option<Duration>,
     },
     /// Done but for what nobody can change any more, which the spec still asks for.
     Stuck {
@@ -139,7 +141,7 @@ async fn in_order<K: Reported>(run: &Run<K>, draft: &mut K::Status, done: Done) 
                 let text = format!("the server differs in {fields}: see status.drift");
                 run.ctx.events.warning(run.object.as_ref(), "DriftDetected", &text);
             }
-            Action::requeue(next)
+            next.map_or_else(Action::await_change, Action::requeue)
         }
         Done::Stuck { blocked, next } => {
             report::stopped(run, draft, &blocked);

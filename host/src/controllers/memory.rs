@@ -2,8 +2,9 @@
 //! and to survive a watch cache that has not seen our own write yet. Losing it costs one look, never correctness.
 
 use std::collections::HashMap;
-use std::num::NonZeroU64;
+use std::num::{NonZeroI64, NonZeroU64};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -17,12 +18,48 @@ pub struct Remembered {
     pub written: Option<NonZeroU64>,
     /// What the last full look at the server was about, and when it was.
     pub looked: Option<Look>,
-    /// When its deletion failed first.
-    pub undeletable: Option<Timestamp>,
+    /// When its deletion failed first. Few objects have one.
+    pub undeletable: Option<Box<Timestamp>>,
     /// Whether the last look found drift.
     pub drifts: Option<bool>,
     /// The size of what it stands for, in bytes, when that was looked at last.
-    pub size: Option<u64>,
+    pub size: Size,
+}
+
+/// A size in bytes, where it is known, in as little as one takes: `0`, or one more than it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size(u64);
+
+impl From<Option<u64>> for Size {
+    fn from(bytes: Option<u64>) -> Self {
+        Self(bytes.map_or(0, |bytes| bytes.saturating_add(1)))
+    }
+}
+
+impl Size {
+    /// In bytes.
+    pub fn bytes(self) -> Option<u64> {
+        self.0.checked_sub(1)
+    }
+}
+
+/// A time to the microsecond, in half of what a timestamp takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(NonZeroI64);
+
+impl From<Timestamp> for Moment {
+    fn from(time: Timestamp) -> Self {
+        // The one microsecond that has no number of its own is long ago.
+        Self(NonZeroI64::new(time.as_microsecond()).unwrap_or(NonZeroI64::MIN))
+    }
+}
+
+impl Moment {
+    /// How long ago. A clock that was set back makes nothing older.
+    pub fn age(self, now: Timestamp) -> Duration {
+        let microseconds = now.as_microsecond().saturating_sub(self.0.get());
+        Duration::from_micros(u64::try_from(microseconds).unwrap_or_default())
+    }
 }
 
 /// A full look at the server that found everything in order, or reported what is not.
@@ -31,9 +68,9 @@ pub struct Look {
     /// A digest of everything that the outcome depends on.
     pub inputs: [u8; 16],
     /// When; a sweep since then counts.
-    pub at: Timestamp,
+    pub at: Moment,
     /// When it was looked at by itself.
-    pub alone: Timestamp,
+    pub alone: Moment,
 }
 
 /// Of all objects, by their uid: one that was deleted and made again is another.
@@ -67,7 +104,7 @@ impl Memory {
     }
 
     /// A sweep found everything as it was. Where another look came between, that is the later word.
-    pub fn swept(&self, uid: &str, before: &Look, at: Timestamp) {
+    pub fn swept(&self, uid: &str, before: &Look, at: Moment) {
         self.note(uid, |remembered| {
             if let Some(look) = remembered.looked.as_mut().filter(|look| *look == before) {
                 look.at = at;
@@ -108,7 +145,7 @@ mod tests {
     #[test]
     fn a_sweep_counts_as_a_look_unless_another_came_between() {
         let memory = Memory::default();
-        let [first, second, third] = [0, 60, 120].map(|at| Timestamp::from_second(at).unwrap());
+        let [first, second, third] = [0, 60, 120].map(|at| Moment::from(Timestamp::from_second(at).unwrap()));
         let before = Look { inputs: [1; 16], at: first, alone: first };
         memory.note("uid", |remembered| remembered.looked = Some(before.clone()));
         memory.swept("uid", &before, second);
@@ -126,7 +163,11 @@ mod tests {
     #[test]
     fn an_object_that_was_made_again_is_not_remembered() {
         let memory = Memory::default();
-        let look = Look { inputs: [1; 16], at: Timestamp::UNIX_EPOCH, alone: Timestamp::UNIX_EPOCH };
+        let look = Look {
+            inputs: [1; 16],
+            at: Moment::from(Timestamp::UNIX_EPOCH),
+            alone: Moment::from(Timestamp::UNIX_EPOCH),
+        };
         memory.note("uid-1", |remembered| remembered.looked = Some(look));
         assert!(memory.recall("uid-1").unwrap().looked.is_some());
         assert!(memory.recall("uid-2").is_none());

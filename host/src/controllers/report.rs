@@ -14,9 +14,9 @@ use super::run::Run;
 use super::status::StatusFields;
 
 /// How a resource that is as it should be is described.
-pub(crate) fn ready<K: Reported>(run: &Run<K>, draft: &mut K::Status, verdicts: &[Verdict], message: String) {
+pub(crate) fn ready<K: Reported>(run: &Run<K>, draft: &mut K::Status, verdicts: &[Verdict], message: &str) {
     *draft.phase() = Some(ResourcePhase::Ready);
-    *draft.message() = Some(message);
+    *draft.message() = Some(message.into());
     draft.confirm(None);
     set_conditions(run, draft, verdicts);
 }
@@ -35,7 +35,7 @@ pub(crate) fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked:
         }
     };
     *draft.phase() = Some(phase);
-    *draft.message() = Some(blocked.message.clone());
+    *draft.message() = Some(blocked.message.as_str().into());
     set_conditions(run, draft, &conditions::stopped(blocked));
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked:
 pub(crate) fn creating<K: Reported>(run: &Run<K>, draft: &mut K::Status) {
     use crds::names::reason::{ACCEPTED, CREATING};
     *draft.phase() = Some(ResourcePhase::Creating);
-    *draft.message() = Some("being created".to_owned());
+    *draft.message() = Some("being created".into());
     let verdicts = [
         Verdict::new(condition::ACCEPTED, true, ACCEPTED, message::SERVED),
         Verdict::new(condition::SYNCED, false, CREATING, "being created"),

@@ -10,7 +10,7 @@ use crds::{HeldRight, Managed as _, Ownership};
 use kube::Resource as _;
 use kube::api::ObjectMeta;
 use planning::Blocked;
-use sandbox::contract::{Granted, ObjectKind};
+use sandbox::contract::{GrantReport, Granted, ObjectKind};
 
 use super::cascade::is_forced;
 use super::database_grant::GrantResource;
@@ -77,18 +77,6 @@ pub(crate) fn for_status(granted: impl IntoIterator<Item = Granted>) -> Vec<Held
     found
 }
 
-/// At most this many are named in a sentence.
-const NAMED: usize = 5;
-
-/// What an adapter lacks, in a sentence.
-pub(crate) fn in_words(lacking: &[String]) -> String {
-    let text = lacking.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
-    match lacking.len().saturating_sub(NAMED) {
-        0 => text,
-        more => format!("{text}; and {more} more"),
-    }
-}
-
 /// Refuses what a status could not record: it would be given, and nobody would know what to take back.
 pub(crate) fn fits(held: &[HeldRight]) -> Result<(), Blocked> {
     let bytes = serde_json::to_vec(held).map_or(usize::MAX, |text| text.len());
@@ -108,6 +96,14 @@ pub(crate) fn fits(held: &[HeldRight]) -> Result<(), Blocked> {
 /// Both, without repetitions.
 pub(crate) fn union(one: &[HeldRight], other: impl IntoIterator<Item = Granted>) -> Vec<HeldRight> {
     for_status(of_status(one).into_iter().chain(other))
+}
+
+/// What a status records after a look or an application: what is held, and while something is lacking also what is going
+/// to be given once it is there, so that nothing has to be written again and again meanwhile.
+pub(crate) fn recorded(report: &GrantReport) -> Vec<HeldRight> {
+    let is_lacking = report.update.changes.iter().any(|change| change.lacking.is_some());
+    let stated = report.stated.iter().filter(|_| is_lacking);
+    for_status(report.held.iter().chain(stated).cloned())
 }
 
 /// Who is given something.

@@ -2,7 +2,7 @@
 
 use crds::{
     Condition, DatabaseGrantStatus, DatabaseRoleStatus, DatabaseStatus, DatabaseUserStatus, DeletionConfirmation,
-    DriftStatus, Ownership, ResourcePhase, Time,
+    DriftStatus, Ownership, ResourcePhase, Time, Word,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ pub(crate) trait StatusFields:
     Clone + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {
     fn phase(&mut self) -> &mut Option<ResourcePhase>;
-    fn message(&mut self) -> &mut Option<String>;
+    fn message(&mut self) -> &mut Option<Word>;
     fn observed_generation(&mut self) -> &mut Option<i64>;
     fn reconcile_id(&mut self) -> &mut Option<String>;
     fn last_reconcile_time(&mut self) -> &mut Option<Time>;
@@ -30,7 +30,7 @@ macro_rules! status_fields {
                 &mut self.phase
             }
 
-            fn message(&mut self) -> &mut Option<String> {
+            fn message(&mut self) -> &mut Option<Word> {
                 &mut self.message
             }
 

@@ -4,9 +4,9 @@
 //! whatever reason, is left to its own look, which says why. Deliberately absent: when a sweep begins, and who is in
 //! it, which `planning::sweep` decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crds::{
@@ -89,6 +89,19 @@ impl Object {
         }
     }
 
+    /// Its uid.
+    pub(crate) fn uid(&self) -> String {
+        let uid = match self {
+            Self::Database(object) => &object.metadata.uid,
+            Self::User(object) => &object.metadata.uid,
+            Self::Role(object) => &object.metadata.uid,
+            Self::ClusterRole(object) => &object.metadata.uid,
+            Self::Grant(object) => &object.metadata.uid,
+            Self::ClusterGrant(object) => &object.metadata.uid,
+        };
+        uid.clone().unwrap_or_default()
+    }
+
     /// The database whose inside it is about, as far as its status tells: objects of one stand together, so that the
     /// adapter has to remember one inside at a time.
     fn place(&self) -> Option<&str> {
@@ -101,6 +114,25 @@ impl Object {
             Self::ClusterGrant(grant) => grant.status.as_ref().map_or(&[], |status| &status.held),
         };
         held.iter().find(|right| right.level != "membership")?.object.first().map(String::as_str)
+    }
+}
+
+/// The instances with as many objects as make a sweep: whoever sweeps them is the clock of all their objects, so that no
+/// timer is kept for each.
+#[derive(Debug, Default)]
+pub struct Clockless(Mutex<HashSet<InstanceId>>);
+
+impl Clockless {
+    /// Whether the instance's objects need no timer of their own.
+    pub(crate) fn has(&self, id: &InstanceId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// It is these now; answers which are not any more.
+    pub(crate) fn now(&self, many: HashSet<InstanceId>) -> Vec<InstanceId> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *known, many);
+        before.into_iter().filter(|id| !known.contains(id)).collect()
     }
 }
 
@@ -175,11 +207,27 @@ async fn of<K: Swept>(
         outcome => outcome,
     };
     match &outcome {
-        Ok(Glance::AsBefore) => ctx.memory.swept(&run.uid, look, run.now),
+        Ok(Glance::AsBefore) => ctx.memory.swept(&run.uid, look, run.now.into()),
         // It is looked at by itself, whatever its interval.
         Ok(Glance::Differs) => ctx.memory.note(&run.uid, |remembered| remembered.looked = None),
         Ok(Glance::NotNow) => {}
         Err(stop) => tracing::debug!(object = %run.key, ?stop, "left to its own look"),
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_with_few_objects_again_is_told_once() {
+        let [one, other] = ["one", "other"].map(|name| InstanceId::cluster(name.to_owned()));
+        let clockless = Clockless::default();
+        assert_eq!(clockless.now([one.clone(), other.clone()].into()), []);
+        assert!(clockless.has(&one) && clockless.has(&other));
+        assert_eq!(clockless.now([other.clone()].into()), std::slice::from_ref(&one));
+        assert!(!clockless.has(&one) && clockless.has(&other));
+        assert_eq!(clockless.now([other].into()), []);
+    }
 }

@@ -101,8 +101,8 @@ pub(crate) fn reference(reference: contract::Reference, paths: Paths<'_>) -> Nam
 }
 
 pub(crate) fn change(change: contract::Change, paths: Paths<'_>) -> drift::Change {
-    let contract::Change { id, field, expected, actual, destructive, impossible } = change;
-    drift::Change { id, field: paths.resolve(&field), expected, actual, destructive, impossible }
+    let contract::Change { id, field, expected, actual, destructive, impossible, lacking } = change;
+    drift::Change { id, field: paths.resolve(&field), expected, actual, destructive, impossible, lacking }
 }
 
 /// The fields in a sentence, each once: `spec.owner, spec.postgres.encoding`.

@@ -12,6 +12,9 @@ use crate::errors::Classified;
 /// As many problems of a spec are told in one message.
 const NAMED_PROBLEMS: usize = 20;
 
+/// As much of what is waited for is told in one message.
+const NAMED_LACKS: usize = 5;
+
 /// Why a reconcile ended early.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -41,6 +44,16 @@ impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         Self::Failure(failure)
     }
+}
+
+/// What the differences lack is waited for.
+pub(crate) fn lacking(what: &[String]) -> Blocked {
+    let text = what.iter().take(NAMED_LACKS).cloned().collect::<Vec<_>>().join("; ");
+    let message = match what.len().saturating_sub(NAMED_LACKS) {
+        0 => text,
+        more => format!("{text}; and {more} more"),
+    };
+    Blocked::waiting(reason::DEPENDENCY_MISSING, message)
 }
 
 /// What a failed call means for the resource. The private half goes to the log here, and nowhere else.

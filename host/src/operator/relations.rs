@@ -180,7 +180,7 @@ impl Relations {
     }
 
     /// A sweep found that the object on the server is not as it was.
-    pub(super) fn differs(&self, object: &Object) {
+    pub(super) fn look_at(&self, object: &Object) {
         let queues = &self.triggers;
         match object {
             Object::Database(object) => queues.queue(&queues.databases, object.as_ref()),

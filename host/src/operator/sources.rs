@@ -74,7 +74,7 @@ impl Readings for Sources {
     fn sizes(&self) -> Vec<(DatabaseLabels, u64)> {
         let databases = self.stores.databases.state();
         let measured = |database: &Arc<Database>| {
-            let bytes = self.memory.recall(database.metadata.uid.as_deref()?)?.size?;
+            let bytes = self.memory.recall(database.metadata.uid.as_deref()?)?.size.bytes()?;
             let ownership = database.ownership()?;
             let labels = DatabaseLabels {
                 name: database.name_any(),

@@ -31,24 +31,35 @@ const REST: Duration = Duration::from_secs(3);
 pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
     let mut under_way = JoinSet::new();
     let mut busy: HashSet<InstanceId> = HashSet::new();
+    let mut queued: HashMap<String, Look> = HashMap::new();
     let begin = Instant::now();
     loop {
         let mut wait = if begin.elapsed() < START { LONGEST_WAIT_AT_START } else { LONGEST_WAIT };
+        let (mut many, mut due_alone) = (HashSet::new(), HashMap::new());
         for (id, due) in due(&ctx) {
-            match plan(due) {
-                Plan::Now(items) if !busy.contains(&id) && ctx.servers.get(&id).is_some() => {
-                    busy.insert(id.clone());
-                    let (ctx, relations) = (Arc::clone(&ctx), relations.clone());
-                    under_way.spawn(async move {
-                        sweep(ctx, id.clone(), items, |object| relations.differs(object)).await;
-                        tokio::time::sleep(REST).await;
-                        id
-                    });
+            let Plan::Many { together, alone, again } = plan(due) else { continue };
+            many.insert(id.clone());
+            wait = wait.min(again.unwrap_or(wait));
+            for Item { object, look } in alone {
+                // Once: where its look fails, it is tried again like everything that failed.
+                if queued.get(&object.uid()) != Some(&look) {
+                    relations.look_at(&object);
                 }
-                Plan::Later(time) => wait = wait.min(time),
-                Plan::Now(_) | Plan::Never => {}
+                due_alone.insert(object.uid(), look);
+            }
+            if !together.is_empty() && !busy.contains(&id) && ctx.servers.get(&id).is_some() {
+                busy.insert(id.clone());
+                let (ctx, relations) = (Arc::clone(&ctx), relations.clone());
+                under_way.spawn(async move {
+                    sweep(ctx, id.clone(), together, |object| relations.look_at(object)).await;
+                    tokio::time::sleep(REST).await;
+                    id
+                });
             }
         }
+        queued = due_alone;
+        // From now on each has a time of its own again.
+        ctx.clockless.now(many).iter().for_each(|few| relations.of_instance(few));
         let pause = tokio::time::sleep(wait.max(SHORTEST_WAIT));
         tokio::select! {
             () = pause => {}
@@ -72,7 +83,7 @@ fn due(ctx: &Arc<Context>) -> HashMap<InstanceId, Vec<Due<Item>>> {
         all.add(&one, one.instance_id(), one.spec.drift_policy.as_ref(), Object::Database);
     }
     for one in stores.users.state() {
-        all.add(&one, one.instance_id(), one.spec.drift_policy.as_ref(), Object::User);
+        all.add(&one, one.instance_id(), one.spec.drift_policy.as_deref(), Object::User);
     }
     for one in stores.roles.state() {
         all.add(&one, one.instance_id(), one.spec.drift_policy.as_ref(), Object::Role);
@@ -115,13 +126,8 @@ impl Dues<'_> {
         let default = self.ctx.config.default_drift_interval;
         let (_, interval) = managed::drift_in_effect(default, instance.instance_spec(), policy);
         let Look { at, alone, inputs: _ } = look;
-        let (age, alone) = (since(self.now, at), since(self.now, alone));
+        let (age, alone) = (at.age(self.now), alone.age(self.now));
         let item = Item { object: of(Arc::clone(object)), look };
         self.found.entry(id).or_default().push(Due { object: item, age, alone, interval });
     }
-}
-
-/// A clock that was set back makes no object older.
-fn since(now: Timestamp, then: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }

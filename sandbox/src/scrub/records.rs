@@ -92,7 +92,7 @@ records! {
     Companion { path: text, kind: plain, name: named, wants_password: plain }
     InstanceExamination { tls: plain, connect_timeout_ms: plain, statement_timeout_ms: plain }
     Mark { cluster: named, operator: named, kind: named, namespace: named, name: named, nonce: named }
-    Change { id: named, field: text, expected: text, actual: text, destructive: plain, impossible: plain }
+    Change { id: named, field: text, expected: text, actual: text, destructive: plain, impossible: plain, lacking: text }
     UpdateReport { changes: record, applied: named, details: json }
     OwnedObject { database: named, schema: named, name: named, kind: named }
     Listed { name: named, mark: record, standing: plain }
@@ -106,7 +106,7 @@ records! {
     UserInfo { name: named, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
     RoleInfo { name: named, object_id: word, mark: record, standing: plain, privileged: plain, details: json }
     Granted { level: named, object: named, privilege: named, grantable: plain, grantor: named }
-    GrantReport { update: record, held: record, stated: record, lacking: text, renewed: plain }
+    GrantReport { update: record, held: record, stated: record, renewed: plain }
     Extension { name: named, schema: named, version: named }
     ToolPlan { tool: named, arguments: record, data: plain, format: named, minimum_version: named }
     StderrLine { class: plain, percent: plain, message: text }

@@ -126,6 +126,7 @@ impl Databases for Guest {
             actual: sentence,
             destructive: false,
             impossible: false,
+            lacking: None,
         };
         let details = Some(format!("{{\"{escaped}\": [\"{escaped}\"]}}"));
         Ok(UpdateReport { changes: vec![change], applied: vec!["owner".to_owned()], details })

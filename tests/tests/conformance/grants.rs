@@ -204,20 +204,32 @@ pub(crate) async fn roles_carry_rights(candidate: &Candidate) {
     candidate.session(level.by).await.revoke(&spec(&of_role, &[], &json!({}), &given.held)).await.unwrap();
 }
 
-/// What is not there is a change to look at and waited for when it is to be made; without a grantee there is neither.
+/// What is not there is a change that says what it lacks; the rest is made, and also taken, meanwhile. Without a grantee
+/// there is neither.
 pub(crate) async fn wait_for_what_is_missing(candidate: &Candidate) {
     let by = By::Administrator;
     let grantee = account(candidate, "waiting").await;
     let of_role = spec(&grantee, &["no such role".to_owned()], &json!({}), &[]);
     let missing = candidate.table.grants.missing.iter().map(|options| spec(&grantee, &[], options, &[]));
+    let leaves = spec(&grantee, &[Cast::ROLES[0].to_owned()], &json!({}), &[]);
     for stated in std::iter::once(of_role).chain(missing) {
         let what = format!("{:?} {:?}", stated.roles, stated.options);
-        let found = look(candidate, by, &stated, &what).await;
-        assert!(!found.update.changes.is_empty(), "{what}");
-        let outcome = grant(candidate, by, &stated, &Selection::All).await;
+        let recorded = settle(candidate, by, &leaves, &what).await.held;
+        let stated = GrantSpec { recorded, ..stated };
+        let found = look(candidate, by, &stated, &what).await.update.changes;
+        let (lacking, rest): (Vec<_>, Vec<_>) = found.iter().partition(|change| change.lacking.is_some());
+        assert!(!lacking.is_empty() && !rest.is_empty(), "{what}: {found:?}");
+        let named = Selection::Only(lacking.iter().map(|change| change.id.clone()).collect());
+        let outcome = grant(candidate, by, &stated, &named).await;
         assert_eq!(refused(outcome, &what), ErrorKind::DependencyMissing, "{what}");
+        let report = grant(candidate, by, &stated, &Selection::All).await.unwrap();
+        let made: Vec<_> = rest.iter().map(|change| change.id.clone()).collect();
+        assert_eq!(report.update.applied, made, "{what}");
+        assert!(report.held.iter().all(|right| right.level != "membership"), "{what}: {:?}", report.held);
+        assert_eq!(everything(candidate, by, &grantee).await, report.held, "{what}");
+        let given = GrantSpec { recorded: report.held, ..spec(&grantee, &[], &json!({}), &[]) };
+        candidate.session(by).await.revoke(&given).await.unwrap();
     }
-    assert_eq!(everything(candidate, by, &grantee).await, []);
     let nobody = Grantee { name: "nobody at all".to_owned(), ..grantee };
     let stated = spec(&nobody, &[Cast::ROLES[0].to_owned()], &json!({}), &[]);
     for selection in [Selection::Detect, Selection::All] {

@@ -165,6 +165,22 @@ async fn waits_for_what_is_missing(purpose: &str, version: Version, engine: &str
         stage.until(&operator, &grant, ready()).await?;
         may(allowed).with_context(|| format!("{name}: {allowed} is refused"))?;
     }
+    // What leaves the spec does not wait for what comes.
+    let table = |name: &str, privileges: Value| json!({ "level": "table", "database": "order_s", "table": name, "privileges": privileges });
+    let narrowing = Subject::access_grant("narrowing");
+    stage.put(of_app("narrowing", json!({ "grants": [table("bill", json!(["SELECT", "INSERT"]))] }))).await?;
+    stage.until(&operator, &narrowing, ready()).await?;
+    may("SELECT a FROM order_s.bill; INSERT INTO order_s.bill (a) VALUES (7)")?;
+    let one = json!({ "level": "column", "database": "order_s", "table": "bill", "columns": ["a"], "privileges": ["SELECT"] });
+    let narrowed = json!({ "grants": [one, table("late", json!(["SELECT"]))] });
+    stage.change(&narrowing, json!({ "spec": { "mysql": narrowed } })).await?;
+    let waits = becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying("late");
+    stage.until(&operator, &narrowing, waits).await?;
+    may("SELECT a FROM order_s.bill").context("what stays went")?;
+    ensure!(may("INSERT INTO order_s.bill (a) VALUES (8)").is_err(), "what left the spec is still there");
+    server.query("CREATE TABLE order_s.late (a int)")?;
+    stage.until(&operator, &narrowing, ready()).await?;
+    may("SELECT a FROM order_s.late")?;
     // A role that comes with its own resource.
     stage.put(of_app("role", json!({ "roles": ["readers"] }))).await?;
     let grant = Subject::access_grant("role");

@@ -175,7 +175,9 @@ fn superfluous(
             "granted",
         );
         let sql = with.flat_map(|(grantee, held)| {
-            let back = columns_of(right, held.rights.iter().chain(claims.rights.keys()), &gone);
+            // A column that is not there is waited for, and cannot be given anything.
+            let stated = claims.rights.keys().filter(|right| !claims.absent.contains_key(&right.object));
+            let back = columns_of(right, held.rights.iter().chain(stated), &gone);
             let mut statements = grant::take(&one, grantee);
             statements.extend(grant::give(&back, grantee));
             statements

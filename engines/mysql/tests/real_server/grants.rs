@@ -268,52 +268,6 @@ fn grant_options_and_dynamic_privileges_are_rights_of_their_own() {
 }
 
 #[test]
-fn what_is_not_there_is_waited_for() {
-    everywhere(|server, adapter, tag| {
-        let (name, role) = (format!("later_{tag}"), format!("later_role_{tag}"));
-        let who = user(adapter, &format!("waiter_{tag}"), &["%"]);
-        let of = |adapter: &mut MySql, options: &Value| {
-            Grants::grant(adapter, &spec(&who, options, &[]), &Selection::All).map(|report| report.update.applied)
-        };
-        let database = json!({"grants": [{"level": "database", "database": name, "privileges": ["SELECT"]}]});
-        let table = json!({"grants": [{"level": "table", "database": name, "table": "u", "privileges": ["SELECT"]}]});
-        let procedure =
-            json!({"grants": [{"level": "procedure", "database": name, "procedure": "q", "privileges": ["EXECUTE"]}]});
-        let column = json!({"grants": [
-            {"level": "column", "database": name, "table": "t", "columns": ["later"], "privileges": ["SELECT"]},
-        ]});
-        let member = json!({"roles": [role]});
-        for options in [&database, &table, &member] {
-            assert_eq!(of(adapter, options).unwrap_err().kind, ErrorKind::DependencyMissing, "{options}");
-        }
-        fill(server, adapter, &name);
-        of(adapter, &database).unwrap();
-        for options in [&table, &column, &procedure] {
-            assert_eq!(of(adapter, options).unwrap_err().kind, ErrorKind::DependencyMissing, "{options}");
-        }
-        server.query(&format!("CREATE TABLE {name}.u (a int); ALTER TABLE {name}.t ADD later int")).unwrap();
-        of(adapter, &table).unwrap();
-        of(adapter, &column).unwrap();
-        server.query(&format!("CREATE ROLE '{role}'; GRANT SELECT ON {name}.u TO '{role}'")).unwrap();
-        if server.query("SELECT @@version").unwrap().contains("MariaDB") {
-            for grantee in [server.administrator.name.as_str(), "super_of_all"] {
-                server.query(&format!("GRANT '{role}' TO '{grantee}'@'%' WITH ADMIN OPTION")).unwrap();
-            }
-        }
-        let report = all(adapter, &spec(&who, &member, &[]));
-        assert_eq!(report.update.applied, [format!("grant:membership:{role}:MEMBER")]);
-        let active = server.query_as(&who.name, PASSWORD, None, "SELECT CURRENT_ROLE()").unwrap();
-        assert!(active.contains(&role), "{active}");
-        let report = all(adapter, &spec(&who, &json!({}), &report.held));
-        assert_eq!(report.update.applied, [format!("revoke:membership:{role}:MEMBER")]);
-        let nobody = Grantee { name: "nobody at all".to_owned(), ..who.clone() };
-        let error = Grants::grant(adapter, &spec(&nobody, &database, &[]), &Selection::All).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::DependencyMissing);
-        server.query(&format!("DROP ROLE '{role}'")).unwrap();
-    });
-}
-
-#[test]
 fn a_name_is_never_a_pattern() {
     for settings in [&[][..], &["--loose-partial-revokes=ON"]] {
         everywhere_with(settings, |server, adapter, tag| {

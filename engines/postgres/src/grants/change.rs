@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use dbprovision_sdk::adapter::grants::{GrantReport, Granted};
-use dbprovision_sdk::selection::{report, select};
+use dbprovision_sdk::selection::{report, select_possible};
 use dbprovision_sdk::{Error, ErrorKind, Result, Selection};
 
 use super::asked::Asked;
@@ -276,7 +276,7 @@ fn make(
     found.extend(views.values().flat_map(|view| view.differences.iter().cloned()));
     found.extend(shared.differences.iter().filter(|one| one.place == Place::Last).cloned());
     let renewed = views.values().any(|view| view.renewed);
-    let chosen = select(&found, selection)?;
+    let chosen = select_possible(&found, selection)?;
     let update = report(&found, chosen.iter().copied());
     let ids: BTreeSet<&str> = chosen.iter().map(|one| one.change.id.as_str()).collect();
     let is_chosen = |one: &Difference| ids.contains(one.change.id.as_str());
@@ -304,8 +304,7 @@ fn make(
     held.extend(views.into_values().flat_map(|view| view.held));
     held.extend(task.unreachable(known));
     let held = held.iter().map(Known::write).chain(task.unknown.iter().cloned()).collect();
-    let lacking: BTreeSet<String> = found.iter().filter_map(|one| one.lacking.clone()).collect();
-    Ok(GrantReport { update, held, stated, lacking: lacking.into_iter().collect(), renewed })
+    Ok(GrantReport { update, held, stated, renewed })
 }
 
 /// Changes memberships and rights on databases, and answers what is there now.

@@ -272,11 +272,11 @@ fn only_the_difference_is_made_and_what_comes_goes_before_what_leaves() {
             "REVOKE SELECT ON TABLE \"s\".\"u\" FROM \"app\"",
         ]
     );
-    let Change { id, field, expected, actual, destructive, impossible } = found[0].change.clone();
+    let Change { id, field, expected, actual, destructive, impossible, lacking } = found[0].change.clone();
     assert_eq!(id, "grant:table:[\"d\",\"s\",\"t\"]:INSERT");
     assert_eq!(field, "options.grants[0].privileges[1]");
     assert_eq!((expected.as_str(), actual.as_str()), ("INSERT on the table d.s.t", "not granted"));
-    assert!(!destructive && !impossible);
+    assert!(!destructive && !impossible && lacking.is_none());
     // What others state stays, what is foreign stays unless the resource is the authority.
     assert_eq!(compare(&tables, &there, &recorded, &recorded, false).len(), 1);
     assert_eq!(compare(&tables, &there, &[], &[], false).len(), 1);

@@ -138,6 +138,7 @@ impl Companions {
                     actual: "another password".to_owned(),
                     destructive: false,
                     impossible: false,
+                    lacking: None,
                 }),
             }
         }

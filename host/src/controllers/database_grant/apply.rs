@@ -14,7 +14,7 @@ use super::super::managed::{self, Bound, Done, Lease, Reported};
 use super::super::rights::{self, Account};
 use super::super::run::Run;
 use super::super::translate;
-use super::super::trouble::{Stop, stop};
+use super::super::trouble::{self, Stop, stop};
 use super::super::{managed::authority, report};
 use super::same::{databases, is_of, made, was_applied};
 use super::{GrantResource, Named, Target, about, former, told};
@@ -109,11 +109,11 @@ where
     let unkept = about::missing(run);
     let fingerprint = |held: &[HeldRight]| format!("{} {databases:?} {unkept:?} {held:?}", made(&owned));
     let before = managed::look(run, &bound, &live, &fingerprint(&draft.held));
-    if let Some(next) = managed::seen_lately(run, &bound, &before, policy.1) {
-        return Ok(Done::InOrder { next });
+    if let Some(done) = managed::seen_lately(run, &bound, &before, policy.1) {
+        return Ok(done);
     }
     if first_look::may_wait(run, &bound, draft) && unkept.is_none() && was_applied(run, draft, &owned, &databases) {
-        return Ok(Done::InOrder { next: first_look::wait(run, &before, draft, None) });
+        return Ok(Done::InOrder { next: Some(first_look::wait(run, &before, draft, None)) });
     }
     first_look::is_over(run);
     run.ensure_finalizer(<G as GrantResource>::FINALIZER).await?;
@@ -126,15 +126,19 @@ where
     let found = lease.session().await?.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
     lease.rest();
     let ignores = applied_before && policy.0 == DriftMode::Ignore;
-    if !found.lacking.is_empty() && !ignores {
+    let changes = translated(&bound, &found);
+    let lacking = if ignores { Vec::new() } else { drift::lacking(&changes) };
+    if !lacking.is_empty() {
         // Once it is there, it is another than the rights were given on: nothing was applied to it yet.
         if let Some(record) = &mut draft.ownership {
             record.applied_generation = None;
         }
-        return Err(Blocked::waiting(reason::DEPENDENCY_MISSING, rights::in_words(&found.lacking)).into());
+        if is_all_that_is_possible(draft, &found) {
+            return Err(trouble::lacking(&lacking).into());
+        }
     }
-    let applied_before = applied_before && (ignores || !found.renewed);
-    let (selection, remain) = chosen(run, policy.0, &bound, &found, applied_before);
+    let applied_before = applied_before && (ignores || (lacking.is_empty() && !found.renewed));
+    let (selection, remain) = chosen(run, policy.0, &changes, applied_before);
     introduce(draft, &named, &target);
     let applies = !matches!(&selection, Selection::Only(ids) if ids.is_empty());
     let mut turn = None;
@@ -153,7 +157,7 @@ where
         found
     };
     lease.rest();
-    let held = rights::for_status(report.held);
+    let held = rights::recorded(&report);
     rights::fits(&held)?;
     if applies || held != draft.held {
         draft.held = held;
@@ -161,18 +165,23 @@ where
     }
     drop(turn);
 
-    let numbers = told::numbers(&draft.held, remain.len(), bound.engine.serves(OperationGroup::Schema));
+    let failed = remain.len().saturating_add(lacking.len());
+    let given = rights::for_status(report.held);
+    let numbers = told::numbers(&given, failed, bound.engine.serves(OperationGroup::Schema));
     if draft.applied_grants.clone().map(told::without_times).as_ref() != Some(&numbers) {
         draft.applied_grants = Some(told::at_time(numbers, &Time::from(run.now)));
     }
     draft.databases.clone_from(&databases);
+    if !lacking.is_empty() {
+        return Err(trouble::lacking(&lacking).into());
+    }
     if let Some(record) = &mut draft.ownership {
         record.applied_generation = run.generation();
     }
     let after = managed::look(run, &bound, &live, &fingerprint(&draft.held));
     let done = managed::concluded(run, &bound, draft, after, (&remain, applied_before), policy);
     if let Some(unkept) = unkept {
-        draft.message = draft.message.take().map(|message| format!("{message}; {unkept}"));
+        draft.message = draft.message.take().map(|message| format!("{message}; {unkept}").as_str().into());
     }
     Ok(done)
 }
@@ -296,22 +305,28 @@ where
     Ok(())
 }
 
+fn translated(bound: &Bound, found: &GrantReport) -> Vec<drift::Change> {
+    found.update.changes.iter().cloned().map(|change| translate::change(change, bound.paths())).collect()
+}
+
+/// Whether everything that lacks nothing is as it should be already, and recorded.
+fn is_all_that_is_possible(draft: &DatabaseGrantStatus, found: &GrantReport) -> bool {
+    found.update.changes.iter().all(|change| change.lacking.is_some()) && rights::recorded(found) == draft.held
+}
+
 /// What to make, and what stays different. A change of the spec is applied as a whole; at an unchanged generation the
 /// policy says what is done.
 fn chosen<G: GrantResource>(
     run: &Run<G>,
     mode: crds::DriftMode,
-    bound: &Bound,
-    found: &GrantReport,
+    changes: &[drift::Change],
     applied_before: bool,
 ) -> (Selection, Vec<crds::DriftDiff>) {
-    let changes: Vec<_> =
-        found.update.changes.iter().cloned().map(|change| translate::change(change, bound.paths())).collect();
     if !applied_before {
-        return (Selection::All, drift::impossible(&changes));
+        return (Selection::All, drift::impossible(changes));
     }
     run.drift_looked(!changes.is_empty());
-    let correction = drift::correct(mode, run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT), &changes);
+    let correction = drift::correct(mode, run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT), changes);
     (Selection::Only(correction.apply), correction.remain)
 }
 
@@ -356,5 +371,5 @@ fn retried(error: &sandbox::CallError, bound: &Bound) -> Stop {
         let message = "the rights changed meanwhile; looking again";
         return Blocked::failed(reason::RECONCILING, message, Class::Transient).into();
     }
-    super::super::trouble::blocked(error, bound.paths()).into()
+    trouble::blocked(error, bound.paths()).into()
 }

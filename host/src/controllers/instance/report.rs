@@ -38,7 +38,7 @@ pub(super) fn answers<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus) {
     verdicts.push(healthy);
     verdicts.extend(discovery::verdict(draft));
     draft.phase = Some(InstancePhase::Ready);
-    draft.message = Some("the server answers".to_owned());
+    draft.message = Some("the server answers".into());
     draft.deletion_confirmation = None;
     finish(run, draft, &verdicts);
 }
@@ -58,7 +58,7 @@ pub(super) fn stopped<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, bl
             Class::Refused => InstancePhase::PendingDeletion,
             Class::Invalid | Class::Waiting | Class::Transient | Class::Guest | Class::Bug => InstancePhase::Deleting,
         });
-        draft.message = Some(blocked.message.clone());
+        draft.message = Some(blocked.message.as_str().into());
         finish(run, draft, &verdicts);
         draft.conditions.extend(kept);
         return;
@@ -73,7 +73,7 @@ pub(super) fn stopped<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, bl
         (Gate::Synced, Class::Waiting) if !blocked.is_failure() => InstancePhase::Pending,
         (Gate::Accepted | Gate::Synced, _) => InstancePhase::Failed,
     });
-    draft.message = Some(blocked.message.clone());
+    draft.message = Some(blocked.message.as_str().into());
     finish(run, draft, &verdicts);
 }
 

@@ -34,15 +34,15 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     same_server(draft.ownership().as_ref(), &bound, &live)?;
     let before = look(run, &bound, &live, &K::fingerprint(&inputs));
     let (_, interval) = drift::policy(run, &bound, run.object.drift_policy());
-    if let Some(next) = seen_lately(run, &bound, &before, interval) {
-        return Ok(Done::InOrder { next });
+    if let Some(done) = seen_lately(run, &bound, &before, interval) {
+        return Ok(done);
     }
     let mut lease = Lease::of(&live.server, &bound);
     if first_look::may_wait(run, &bound, draft) && !K::is_new(&inputs) && is_worded(run, &wanted, draft) {
         // The cluster is as it has to be, whatever the server is.
         K::secure(run, &bound, &mut lease, &wanted, &mut inputs, draft).await?;
         let look = look(run, &bound, &live, &K::fingerprint(&inputs));
-        return Ok(Done::InOrder { next: first_look::wait(run, &look, draft, K::size(draft)) });
+        return Ok(Done::InOrder { next: Some(first_look::wait(run, &look, draft, K::size(draft))) });
     }
     first_look::is_over(run);
     run.ensure_finalizer(K::FINALIZER).await?;
@@ -73,7 +73,8 @@ async fn bring<K: Provisioned>(
     if is_as_before {
         reword(run, bound, session, wanted, &mark, draft).await?;
     }
-    let remain = drift::update(run, bound, session, wanted, inputs, &mark, is_as_before).await?;
+    let drift::Left { remain, lacking } =
+        drift::update(run, bound, session, wanted, inputs, &mark, is_as_before).await?;
     note_words(run, wanted, draft);
     let seen = K::observe(session, run.object.external_name()).await.map_err(stop(bound.paths()))?;
     let seen = seen.ok_or_else(|| {
@@ -82,6 +83,12 @@ async fn bring<K: Provisioned>(
     K::finish(run, bound, session, wanted, inputs, seen.info, draft).await?;
     lease.rest();
     drop(turn);
+    if !lacking.is_empty() {
+        if let Some(ownership) = draft.ownership() {
+            ownership.applied_generation = None;
+        }
+        return Err(trouble::lacking(&lacking).into());
+    }
     // As it is now: what this reconcile wrote itself is no news, and its absence later is.
     K::applied(inputs);
     let after = look(run, bound, live, &K::fingerprint(inputs));

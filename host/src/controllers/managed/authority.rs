@@ -40,7 +40,7 @@ pub(crate) async fn names<K: Reported>(
         let reference = translate::reference(reference.clone(), bound.paths());
         let (kind, name, asking) = (reference.kind, reference.name.as_str(), run.key.namespace.as_str());
         let ownership::Holding { holder, awaited } = match standings {
-            Some(standings) => standings.holding(kind, name, &bound.id, asking),
+            Some(standings) => standings.holding(&run.ctx, kind, name, &bound.id, asking),
             None => ownership::holding(&run.ctx, at, kind, name, asking),
         };
         let privileged = is_privileged(bound, live, &reference, session).await?;

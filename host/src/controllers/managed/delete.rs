@@ -96,7 +96,9 @@ const FORCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 /// Whether trying again is of no use; noted with its time, so it is asked whenever a deletion failed.
 pub(crate) fn is_hopeless<K: Reported>(run: &Run<K>, blocked: &Blocked, waits_its_turn: bool) -> bool {
     let mut since = run.now;
-    run.ctx.memory.note(&run.uid, |remembered| since = *remembered.undeletable.get_or_insert(run.now));
+    run.ctx
+        .memory
+        .note(&run.uid, |remembered| since = **remembered.undeletable.get_or_insert_with(|| Box::new(run.now)));
     // Its turn has not come, or somebody else changed the same: neither says that it cannot be done.
     if blocked.reason == reason::RECONCILING {
         return false;

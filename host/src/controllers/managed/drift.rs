@@ -33,7 +33,15 @@ pub(crate) fn in_effect(
     }
 }
 
-/// Applies or compares, and returns what stays different.
+/// What an update left.
+pub(super) struct Left {
+    /// What stays different.
+    pub(super) remain: Vec<DriftDiff>,
+    /// What is waited for, in sentences.
+    pub(super) lacking: Vec<String>,
+}
+
+/// Applies or compares.
 pub(super) async fn update<K: Provisioned>(
     run: &Run<K>,
     bound: &Bound,
@@ -42,7 +50,7 @@ pub(super) async fn update<K: Provisioned>(
     inputs: &K::Inputs,
     mark: &Mark,
     applied_before: bool,
-) -> Result<Vec<DriftDiff>, Stop> {
+) -> Result<Left, Stop> {
     let call = stop(bound.paths());
     if !applied_before {
         let started = Instant::now();
@@ -52,11 +60,10 @@ pub(super) async fn update<K: Provisioned>(
         let report = outcome.map_err(call)?;
         let changes: Vec<_> =
             report.changes.into_iter().map(|change| translate::change(change, bound.paths())).collect();
-        let remain = drift::impossible(&changes);
         if !report.applied.is_empty() {
             mark_changed();
         }
-        return Ok(remain);
+        return Ok(Left { remain: drift::impossible(&changes), lacking: drift::lacking(&changes) });
     }
     let report =
         K::update(session, wanted.spec.clone(), inputs, mark.clone(), Selection::Detect).await.map_err(&call)?;
@@ -102,7 +109,7 @@ pub(super) async fn update<K: Provisioned>(
             }
         }
     }
-    Ok(correction.remain)
+    Ok(Left { remain: correction.remain, lacking: Vec::new() })
 }
 
 /// The drift for the status. Under the mode ignore nothing is said.

@@ -27,7 +27,7 @@ pub(crate) fn look<K: Reported>(run: &Run<K>, bound: &Bound, live: &Live, finger
     let identity = &live.facts.identity;
     let inputs = format!("{:?} {annotations:?} {offered:?} {identity} {fingerprint} {consents}", run.generation());
     // Only whether it is the same is asked: a digest is small, whatever the annotations are.
-    Look { inputs: digest(&inputs), at: run.now, alone: run.now }
+    Look { inputs: digest(&inputs), at: run.now.into(), alone: run.now.into() }
 }
 
 /// The grants that name this resource's kind and namespace: one that is withdrawn is noticed.
@@ -43,30 +43,26 @@ fn consents<K: Reported>(run: &Run<K>) -> String {
     versions.join(",")
 }
 
-/// The pause until the next look, where the last one was about the same and is not due again.
-pub(crate) fn seen_lately<K: Reported>(
-    run: &Run<K>,
-    bound: &Bound,
-    look: &Look,
-    interval: Duration,
-) -> Option<Duration> {
+/// In order still, where the last look was about the same and is not due again.
+pub(crate) fn seen_lately<K: Reported>(run: &Run<K>, bound: &Bound, look: &Look, interval: Duration) -> Option<Done> {
     let last = run.ctx.memory.recall(&run.uid)?.looked?;
     if last.inputs != look.inputs {
         return None;
     }
-    let age = Duration::try_from(look.at.duration_since(last.at)).ok()?;
-    let left = interval.checked_sub(age).filter(|left| !left.is_zero())?;
-    Some(until_next(run, bound, left))
+    let left = interval.checked_sub(last.at.age(run.now)).filter(|left| !left.is_zero())?;
+    Some(Done::InOrder { next: until_next(run, bound, left) })
 }
 
 /// Until the next look at the server, or at what nobody watches: Secrets that a resource names and labels that admit
 /// its namespace are read again at the instance's health interval; so are output Secrets where they are not watched.
-fn until_next<K: Reported>(run: &Run<K>, bound: &Bound, look: Duration) -> Duration {
+///
+/// None where the instance's sweeps say when.
+fn until_next<K: Reported>(run: &Run<K>, bound: &Bound, look: Duration) -> Option<Duration> {
     if run.object.names_what_nobody_watches() || bound.by_label || !run.ctx.config.watch_output_secrets {
         let interval = bound.spec().health_check_in_effect().interval_seconds;
-        return look.min(Duration::from_secs(u64::from(interval)));
+        return Some(look.min(Duration::from_secs(u64::from(interval))));
     }
-    look
+    (!run.ctx.clockless.has(&bound.id)).then_some(look)
 }
 
 /// In order, but for what the policy lets differ, or stuck where some of what remains can never be made, and was asked for
@@ -99,15 +95,16 @@ pub(crate) fn concluded<K: Reported>(
         // The spec was accepted and the rest of it applied: only a spec of which nothing is applied is not accepted.
         let fields = translate::fields(&fixed);
         let message = format!("{fields} cannot be changed any more; the rest was applied: see status.drift");
+        let next = next.unwrap_or(spread);
         return Done::Stuck { blocked: Blocked::failed(reason::IMMUTABLE, message, Class::Invalid), next };
     }
     *draft.drift() = drift::status(run, mode, remain);
     if remain.is_empty() || mode == DriftMode::Ignore {
         let message = message::IN_ORDER;
-        report::ready(run, draft, &conditions::all_well(message), message.to_owned());
+        report::ready(run, draft, &conditions::all_well(message), message);
     } else {
         let message = format!("the server differs in {}: see status.drift", translate::fields(remain));
-        report::ready(run, draft, &conditions::drifted(&message), message.clone());
+        report::ready(run, draft, &conditions::drifted(&message), &message);
     }
     Done::InOrder { next }
 }

@@ -1,6 +1,6 @@
 //! Who else in the cluster names the same object on the same server.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use crds::{ClusterDatabaseRole, Database, DatabaseRole, DatabaseUser, Instance as _, InstanceId, Managed, Ownership};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -12,6 +12,7 @@ use planning::{Identity, Mark, consent};
 use super::super::run::Run;
 use super::super::translate;
 use super::{Provisioned, Reported, Wanted};
+use crate::cluster::stores::Stores;
 use crate::context::Context;
 
 /// The other resources that name the object of `run` on the server with this identity.
@@ -107,7 +108,7 @@ pub(super) fn holding(
 
 /// What one resource has to do with a name.
 #[derive(Debug)]
-struct Standing {
+pub(super) struct Standing {
     kind: &'static str,
     claim: ClaimOf,
     namespace: String,
@@ -124,7 +125,7 @@ impl Standing {
     }
 }
 
-fn among(known: &[Standing], through: &InstanceId, asking: &str) -> Holding {
+pub(super) fn among(known: &[Standing], through: &InstanceId, asking: &str) -> Holding {
     let mut holding = Holding::default();
     let mut weight = 0;
     for one in known {
@@ -150,43 +151,6 @@ fn among(known: &[Standing], through: &InstanceId, asking: &str) -> Holding {
     holding
 }
 
-/// Who stands behind every name on one server, for whoever asks about many of them.
-#[derive(Debug, Default)]
-pub(crate) struct Standings {
-    databases: HashMap<String, Vec<Standing>>,
-    accounts: HashMap<String, Vec<Standing>>,
-}
-
-impl Standings {
-    /// On the server with this identity.
-    pub(crate) fn on(ctx: &Context, identity: &str) -> Self {
-        let all = |kind| {
-            let mut known: HashMap<String, Vec<Standing>> = HashMap::new();
-            claimants(ctx, kind, |kind, claimant| {
-                let mut names = claimant.names();
-                names.sort_unstable();
-                names.dedup();
-                for name in names {
-                    if let Some(standing) = Standing::of(ctx, kind, claimant, identity, name) {
-                        known.entry(name.to_owned()).or_default().push(standing);
-                    }
-                }
-            });
-            known
-        };
-        Self { databases: all(NamedKind::Database), accounts: all(NamedKind::Role) }
-    }
-
-    /// As [`holding`] tells it.
-    pub(super) fn holding(&self, kind: NamedKind, name: &str, through: &InstanceId, asking: &str) -> Holding {
-        let of_kind = match kind {
-            NamedKind::Database => &self.databases,
-            NamedKind::User | NamedKind::Role => &self.accounts,
-        };
-        of_kind.get(name).map(|known| among(known, through, asking)).unwrap_or_default()
-    }
-}
-
 /// Whether another resource has an object of this name, or is about to and came first.
 pub(super) fn is_held_by_another<K: Reported>(run: &Run<K>, identity: &str, kind: NamedKind, name: &str) -> bool {
     let us = (run.object.meta().creation_timestamp.clone(), run.uid.clone());
@@ -203,27 +167,53 @@ pub(super) fn is_held_by_another<K: Reported>(run: &Run<K>, identity: &str, kind
 
 /// Everything that can be behind a name of this kind, with its kind.
 fn claimants(ctx: &Context, kind: NamedKind, mut consider: impl FnMut(&'static str, &dyn Claimant)) {
-    let databases = ctx.stores.databases.state();
-    match kind {
-        NamedKind::Database => {
-            for database in &databases {
-                consider("Database", database.as_ref());
-            }
+    for candidate in candidates(&ctx.stores, kind) {
+        candidate.claimant(&mut consider);
+    }
+}
+
+/// A resource that can be behind a name.
+pub(super) enum Candidate {
+    Database(Arc<Database>),
+    CompanionsOf(Arc<Database>),
+    User(Arc<DatabaseUser>),
+    Role(Arc<DatabaseRole>),
+    ClusterRole(Arc<ClusterDatabaseRole>),
+}
+
+impl Candidate {
+    fn claimant<T>(&self, consider: impl FnOnce(&'static str, &dyn Claimant) -> T) -> T {
+        match self {
+            Self::Database(database) => consider("Database", database.as_ref()),
+            Self::CompanionsOf(database) => consider("Database", &CompanionsOf(database)),
+            Self::User(user) => consider("DatabaseUser", user.as_ref()),
+            Self::Role(role) => consider("DatabaseRole", role.as_ref()),
+            Self::ClusterRole(role) => consider("ClusterDatabaseRole", role.as_ref()),
         }
+    }
+
+    /// Calls with every name that it may say something of; one may come twice.
+    pub(super) fn each_name(&self, mut name: impl FnMut(&str)) {
+        self.claimant(|_, claimant| claimant.names().into_iter().for_each(&mut name));
+    }
+
+    /// What it has to do with an object of this name.
+    pub(super) fn standing(&self, ctx: &Context, identity: &str, name: &str) -> Option<Standing> {
+        self.claimant(|kind, claimant| Standing::of(ctx, kind, claimant, identity, name))
+    }
+}
+
+/// Everything that can be behind a name of this kind.
+pub(super) fn candidates(stores: &Stores, kind: NamedKind) -> Vec<Candidate> {
+    let databases = stores.databases.state().into_iter();
+    match kind {
+        NamedKind::Database => databases.map(Candidate::Database).collect(),
         // One namespace of names on many servers: a role may be a user's or a database's companion.
         NamedKind::User | NamedKind::Role => {
-            for user in ctx.stores.users.state() {
-                consider("DatabaseUser", user.as_ref());
-            }
-            for role in ctx.stores.roles.state() {
-                consider("DatabaseRole", role.as_ref());
-            }
-            for role in ctx.stores.cluster_roles.state() {
-                consider("ClusterDatabaseRole", role.as_ref());
-            }
-            for database in &databases {
-                consider("Database", &CompanionsOf(database.as_ref()));
-            }
+            let users = stores.users.state().into_iter().map(Candidate::User);
+            let roles = stores.roles.state().into_iter().map(Candidate::Role);
+            let cluster_roles = stores.cluster_roles.state().into_iter().map(Candidate::ClusterRole);
+            users.chain(roles).chain(cluster_roles).chain(databases.map(Candidate::CompanionsOf)).collect()
         }
     }
 }

@@ -1,0 +1,70 @@
+//! What a sweep does not see, and an instance that has few objects again.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use dbprovision_tests::manifests::{credentials, instance, user, with};
+use dbprovision_tests::scrape::total;
+use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
+use serde_json::json;
+
+use super::subject;
+
+/// Two more than make a sweep.
+const MANY: usize = 34;
+/// A user is left to its own look every fifth sweep.
+const ITS_TURN: Duration = Duration::from_mins(2);
+
+#[tokio::test]
+async fn what_no_sweep_sees_is_found_and_so_is_what_is_drift_where_few_are_left() -> Result<()> {
+    let stage = Stage::open("sweeps-few").await?;
+    let server = stage.postgres().await?;
+    let operator = stage.operator().await?;
+    let word = stage.word("few");
+    let name = |number: usize| format!("{word}_{number}");
+    let often = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "5s" } } });
+    stage.put_all([credentials("main-admin", server), with(instance("main", server), often)]).await?;
+    stage.put_all((0..MANY).map(|number| user(&format!("user-{number}"), &name(number)))).await?;
+    for number in 0..MANY {
+        stage.until(&operator, &subject(number), ready()).await?;
+    }
+    let sweeps = async || anyhow::Ok(total(&operator.metrics().await?, "dbops_drift_sweeps_total", &[stage.name()]));
+    stage
+        .eventually("there were sweeps", PATIENCE, &operator, async || {
+            let sweeps = sweeps().await?;
+            ensure!(sweeps >= 2.0, "{sweeps}");
+            Ok(())
+        })
+        .await?;
+
+    // A sweep tries out no password.
+    let password = stage.secret_value(&Subject::secret("user-3"), "password").await?;
+    server.query("postgres", &format!("ALTER ROLE {} PASSWORD 'another'", name(3))).await?;
+    ensure!(server.login(&name(3), &password, "postgres").await.is_err());
+    stage
+        .eventually("the password of the Secret is in effect again", ITS_TURN, &operator, async || {
+            server.login(&name(3), &password, "postgres").await.map(drop)
+        })
+        .await?;
+
+    let gone: Vec<Subject> = (10..MANY).map(subject).collect();
+    for one in &gone {
+        stage.delete(one).await?;
+    }
+    for one in &gone {
+        stage.until_gone(&operator, one).await?;
+    }
+    let before = sweeps().await?;
+    server.query("postgres", &format!("ALTER ROLE {} CONNECTION LIMIT 3", name(5))).await?;
+    let limit = format!("SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = '{}'", name(5));
+    stage
+        .eventually("the limit is corrected", PATIENCE, &operator, async || {
+            let found = server.query_cell("postgres", &limit).await?;
+            ensure!(found.as_deref() == Some("-1"), "{found:?}");
+            Ok(())
+        })
+        .await?;
+    let after = sweeps().await?;
+    ensure!(after <= before + 1.0, "ten objects were swept: {before} and {after}");
+    Ok(())
+}

@@ -1,13 +1,14 @@
 //! The same work by a native client: the statements that a person would write, on as many sessions.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use futures::future::try_join_all;
 use testkit::mysql::MysqlEndpoint;
-use testkit::postgres::PostgresEndpoint;
+use testkit::postgres::{PostgresEndpoint, Session};
+use tokio::sync::Semaphore;
 
 /// The same on MySQL and MariaDB, by their own command-line client, one for each session.
 pub(crate) fn mysql(
@@ -40,13 +41,13 @@ impl<'a> Bare<'a> {
     }
 
     pub(crate) async fn databases(&self, count: usize) -> Result<Duration> {
-        self.each(count, |index| {
-            vec![
-                format!("CREATE DATABASE bare_{index} TEMPLATE template0 ENCODING 'UTF8'"),
-                format!("COMMENT ON DATABASE bare_{index} IS 'bare'"),
-            ]
-        })
-        .await
+        self.each(count, |index| database(&format!("bare_{index}"))).await
+    }
+
+    /// One after another on each session, whenever somebody asks for one.
+    pub(crate) async fn on_demand(&self) -> Result<OnDemand> {
+        let sessions = try_join_all((0..self.sessions).map(|_| self.server.superuser_session("postgres"))).await?;
+        Ok(OnDemand { free: Semaphore::new(self.sessions), sessions: Mutex::new(sessions) })
     }
 
     pub(crate) async fn users(&self, count: usize) -> Result<Duration> {
@@ -80,4 +81,30 @@ impl<'a> Bare<'a> {
         .await?;
         Ok(started.elapsed())
     }
+}
+
+/// Sessions that are lent.
+pub(crate) struct OnDemand {
+    free: Semaphore,
+    sessions: Mutex<Vec<Session>>,
+}
+
+impl OnDemand {
+    pub(crate) async fn database(&self, name: &str) -> Result<()> {
+        let _permit = self.free.acquire().await?;
+        let lent = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let session = lent.context("a permit without a session")?;
+        for statement in database(name) {
+            session.rows(&statement).await?;
+        }
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        Ok(())
+    }
+}
+
+fn database(name: &str) -> Vec<String> {
+    vec![
+        format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"),
+        format!("COMMENT ON DATABASE {name} IS 'bare'"),
+    ]
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, future, stream};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{
     ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams,
@@ -109,6 +109,56 @@ impl Fleet {
         Ok(started.elapsed())
     }
 
+    /// A namespace without an instance, for a program in the operator's place.
+    pub(crate) async fn unserved(cluster: &Cluster, namespace: &'static str) -> Result<Self> {
+        cluster.ensure_namespace(namespace).await?;
+        Ok(Self { client: cluster.client().await?, namespace, next: AtomicUsize::new(0) })
+    }
+
+    /// The same by a native program in the operator's place, which writes to the API server what an operator has to: a
+    /// finalizer, that it is going to create something, and that it is there. Then takes everything away.
+    pub(crate) async fn create_natively(
+        &self,
+        client: &Client,
+        kind: Kind,
+        count: usize,
+        work: impl AsyncFn(usize) -> Result<()>,
+    ) -> Result<Duration> {
+        let api = self.api_by(client.clone(), kind.name());
+        let names: BTreeSet<String> = (0..count).map(|index| format!("native-{index}")).collect();
+        let started = Instant::now();
+        let waiting = self.ready(kind.name(), names.clone());
+        let posting = stream::iter(names.clone())
+            .map(|name| async move { self.post(kind.name(), &name, &kind.spec(&name)).await })
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<()>();
+        let mut seen = BTreeSet::new();
+        let working = watcher(api.clone(), watcher::Config::default())
+            .applied_objects()
+            .map_err(anyhow::Error::from)
+            .try_filter(|object| future::ready(seen.insert(object.name_any())))
+            .take(count)
+            .try_for_each_concurrent(AT_ONCE, |object| {
+                let (api, work) = (&api, &work);
+                async move {
+                    let name = object.name_any();
+                    let index = name.rsplit('-').next().and_then(|index| index.parse().ok()).unwrap_or_default();
+                    apply(api, &name, "finalizer", &json!({ "metadata": { "finalizers": ["bench/native"] } })).await?;
+                    apply(api, &name, "status", &json!({ "status": status(&name, false) })).await?;
+                    work(index).await?;
+                    apply(api, &name, "status", &json!({ "status": status(&name, true) })).await
+                }
+            });
+        futures::try_join!(posting, waiting, working)?;
+        let took = started.elapsed();
+        for name in &names {
+            let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+            api.patch(name, &PatchParams::default(), &free).await.context("take the finalizer away")?;
+            api.delete(name, &DeleteParams::default()).await.context("delete it")?;
+        }
+        Ok(took)
+    }
+
     /// Takes everything away, so that it costs the operator nothing in what is measured next.
     pub(crate) async fn remove(&self) -> Result<()> {
         let api = self.api("Database");
@@ -163,8 +213,58 @@ impl Fleet {
         tokio::time::timeout(PATIENCE, all).await.with_context(|| format!("wait until every {kind} is Ready"))?
     }
 
-    fn api(&self, kind: &str) -> Api<DynamicObject> {
-        let kind = GroupVersionKind::gvk(crds::names::GROUP, crds::names::VERSION, kind);
-        Api::namespaced_with(self.client.clone(), self.namespace, &ApiResource::from_gvk(&kind))
+    /// How many were made.
+    pub(crate) fn count(&self) -> usize {
+        self.next.load(Ordering::Relaxed)
     }
+
+    fn api(&self, kind: &str) -> Api<DynamicObject> {
+        self.api_by(self.client.clone(), kind)
+    }
+
+    fn api_by(&self, client: Client, kind: &str) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk(crds::names::GROUP, crds::names::VERSION, kind);
+        Api::namespaced_with(client, self.namespace, &ApiResource::from_gvk(&kind))
+    }
+}
+
+/// A server-side apply, as the operator's are.
+async fn apply(api: &Api<DynamicObject>, name: &str, manager: &str, part: &serde_json::Value) -> Result<()> {
+    let mut body = part.clone();
+    if let Some(body) = body.as_object_mut() {
+        body.insert("apiVersion".to_owned(), json!(crds::names::API_VERSION));
+        body.insert("kind".to_owned(), json!("Database"));
+        let metadata = body.entry("metadata").or_insert_with(|| json!({}));
+        if let Some(metadata) = metadata.as_object_mut() {
+            metadata.insert("name".to_owned(), json!(name));
+        }
+    }
+    let (parameters, patch) = (PatchParams::apply(manager).force(), Patch::Apply(body));
+    let outcome = match part.get("status") {
+        Some(_) => api.patch_status(name, &parameters, &patch).await,
+        None => api.patch(name, &parameters, &patch).await,
+    };
+    outcome.with_context(|| format!("apply to {name}")).map(drop)
+}
+
+/// About as much as the operator writes.
+fn status(name: &str, done: bool) -> serde_json::Value {
+    let (truth, word) = if done { ("True", "Ready") } else { ("False", "Creating") };
+    let condition = |kind: &str| {
+        json!({
+            "type": kind, "status": truth, "reason": word, "message": "as it has to be", "observedGeneration": 1,
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        })
+    };
+    json!({
+        "phase": word, "message": "as it has to be", "observedGeneration": 1, "reconcileID": "01234567",
+        "lastReconcileTime": "2026-01-01T00:00:00Z",
+        "conditions": [condition("Accepted"), condition("Synced"), condition("Ready")],
+        "database": { "name": name, "owner": "postgres", "sizeBytes": 7_000_000 },
+        "ownership": {
+            "name": name, "serverIdentity": "7555555555555555555", "nonce": "0123456789abcdef0123456789abcdef",
+            "instance": { "kind": "DatabaseInstance", "namespace": "native", "name": "main" }, "engine": "postgres",
+            "objectID": "16384", "appliedGeneration": 1, "createdAt": "2026-01-01T00:00:00Z",
+        },
+    })
 }

@@ -8,6 +8,7 @@ mod adapter;
 mod bare;
 mod fleet;
 mod process;
+mod site;
 mod sweeps;
 
 use std::sync::Arc;
@@ -17,23 +18,19 @@ use anyhow::{Context as _, Result, ensure};
 use futures::FutureExt as _;
 use sandbox::Endpoint;
 use serde_json::json;
-use testkit::control_plane::{ControlPlane, StartOptions};
+use testkit::control_plane::ControlPlane;
 use testkit::mysql::{MysqlServer, Options as MysqlOptions};
-use testkit::postgres::{Options, PostgresServer};
-use testkit::proxy::ApiProxy;
+use testkit::postgres::{Options, PostgresEndpoint, PostgresServer};
 use testkit::proxy::tcp::{Protocol, TcpProxy};
-use testkit::scratch::Scratch;
-use testkit::workspace;
-use testkit::world::{Operator, OperatorOptions};
+use testkit::world::Operator;
 
 use fleet::{Fleet, Kind, Shore};
+use site::{Site, idle, memory, memory_alone};
 
 /// The work sessions that the operator keeps for an instance: bare SQL gets as many.
 const SESSIONS: usize = 2;
 const DATABASES: usize = 40;
 const USERS: usize = 200;
-/// Objects for the memory figure, made of users: databases would take their time on the server.
-const MANY: usize = 1000;
 const IDLE: Duration = Duration::from_secs(20);
 
 /// A server as it is installed: what it confirmed is on the disk. The tests' servers wait for no disk.
@@ -50,10 +47,14 @@ fn per(total: Duration, count: usize) -> f64 {
     total.as_secs_f64() * 1000.0 / f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// The argument `sweeps` measures sweeps alone: the rest takes some minutes.
+/// The arguments `sweeps` and `memory` measure that alone: the rest takes some minutes.
 #[tokio::main]
 async fn main() -> Result<()> {
-    if !std::env::args().any(|argument| argument == "sweeps") {
+    let chosen = |what: &str| std::env::args().any(|argument| argument == what);
+    if chosen("memory") {
+        return memory_alone().await;
+    }
+    if !chosen("sweeps") {
         operator().await?;
     }
     let postgres = PostgresServer::start(Options { max_connections: 200, ..Options::default() }).await?;
@@ -61,65 +62,39 @@ async fn main() -> Result<()> {
 }
 
 async fn operator() -> Result<()> {
-    let control_plane = ControlPlane::start(StartOptions::default()).await?;
-    let postgres = PostgresServer::start(durable()).await?;
-    control_plane.apply_crds(&crds::all_crds()).await?;
-
+    let site = Site::start().await?;
+    let Site { control_plane, postgres, api, wire, options, .. } = &site;
     row("measured", "value", "aim");
-    let bare = bare::Bare::new(&postgres, SESSIONS);
+    let bare = bare::Bare::new(postgres, SESSIONS);
     let bare_databases = bare.databases(DATABASES).await.context("bare databases")?;
     let bare_users = bare.users(USERS).await.context("bare users")?;
-    let alone = adapter::databases(&postgres, SESSIONS, DATABASES).await.context("the adapter alone")?;
+    let alone = adapter::databases(postgres, SESSIONS, DATABASES).await.context("the adapter alone")?;
 
-    let api = ApiProxy::start(&control_plane).await?;
-    let wire = TcpProxy::start(format!("{}:{}", postgres.host, postgres.port).parse()?, Protocol::Postgres).await?;
-    // The release build, unless somebody names another.
-    let binary = match std::env::var_os("DBOPS_OPERATOR") {
-        Some(named) => named.into(),
-        None => workspace::target().join("release/db-provision-operator"),
-    };
-    // As it is deployed: compiled engines are kept.
-    let cache = Scratch::new("compiled")?;
-    let arguments = vec![format!("--compilation-cache={}", cache.path().display())];
-    let environment = process::environment_of_the_deployment()?;
-    let options =
-        OperatorOptions { binary, arguments, environment, ..OperatorOptions::new(api.cluster()?.kubeconfig_path()) };
     let operator = Operator::start(options.clone()).await?;
-    let shore = Shore {
-        namespace: "postgres",
-        engine: "postgres",
-        database: "postgres",
-        address: wire.address(),
-        username: postgres.superuser.name.clone(),
-        password: postgres.superuser.password.clone(),
-    };
-    let fleet = Fleet::new(&control_plane, &shore).await?;
-
-    let idle = process::resident(&operator)?;
-    row("resident memory, idle with one instance (MB)", &format!("{:.1}", megabytes(idle.all)), "< 30");
-    row("  of that its own, without its program's pages", &format!("{:.1}", megabytes(idle.own)), "");
+    let fleet = site.fleet().await?;
+    idle(&operator)?;
 
     // The API server reads a kind's schema at its first object.
     fleet.create(Kind::Database, 1).await?;
     fleet.create(Kind::User, 1).await?;
     wire.reset();
     api.reset();
-    let before = Spent::now(&control_plane, &operator, &postgres)?;
-    let took = fleet.create(Kind::Database, DATABASES).await?;
-    let after = Spent::now(&control_plane, &operator, &postgres)?;
-    compare("a Database, from first POST to all Ready", took, bare_databases, DATABASES, "<= 1.3 x bare");
+    let before = Spent::now(control_plane, &operator, postgres)?;
+    let databases = fleet.create(Kind::Database, DATABASES).await?;
+    let after = Spent::now(control_plane, &operator, postgres)?;
+    compare("a Database, from first POST to all Ready", databases, bare_databases, DATABASES, "");
     compare("a Database by the adapter alone, without an API server", alone, bare_databases, DATABASES, "");
     after.tell(&before, DATABASES);
     row("connections opened for 40 databases", &wire.connections().to_string(), "<= 4, reused");
     operations(&operator, "database").await?;
     row("API writes per Database", &format!("{:.2}", ratio(api.writes().len(), DATABASES)), "");
-    undurable(&control_plane).await?;
+    undurable(control_plane).await?;
 
     wire.reset();
     api.reset();
-    let before = Spent::now(&control_plane, &operator, &postgres)?;
+    let before = Spent::now(control_plane, &operator, postgres)?;
     let took = fleet.create(Kind::User, USERS).await?;
-    let after = Spent::now(&control_plane, &operator, &postgres)?;
+    let after = Spent::now(control_plane, &operator, postgres)?;
     compare("a DatabaseUser with its Secret", took, bare_users, USERS, "<= 25 ms");
     after.tell(&before, USERS);
     row("connections opened for 200 users", &wire.connections().to_string(), "<= 4, reused");
@@ -128,8 +103,9 @@ async fn operator() -> Result<()> {
     row("API writes per DatabaseUser", &format!("{:.2}", ratio(api.writes().len(), USERS)), "");
 
     operator.terminate(Duration::from_secs(20)).await?;
+    natively(&site, databases).await?;
     api.reset();
-    let operator = Operator::start(options).await?;
+    let operator = Operator::start(options.clone()).await?;
     fleet.all_ready().await?;
     tokio::time::sleep(IDLE).await;
     row("API writes at a restart with 240 unchanged objects", &api.writes().len().to_string(), "0");
@@ -142,26 +118,28 @@ async fn operator() -> Result<()> {
         &format!("{:.2}", used.as_secs_f64() / IDLE.as_secs_f64() * 100.0),
         "~ 0",
     );
-
-    // The first thousand also bring the sessions to their full size: what an object takes shows in the second.
-    fleet.create(Kind::User, MANY).await?;
-    tokio::time::sleep(IDLE).await;
-    let before = process::resident(&operator)?;
-    fleet.create(Kind::User, MANY).await?;
-    tokio::time::sleep(IDLE).await;
-    let after = process::resident(&operator)?;
-    for (objects, resident) in [("1,240", &before), ("2,240", &after)] {
-        let what = format!("resident memory with {objects} objects (MB)");
-        row(&what, &format!("{:.1}", megabytes(resident.all)), "");
-        row("  of that its own, without its program's pages", &format!("{:.1}", megabytes(resident.own)), "");
-    }
-    let kibibytes = ratio(usize::try_from(after.own.saturating_sub(before.own))?, MANY) / 1024.0;
-    row("resident memory for each further object (KiB)", &format!("{kibibytes:.2}"), "< 4");
-
+    memory(&operator, &fleet).await?;
     swept(&operator, "postgres").await?;
 
-    adapter::measure(&postgres).await?;
-    mysql(&control_plane, &operator).await
+    adapter::measure(postgres).await?;
+    mysql(control_plane, &operator).await
+}
+
+/// What it takes an operator at least: the writes to the API server without which nobody could tell what is whose, and
+/// the bare SQL, by a native program that has the operator's neighbours.
+async fn natively(site: &Site, databases: Duration) -> Result<()> {
+    let fleet = Fleet::unserved(&site.control_plane, "native").await?;
+    let address = site.wire.address();
+    let postgres =
+        PostgresEndpoint { host: address.ip().to_string(), port: address.port(), ..(*site.postgres).clone() };
+    let sessions = bare::Bare::new(&postgres, SESSIONS).on_demand().await?;
+    let work = async |index: usize| sessions.database(&format!("native_{index}")).await;
+    let client = site.api.cluster()?.client().await?;
+    let took = fleet.create_natively(&client, Kind::Database, DATABASES, work).await.context("a native program")?;
+    row("a Database by a native program with the same writes (ms)", &format!("{:.2}", per(took, DATABASES)), "");
+    let ratio = databases.as_secs_f64() / took.as_secs_f64();
+    row("  ratio of the operator to it", &format!("{ratio:.2}"), "<= 1.3");
+    Ok(())
 }
 
 /// The same on a server that waits for no disk: what is left is the processors' time, which all share.

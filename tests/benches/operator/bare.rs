@@ -44,9 +44,11 @@ impl<'a> Bare<'a> {
         self.each(count, |index| database(&format!("bare_{index}"))).await
     }
 
-    /// One after another on each session, whenever somebody asks for one.
+    /// One after another on each session, whenever somebody asks for one; over TCP, as the operator comes.
     pub(crate) async fn on_demand(&self) -> Result<OnDemand> {
-        let sessions = try_join_all((0..self.sessions).map(|_| self.server.superuser_session("postgres"))).await?;
+        let PostgresEndpoint { superuser, .. } = self.server;
+        let login = |_| self.server.login(&superuser.name, &superuser.password, "postgres");
+        let sessions = try_join_all((0..self.sessions).map(login)).await?;
         Ok(OnDemand { free: Semaphore::new(self.sessions), sessions: Mutex::new(sessions) })
     }
 

@@ -126,7 +126,7 @@ async fn operator() -> Result<()> {
 }
 
 /// What it takes an operator at least: the writes to the API server without which nobody could tell what is whose, and
-/// the bare SQL, by a native program that has the operator's neighbours.
+/// the bare SQL, by a native program that reaches both the same way.
 async fn natively(site: &Site, databases: Duration) -> Result<()> {
     let fleet = Fleet::unserved(&site.control_plane, "native").await?;
     let address = site.wire.address();

@@ -117,6 +117,9 @@ impl Object {
     }
 }
 
+/// Between two times at which it is decided what to sweep. What is due sooner keeps a timer of its own.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
 /// The instances with as many objects as make a sweep: whoever sweeps them is the clock of all their objects, so that no
 /// timer is kept for each.
 #[derive(Debug, Default)]

@@ -16,10 +16,8 @@ use crate::controllers::database_grant::GrantResource;
 use crate::controllers::managed;
 use crate::controllers::memory::Look;
 use crate::controllers::run::Run;
-use crate::controllers::sweep::{Item, Object, sweep};
+use crate::controllers::sweep::{Item, LONGEST_WAIT, Object, sweep};
 
-/// Between two looks at what is due: objects that come into being are due later than this.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// So long after the start objects that were in order before it wait for their first sweep.
 const START: Duration = Duration::from_mins(3);
 const LONGEST_WAIT_AT_START: Duration = Duration::from_secs(2);

@@ -12,6 +12,7 @@ use super::super::memory::{Look, digest};
 use super::super::report;
 use super::super::run::Run;
 use super::super::status::StatusFields as _;
+use super::super::sweep::LONGEST_WAIT;
 use super::super::translate;
 use super::{Bound, Done, Reported, drift};
 use crate::servers::Live;
@@ -62,7 +63,7 @@ fn until_next<K: Reported>(run: &Run<K>, bound: &Bound, look: Duration) -> Optio
         let interval = bound.spec().health_check_in_effect().interval_seconds;
         return Some(look.min(Duration::from_secs(u64::from(interval))));
     }
-    (!run.ctx.clockless.has(&bound.id)).then_some(look)
+    (look < LONGEST_WAIT || !run.ctx.clockless.has(&bound.id)).then_some(look)
 }
 
 /// In order, but for what the policy lets differ, or stuck where some of what remains can never be made, and was asked for

@@ -25,12 +25,19 @@ pub struct Due<T> {
     pub alone: Duration,
     /// Its interval.
     pub interval: Duration,
+    /// It waits for its first sweep since the process began, and has a timer for the case that none comes.
+    pub is_first: bool,
 }
 
 impl<T> Due<T> {
     /// From when on it is taken along: another sweep would come too late for it, or soon.
     fn is_near_in(&self) -> Duration {
         self.interval.mul_f64(0.5).saturating_sub(self.age)
+    }
+
+    /// When it is looked at by itself although a sweep may take it: one should have, and did not.
+    fn is_forgotten_in(&self) -> Option<Duration> {
+        (!self.is_first).then(|| self.interval.mul_f64(1.1).saturating_sub(self.age))
     }
 
     /// When a sweep has to begin for it: before it is looked at by itself, which may be after nine tenths.
@@ -56,7 +63,7 @@ pub enum Plan<T> {
 }
 
 /// Decides about all of an instance's objects.
-pub fn plan<T>(objects: Vec<Due<T>>) -> Plan<T> {
+pub fn plan<T: Clone>(objects: Vec<Due<T>>) -> Plan<T> {
     if objects.len() < WORTH_A_SWEEP {
         return Plan::Never;
     }
@@ -68,9 +75,11 @@ pub fn plan<T>(objects: Vec<Due<T>>) -> Plan<T> {
     near.sort_by_key(|one: &Due<T>| std::cmp::Reverse(one.alone));
     let swept = near.split_off(BY_THEMSELVES.min(near.len()));
     rest.append(&mut near);
-    let waits = rest.iter().map(|one| one.interval.saturating_sub(one.age)).chain(begins);
-    let again = waits.filter(|wait| !wait.is_zero()).min();
-    let alone = rest.into_iter().filter(|one| one.age >= one.interval).map(|one| one.object).collect();
+    let times = rest.iter().map(|one| (one.interval.saturating_sub(one.age), one));
+    let times = times.chain(swept.iter().filter_map(|one| Some((one.is_forgotten_in()?, one))));
+    let (come, to_come): (Vec<_>, Vec<_>) = times.partition(|(wait, _)| wait.is_zero());
+    let again = to_come.iter().map(|(wait, _)| *wait).chain(begins).filter(|wait| !wait.is_zero()).min();
+    let alone = come.into_iter().map(|(_, one)| one.object.clone()).collect();
     Plan::Many { together: swept.into_iter().map(|one| one.object).collect(), alone, again }
 }
 
@@ -91,7 +100,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_mins(1);
 
     fn due(object: usize, age: u32, alone: u32) -> Due<usize> {
-        Due { object, age: MINUTE * age, alone: MINUTE * alone, interval: MINUTE * 10 }
+        Due { object, age: MINUTE * age, alone: MINUTE * alone, interval: MINUTE * 10, is_first: false }
     }
 
     /// Who is swept, and who is looked at alone.
@@ -161,6 +170,21 @@ mod tests {
         }
         let (swept, mut alone, again) = planned(objects);
         alone.sort_unstable();
-        assert_eq!((swept.len(), alone, again), (40 - BY_THEMSELVES, (40 - BY_THEMSELVES..40).collect(), None));
+        assert_eq!((swept.len(), alone), (40 - BY_THEMSELVES, (40 - BY_THEMSELVES..40).collect()));
+        assert_eq!(again, Some(MINUTE));
+    }
+
+    #[test]
+    fn whoever_no_sweep_took_is_looked_at_by_itself_a_tenth_later() {
+        let mut objects: Vec<_> = (0..40u32).map(|at| due(usize::try_from(at).unwrap(), 11, 11)).collect();
+        let (swept, mut alone, again) = planned(objects.clone());
+        alone.sort_unstable();
+        assert_eq!((swept.len(), alone, again), (40 - BY_THEMSELVES, (0..40).collect(), None));
+        // But for those that wait for their first sweep.
+        for one in &mut objects {
+            one.is_first = true;
+        }
+        let (swept, alone, _) = planned(objects);
+        assert_eq!((swept.len(), alone.len()), (40 - BY_THEMSELVES, BY_THEMSELVES));
     }
 }

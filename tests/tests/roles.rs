@@ -164,6 +164,12 @@ async fn drift_of_a_role_and_of_its_rights_is_corrected_and_a_wrong_right_is_ref
     owned_by_the_databases_owner(server, &word, "soon").await?;
     stage.until(&operator, &subject, ready()).await?;
     ensure!(has(server, &word, &word, "soon", "SELECT").await?);
+    // What left the spec does not wait for a role that is not there either.
+    let nobody = format!("{word}_nobody");
+    let joined = json!({ "inRoles": [&nobody], "grants": [] });
+    stage.change(&subject, json!({ "spec": { "postgres": joined } })).await?;
+    stage.until(&operator, &subject, becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying(&nobody)).await?;
+    ensure!(!has(server, &word, &word, "soon", "SELECT").await?, "what left the spec is still there");
     Ok(())
 }
 

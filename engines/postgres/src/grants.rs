@@ -11,6 +11,7 @@ mod differences;
 pub(crate) mod privileges;
 mod resolve;
 pub(crate) mod right;
+mod wish;
 
 #[cfg(test)]
 mod tests;

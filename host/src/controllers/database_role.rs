@@ -225,7 +225,14 @@ impl<R: RoleResource> Provisioned for R {
     ) -> Result<UpdateReport, CallError> {
         let (own, of_rights) = divided(selection);
         let role = RoleSpec { shared_roles: inputs.shared_roles.clone(), ..spec.role };
-        let mut report = session.update_role(&role, &mark, &own).await?;
+        let outcome = session.update_role(&role, &mark, &own).await;
+        if let (Err(error), Some(rights), Selection::All) = (&outcome, &inputs.rights, &own)
+            && secure::is_absence(error)
+        {
+            // A role that it is to be a member of is not there: what left the spec does not wait for it.
+            session.grant(rights, &of_rights).await?;
+        }
+        let mut report = outcome?;
         if let Some(rights) = &inputs.rights {
             let UpdateReport { changes, applied, details: _ } = session.grant(rights, &of_rights).await?.update;
             let change = |change: Change| Change { id: format!("{OF_RIGHTS}{}", change.id), ..change };

@@ -9,7 +9,6 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crds::{InstanceId, Managed as _, ResourcePhase};
-use jiff::Timestamp;
 use planning::sweep::WORTH_A_SWEEP;
 use rand::RngExt as _;
 
@@ -68,8 +67,7 @@ pub(crate) fn is_over<K: Reported>(run: &Run<K>) {
 /// Leaves the object to a sweep, and says how long it may take. `look` is what everything is like now.
 pub(crate) fn wait<K: Reported>(run: &Run<K>, look: &Look, status: &mut K::Status, size: Option<u64>) -> Duration {
     // Overdue for ever: the next sweep takes it along, and its own look is not put off any further.
-    let never = Moment::from(Timestamp::UNIX_EPOCH);
-    let overdue = Look { at: never, alone: never, inputs: look.inputs };
+    let overdue = Look { at: Moment::NEVER, alone: Moment::NEVER, inputs: look.inputs };
     let drifts = status.drift().as_ref().map(|drift| !drift.diffs.is_empty());
     run.ctx.memory.note(&run.uid, |remembered| {
         remembered.met = true;

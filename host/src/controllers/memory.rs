@@ -49,16 +49,19 @@ pub struct Moment(NonZeroI64);
 
 impl From<Timestamp> for Moment {
     fn from(time: Timestamp) -> Self {
-        // The one microsecond that has no number of its own is long ago.
-        Self(NonZeroI64::new(time.as_microsecond()).unwrap_or(NonZeroI64::MIN))
+        // The one microsecond that has no number of its own is as long ago as anything.
+        NonZeroI64::new(time.as_microsecond()).map_or(Self::NEVER, Self)
     }
 }
 
 impl Moment {
-    /// How long ago. A clock that was set back makes nothing older.
-    pub fn age(self, now: Timestamp) -> Duration {
+    /// Before everything.
+    pub const NEVER: Self = Self(NonZeroI64::MIN);
+
+    /// How long ago; none where it is to come, because a clock was set back.
+    pub fn age(self, now: Timestamp) -> Option<Duration> {
         let microseconds = now.as_microsecond().saturating_sub(self.0.get());
-        Duration::from_micros(u64::try_from(microseconds).unwrap_or_default())
+        u64::try_from(microseconds).ok().map(Duration::from_micros)
     }
 }
 
@@ -133,6 +136,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_time_that_is_to_come_has_no_age() {
+        let [before, now] = [0, 60].map(|at| Timestamp::from_second(at).unwrap());
+        assert_eq!(Moment::from(now).age(now), Some(Duration::ZERO));
+        assert_eq!(Moment::from(now).age(before), None);
+        // What has no number of its own was never.
+        assert_eq!(Moment::from(before), Moment::NEVER);
+        assert!(Moment::NEVER.age(now).unwrap() > Duration::from_hours(24 * 365));
+    }
+
+    #[test]
+    fn a_size_takes_no_more_than_a_number() {
+        for bytes in [None, Some(0), Some(7_000_000)] {
+            assert_eq!(Size::from(bytes).bytes(), bytes);
+        }
+    }
+
+    #[test]
     fn a_copy_from_before_our_own_write_is_behind() {
         let memory = Memory::default();
         assert!(!memory.is_behind("uid", Some("7")));
@@ -163,11 +183,7 @@ mod tests {
     #[test]
     fn an_object_that_was_made_again_is_not_remembered() {
         let memory = Memory::default();
-        let look = Look {
-            inputs: [1; 16],
-            at: Moment::from(Timestamp::UNIX_EPOCH),
-            alone: Moment::from(Timestamp::UNIX_EPOCH),
-        };
+        let look = Look { inputs: [1; 16], at: Moment::NEVER, alone: Moment::NEVER };
         memory.note("uid-1", |remembered| remembered.looked = Some(look));
         assert!(memory.recall("uid-1").unwrap().looked.is_some());
         assert!(memory.recall("uid-2").is_none());

@@ -14,7 +14,7 @@ use super::relations::Relations;
 use crate::context::Context;
 use crate::controllers::database_grant::GrantResource;
 use crate::controllers::managed;
-use crate::controllers::memory::Look;
+use crate::controllers::memory::{Look, Moment};
 use crate::controllers::run::Run;
 use crate::controllers::sweep::{Item, LONGEST_WAIT, Object, sweep};
 
@@ -124,8 +124,10 @@ impl Dues<'_> {
         let default = self.ctx.config.default_drift_interval;
         let (_, interval) = managed::drift_in_effect(default, instance.instance_spec(), policy);
         let Look { at, alone, inputs: _ } = look;
-        let (age, alone) = (at.age(self.now), alone.age(self.now));
+        // What was looked at in a time that is to come is looked at now: its clock was wrong, or this one is.
+        let age = |then: Moment| then.age(self.now).unwrap_or(interval);
+        let (age, alone, is_first) = (age(at), age(alone), at == Moment::NEVER);
         let item = Item { object: of(Arc::clone(object)), look };
-        self.found.entry(id).or_default().push(Due { object: item, age, alone, interval });
+        self.found.entry(id).or_default().push(Due { object: item, age, alone, interval, is_first });
     }
 }

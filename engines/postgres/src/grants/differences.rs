@@ -9,8 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use super::resolve::{Wish, acting_owner};
+use super::resolve::acting_owner;
 use super::right::{Held, INHERIT, Known, Level, MEMBER, Right, SET};
+use super::wish::Wish;
 use crate::difference::{Difference, Place};
 use crate::names;
 use crate::server::Facts;
@@ -99,7 +100,7 @@ impl Comparison<'_> {
     /// What this resource holds: what it states and is there, and what it gave before and could not take back yet.
     pub(crate) fn held_now(&self) -> Vec<Known> {
         let mut found = Vec::new();
-        for wish in self.wishes.iter().filter(|wish| !wish.denied) {
+        for wish in self.wishes.iter().filter(|wish| wish.is_stated()) {
             let recorded = self.records(&wish.right).next();
             let by = recorded.and_then(|known| known.grantor.as_deref());
             let mut there: Vec<&Held> = self.entries(&wish.right).filter(|held| self.was_given(held)).collect();
@@ -108,10 +109,9 @@ impl Comparison<'_> {
                 there.first().map(|held| Known { grantable: held.grantable && wish.grantable, ..held.known() }),
             );
         }
-        let unstated = self
-            .recorded
-            .iter()
-            .filter(|known| self.wish(&known.right).is_none_or(|wish| wish.denied) && !self.is_shared(&known.right));
+        let unstated = self.recorded.iter().filter(|known| {
+            self.wish(&known.right).is_none_or(|wish| !wish.is_stated()) && !self.is_shared(&known.right)
+        });
         for known in unstated {
             found.extend(self.of_record(known).map(|held| Known { grantable: held.grantable, ..held.known() }));
         }
@@ -120,7 +120,7 @@ impl Comparison<'_> {
 
     /// What is to be there, whether it is or not.
     pub(crate) fn stated(&self) -> Vec<Known> {
-        let wishes = self.wishes.iter().filter(|wish| !wish.denied);
+        let wishes = self.wishes.iter().filter(|wish| wish.is_stated());
         wishes.map(|wish| Known { right: wish.right.clone(), grantor: None, grantable: wish.grantable }).collect()
     }
 

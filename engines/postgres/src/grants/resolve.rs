@@ -9,51 +9,10 @@ use dbprovision_sdk::error::Problems;
 use super::asked::{Aim, Asked, Defaults, Entry, Group, Named};
 use super::privileges::{self, Stated};
 use super::right::{INHERIT, Known, Level, MEMBER, Right, SET, kind_word};
+use super::wish::Wish;
 use crate::observe::database::Reachable;
 use crate::observe::objects::{Catalogue, Interest, Object, StatedRoutine};
 use crate::server::Facts;
-
-/// A right that should be there, or should not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each says something of its own, and they combine")]
-pub(crate) struct Wish {
-    pub(crate) right: Right,
-    pub(crate) grantable: bool,
-    /// The field that states it.
-    pub(crate) path: String,
-    /// Whose rights giving it takes: the owner's, and the schema's owner's, which opens the way.
-    pub(crate) acts_as: Vec<String>,
-    pub(crate) arguments: Option<String>,
-    /// It must not be there.
-    pub(crate) denied: bool,
-    /// It must be there without the option to give it on.
-    pub(crate) denies_option: bool,
-    /// The owner is a superuser and the administrator is none: nobody here can give it. What everyone has suffices.
-    pub(crate) out_of_reach: bool,
-    /// What must be there before it can be given.
-    pub(crate) lacking: Option<String>,
-}
-
-impl Wish {
-    fn new(right: Right, path: &str) -> Self {
-        Self {
-            right,
-            grantable: false,
-            path: path.to_owned(),
-            acts_as: Vec::new(),
-            arguments: None,
-            denied: false,
-            denies_option: false,
-            out_of_reach: false,
-            lacking: None,
-        }
-    }
-
-    fn lacking(mut self, what: String) -> Self {
-        self.lacking = Some(what);
-        self
-    }
-}
 
 /// What resolution needs of the server.
 pub(crate) struct Server<'known> {
@@ -116,7 +75,7 @@ pub(crate) fn shared(asked: &Asked, server: &Server<'_>) -> Result<Vec<Wish>> {
             Some(_) => continue,
         };
         let right = right(Level::Database, &[database], Aim::Grantee, "CONNECT");
-        found.push(Wish::new(right, &format!("{path}.database")).lacking(what));
+        found.push(Wish::new(right, &format!("{path}.database")).standing_in(what));
     }
     for entry in &asked.entries {
         let Some(there) = server.databases.get(&entry.database) else { continue };
@@ -177,7 +136,7 @@ pub(crate) fn inside(asked: &Asked, there: &Catalogue, facts: &Facts, recorded: 
             let right = right(Level::Schema, &[&there.database, schema], Aim::Grantee, "USAGE");
             found.push(
                 Wish::new(right, &format!("{}.schema", entry.path))
-                    .lacking(format!("the schema {schema} is not there in the database {}", there.database)),
+                    .standing_in(format!("the schema {schema} is not there in the database {}", there.database)),
             );
             continue;
         };
@@ -386,6 +345,7 @@ fn union(wishes: Vec<Wish>) -> Result<Vec<Wish>> {
             }
             Some(same) => {
                 same.grantable |= wish.grantable;
+                same.stands_in &= wish.stands_in;
                 same.lacking = same.lacking.take().or(wish.lacking);
             }
             None => _ = found.insert(wish.right.clone(), wish),

@@ -6,8 +6,9 @@ use dbprovision_sdk::{Change, ErrorKind, ObjectKind, Privilege, Standing};
 use serde_json::{Value, json};
 
 use super::differences::{Comparison, Index};
-use super::resolve::{self, Wish};
+use super::resolve;
 use super::right::{Held, Level, Right};
+use super::wish::Wish;
 use super::*;
 use crate::difference::Difference;
 use crate::observe::database::Reachable;

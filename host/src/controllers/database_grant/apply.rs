@@ -157,7 +157,7 @@ where
         found
     };
     lease.rest();
-    let held = rights::recorded(&report);
+    let held = if ignores { rights::for_status(report.held.clone()) } else { rights::recorded(&report) };
     rights::fits(&held)?;
     if applies || held != draft.held {
         draft.held = held;

@@ -79,7 +79,7 @@ pub(super) async fn record<R: RoleResource>(
 }
 
 /// Where differences are detected, only the grantee's own absence is an error; see `wit/grant.wit`.
-fn is_absence(error: &CallError) -> bool {
+pub(super) fn is_absence(error: &CallError) -> bool {
     let CallError::Adapter(answer) = error else { return false };
     matches!(answer.kind, ErrorKind::DependencyMissing)
 }

@@ -50,7 +50,7 @@ pub(crate) fn seen_lately<K: Reported>(run: &Run<K>, bound: &Bound, look: &Look,
     if last.inputs != look.inputs {
         return None;
     }
-    let left = interval.checked_sub(last.at.age(run.now)).filter(|left| !left.is_zero())?;
+    let left = interval.checked_sub(last.at.age(run.now)?).filter(|left| !left.is_zero())?;
     Some(Done::InOrder { next: until_next(run, bound, left) })
 }
 

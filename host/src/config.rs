@@ -95,6 +95,11 @@ pub struct Config {
     #[arg(long, env = "DBOPS_MAX_CONCURRENT_RECONCILES", value_name = "COUNT", default_value = "16")]
     pub max_concurrent_reconciles: NonZeroU16,
 
+    /// How many instances are swept for drift at the same time, at least 1; the others wait for their turn.
+    /// A sweep takes up to 128 MiB where its instance has tens of thousands of rights.
+    #[arg(long, env = "DBOPS_MAX_CONCURRENT_SWEEPS", value_name = "COUNT", default_value = "4")]
+    pub max_concurrent_sweeps: NonZeroU16,
+
     /// Whether output Secrets are watched by their label, metadata only, so that a deleted one is restored
     /// at once. Without it the operator needs no right to list Secrets and repairs them at its next check.
     #[arg(

@@ -6,5 +6,6 @@ pub fn total(metrics: &str, name: &str, parts: &[&str]) -> f64 {
         .lines()
         .filter(|line| line.split(['{', ' ']).next() == Some(name) && parts.iter().all(|part| line.contains(part)))
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
+        // The sum of nothing is -0.
+        .fold(0.0, |sum, value| sum + value)
 }

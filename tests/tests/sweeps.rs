@@ -15,6 +15,8 @@ mod few;
 mod kinds;
 #[path = "sweeps/restart.rs"]
 mod restart;
+#[path = "sweeps/turns.rs"]
+mod turns;
 
 const USERS: usize = 48;
 

@@ -47,7 +47,7 @@ enum Chore {
     Engines,
     /// Measure the operator beside bare SQL, in release builds.
     Bench {
-        /// `sweeps` for what looking for drift costs alone.
+        /// `sweeps` for what looking for drift costs alone, `memory` for what objects take.
         #[arg(trailing_var_arg = true)]
         arguments: Vec<String>,
     },

@@ -63,7 +63,9 @@ fn servers_are_turned_off_by_a_zero() {
 
 #[test]
 fn unbounded_concurrency_cannot_be_asked_for() {
-    assert!(parsed(&["--max-concurrent-reconciles", "0"]).is_err());
+    for flag in ["--max-concurrent-reconciles", "--max-concurrent-sweeps"] {
+        assert!(parsed(&[flag, "0"]).is_err(), "{flag}");
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ use tracing::Instrument as _;
 
 pub(crate) use apply::same_server;
 pub(crate) use delete::{HAND_OVER, is_hopeless, owns_what_goes};
-pub(crate) use drift::{in_effect as drift_in_effect, policy as drift_policy};
+pub(crate) use drift::{in_effect as drift_in_effect, nothing_is_applied, policy as drift_policy, waits_for};
 pub(crate) use lease::Lease;
 pub(crate) use load::{Bound, bound_to, live};
 pub(crate) use looks::{concluded, look, seen_lately};

@@ -12,14 +12,14 @@ use sha2::{Digest as _, Sha256};
 /// What is remembered. Every object has one: what is in it counts some thousand times.
 #[derive(Clone, Debug, Default)]
 pub struct Remembered {
-    /// Its first look since the process began is decided about.
-    pub met: bool,
+    /// Until when its first look since the process began may be left to a sweep. None: that is not decided yet.
+    pub waits: Option<Moment>,
     /// The version of the object that our last status write made.
     pub written: Option<NonZeroU64>,
     /// What the last full look at the server was about, and when it was.
     pub looked: Option<Look>,
-    /// When its deletion failed first. Few objects have one.
-    pub undeletable: Option<Box<Timestamp>>,
+    /// When its deletion failed first.
+    pub undeletable: Option<Moment>,
     /// Whether the last look found drift.
     pub drifts: Option<bool>,
     /// The size of what it stands for, in bytes, when that was looked at last.
@@ -62,6 +62,12 @@ impl Moment {
     pub fn age(self, now: Timestamp) -> Option<Duration> {
         let microseconds = now.as_microsecond().saturating_sub(self.0.get());
         u64::try_from(microseconds).ok().map(Duration::from_micros)
+    }
+
+    /// How long until then; none where it has come.
+    pub fn left(self, now: Timestamp) -> Option<Duration> {
+        let microseconds = self.0.get().saturating_sub(now.as_microsecond());
+        u64::try_from(microseconds).ok().filter(|left| *left > 0).map(Duration::from_micros)
     }
 }
 
@@ -140,6 +146,8 @@ mod tests {
         let [before, now] = [0, 60].map(|at| Timestamp::from_second(at).unwrap());
         assert_eq!(Moment::from(now).age(now), Some(Duration::ZERO));
         assert_eq!(Moment::from(now).age(before), None);
+        assert_eq!(Moment::from(now).left(before), Some(Duration::from_mins(1)));
+        assert_eq!((Moment::from(now).left(now), Moment::NEVER.left(before)), (None, None));
         // What has no number of its own was never.
         assert_eq!(Moment::from(before), Moment::NEVER);
         assert!(Moment::NEVER.age(now).unwrap() > Duration::from_hours(24 * 365));

@@ -100,9 +100,14 @@ pub(crate) fn reference(reference: contract::Reference, paths: Paths<'_>) -> Nam
     NameReference { path: paths.resolve(&path), kind: named_kind(kind), name, standing: standing_read(standing) }
 }
 
-pub(crate) fn change(change: contract::Change, paths: Paths<'_>) -> drift::Change {
+fn change(change: contract::Change, paths: Paths<'_>) -> drift::Change {
     let contract::Change { id, field, expected, actual, destructive, impossible, lacking } = change;
     drift::Change { id, field: paths.resolve(&field), expected, actual, destructive, impossible, lacking }
+}
+
+/// All of them.
+pub(crate) fn changes(changes: &[contract::Change], paths: Paths<'_>) -> Vec<drift::Change> {
+    changes.iter().cloned().map(|one| change(one, paths)).collect()
 }
 
 /// The fields in a sentence, each once: `spec.owner, spec.postgres.encoding`.

@@ -29,10 +29,13 @@ const REST: Duration = Duration::from_secs(3);
 pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
     let mut under_way = JoinSet::new();
     let mut busy: HashSet<InstanceId> = HashSet::new();
+    let mut resting: HashMap<InstanceId, Instant> = HashMap::new();
     let mut queued: HashMap<String, Look> = HashMap::new();
+    let most = usize::from(ctx.config.max_concurrent_sweeps.get());
     let begin = Instant::now();
     loop {
         let mut wait = if begin.elapsed() < START { LONGEST_WAIT_AT_START } else { LONGEST_WAIT };
+        resting.retain(|_, since| since.elapsed() < REST);
         let (mut many, mut due_alone) = (HashSet::new(), HashMap::new());
         for (id, due) in due(&ctx) {
             let Plan::Many { together, alone, again } = plan(due) else { continue };
@@ -40,17 +43,19 @@ pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
             wait = wait.min(again.unwrap_or(wait));
             for Item { object, look } in alone {
                 // Once: where its look fails, it is tried again like everything that failed.
-                if queued.get(&object.uid()) != Some(&look) {
+                let uid = object.uid();
+                if queued.get(&uid) != Some(&look) {
                     relations.look_at(&object);
                 }
-                due_alone.insert(object.uid(), look);
+                due_alone.insert(uid, look);
             }
-            if !together.is_empty() && !busy.contains(&id) && ctx.servers.get(&id).is_some() {
+            let is_idle = !busy.contains(&id) && !resting.contains_key(&id) && ctx.servers.get(&id).is_some();
+            // Who finds no room is asked again when a sweep has ended.
+            if !together.is_empty() && is_idle && under_way.len() < most {
                 busy.insert(id.clone());
                 let (ctx, relations) = (Arc::clone(&ctx), relations.clone());
                 under_way.spawn(async move {
                     sweep(ctx, id.clone(), together, |object| relations.look_at(object)).await;
-                    tokio::time::sleep(REST).await;
                     id
                 });
             }
@@ -58,11 +63,17 @@ pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
         queued = due_alone;
         // From now on each has a time of its own again.
         ctx.clockless.now(many).iter().for_each(|few| relations.of_instance(few));
+        if !resting.is_empty() {
+            wait = wait.min(REST);
+        }
         let pause = tokio::time::sleep(wait.max(SHORTEST_WAIT));
         tokio::select! {
             () = pause => {}
             Some(ended) = under_way.join_next() => match ended {
-                Ok(id) => drop(busy.remove(&id)),
+                Ok(id) => {
+                    busy.remove(&id);
+                    resting.insert(id, Instant::now());
+                }
                 // Which instance it was is not known any more.
                 Err(error) => {
                     tracing::error!(%error, "a sweep broke off");

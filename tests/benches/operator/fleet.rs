@@ -99,13 +99,23 @@ impl Fleet {
     pub(crate) async fn create(&self, kind: Kind, count: usize) -> Result<Duration> {
         let first = self.next.fetch_add(count, Ordering::Relaxed);
         let names: BTreeSet<String> = (first..first + count).map(|index| format!("fleet-{index}")).collect();
+        self.made(kind, &names, future::ready(Ok(()))).await
+    }
+
+    /// Posts these, and waits until all are Ready while `work` is done beside it.
+    async fn made(
+        &self,
+        kind: Kind,
+        names: &BTreeSet<String>,
+        work: impl Future<Output = Result<()>>,
+    ) -> Result<Duration> {
         let started = Instant::now();
         let waiting = self.ready(kind.name(), names.clone());
         let posting = stream::iter(names)
-            .map(|name| async move { self.post(kind.name(), &name, &kind.spec(&name)).await })
+            .map(|name| async move { self.post(kind.name(), name, &kind.spec(name)).await })
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>();
-        futures::try_join!(posting, waiting)?;
+        futures::try_join!(posting, waiting, work)?;
         Ok(started.elapsed())
     }
 
@@ -115,23 +125,16 @@ impl Fleet {
         Ok(Self { client: cluster.client().await?, namespace, next: AtomicUsize::new(0) })
     }
 
-    /// The same by a native program in the operator's place, which writes to the API server what an operator has to: a
+    /// Databases by a native program in the operator's place, which writes to the API server what an operator has to: a
     /// finalizer, that it is going to create something, and that it is there. Then takes everything away.
     pub(crate) async fn create_natively(
         &self,
         client: &Client,
-        kind: Kind,
         count: usize,
         work: impl AsyncFn(usize) -> Result<()>,
     ) -> Result<Duration> {
-        let api = self.api_by(client.clone(), kind.name());
+        let api = self.api_by(client.clone(), Kind::Database.name());
         let names: BTreeSet<String> = (0..count).map(|index| format!("native-{index}")).collect();
-        let started = Instant::now();
-        let waiting = self.ready(kind.name(), names.clone());
-        let posting = stream::iter(names.clone())
-            .map(|name| async move { self.post(kind.name(), &name, &kind.spec(&name)).await })
-            .buffer_unordered(AT_ONCE)
-            .try_collect::<()>();
         let mut seen = BTreeSet::new();
         let working = watcher(api.clone(), watcher::Config::default())
             .applied_objects()
@@ -142,15 +145,14 @@ impl Fleet {
                 let (api, work) = (&api, &work);
                 async move {
                     let name = object.name_any();
-                    let index = name.rsplit('-').next().and_then(|index| index.parse().ok()).unwrap_or_default();
+                    let index = name.rsplit('-').next().context("a name without a number")?.parse()?;
                     apply(api, &name, "finalizer", &json!({ "metadata": { "finalizers": ["bench/native"] } })).await?;
                     apply(api, &name, "status", &json!({ "status": status(&name, false) })).await?;
                     work(index).await?;
                     apply(api, &name, "status", &json!({ "status": status(&name, true) })).await
                 }
             });
-        futures::try_join!(posting, waiting, working)?;
-        let took = started.elapsed();
+        let took = self.made(Kind::Database, &names, working).await?;
         for name in &names {
             let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
             api.patch(name, &PatchParams::default(), &free).await.context("take the finalizer away")?;

@@ -135,7 +135,7 @@ async fn natively(site: &Site, databases: Duration) -> Result<()> {
     let sessions = bare::Bare::new(&postgres, SESSIONS).on_demand().await?;
     let work = async |index: usize| sessions.database(&format!("native_{index}")).await;
     let client = site.api.cluster()?.client().await?;
-    let took = fleet.create_natively(&client, Kind::Database, DATABASES, work).await.context("a native program")?;
+    let took = fleet.create_natively(&client, DATABASES, work).await.context("a native program")?;
     row("a Database by a native program with the same writes (ms)", &format!("{:.2}", per(took, DATABASES)), "");
     let ratio = databases.as_secs_f64() / took.as_secs_f64();
     row("  ratio of the operator to it", &format!("{ratio:.2}"), "<= 1.3");

@@ -12,7 +12,9 @@ use super::subject;
 
 /// Two more than make a sweep.
 const MANY: usize = 34;
-/// With an interval of half a minute: so much later than a sweep is one's own look, where one is left to it.
+/// So many looks two sweeps are, which leave eight each to their own looks.
+const TWICE: f64 = 52.0;
+/// So long until everybody had its look. The interval is long enough for objects to have no timer of their own.
 const SOON: Duration = Duration::from_mins(2);
 
 #[tokio::test]
@@ -22,17 +24,19 @@ async fn what_no_sweep_sees_is_found_and_so_is_what_is_drift_where_few_are_left(
     let operator = stage.operator().await?;
     let word = stage.word("few");
     let name = |number: usize| format!("{word}_{number}");
-    let often = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "30s" } } });
+    let often = json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "40s" } } });
     stage.put_all([credentials("main-admin", server), with(instance("main", server), often)]).await?;
     stage.put_all((0..MANY).map(|number| user(&format!("user-{number}"), &name(number)))).await?;
     for number in 0..MANY {
         stage.until(&operator, &subject(number), ready()).await?;
     }
-    let sweeps = async || anyhow::Ok(total(&operator.metrics().await?, "dbops_drift_sweeps_total", &[stage.name()]));
+    let counted = async |what: &str| anyhow::Ok(total(&operator.metrics().await?, what, &[stage.name()]));
+    let sweeps = async || counted("dbops_drift_sweeps_total").await;
+    // Until the first sweep each has a timer since it was made. After the second nobody has.
     stage
-        .eventually("there was a sweep", SOON, &operator, async || {
-            let sweeps = sweeps().await?;
-            ensure!(sweeps >= 1.0, "{sweeps}");
+        .eventually("everybody was swept twice, or left to its own look", SOON, &operator, async || {
+            let swept = counted("dbops_drift_swept_objects_total").await?;
+            ensure!(swept >= TWICE, "{swept}");
             Ok(())
         })
         .await?;

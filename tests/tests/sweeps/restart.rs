@@ -7,6 +7,7 @@ use dbprovision_tests::manifests::{credentials, database, grant, inside, instanc
 use dbprovision_tests::scrape::total;
 use dbprovision_tests::stage::{Stage, Subject, ready};
 use serde_json::json;
+use testkit::proxy::Fault;
 use testkit::proxy::tcp::{Protocol, TcpProxy};
 
 use super::{USERS, reader, subject};
@@ -16,6 +17,11 @@ const SEEN: Duration = Duration::from_mins(4);
 
 /// What is swept at least, of some sixty objects.
 const MOST: f64 = 24.0;
+
+/// More sessions than are begun before the sweep's.
+const MOST_SESSIONS: u64 = 4;
+/// Longer than it takes to queue all objects.
+const LATE: Duration = Duration::from_secs(8);
 
 /// A user to whom no grant gives anything, or it could not be dropped by hand.
 const DROPPED: usize = 20;
@@ -70,7 +76,17 @@ async fn a_restart_looks_at_many_objects_together_and_misses_nothing_that_happen
     stage.delete(&Subject::secret("user-2")).await?;
     server.query("postgres", &format!("DROP ROLE {}", name(DROPPED))).await?;
     wire.reset();
+    // Of the first session the instance learns that its server is there. The sweep's is too late for it.
+    (2..=MOST_SESSIONS).for_each(|session| wire.at_connection(session, Fault::Delay(LATE)));
     operator.restart().await?;
+    stage
+        .eventually("a sweep is about to begin", SEEN, &operator, async || {
+            ensure!(wire.connections() > 1, "{} sessions", wire.connections());
+            Ok(())
+        })
+        .await?;
+    // Each object is queued again, while it waits for the sweep.
+    stage.change(&Subject::instance("main"), json!({ "spec": { "healthCheck": { "intervalSeconds": 3599 } } })).await?;
     stage
         .eventually("what happened meanwhile is seen", SEEN, &operator, async || {
             ensure!(stage.get(&subject(0)).await?.check(&ready()).is_err(), "user-0 has no consent any more");

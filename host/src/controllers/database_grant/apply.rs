@@ -112,7 +112,10 @@ where
     if let Some(done) = managed::seen_lately(run, &bound, &before, policy.1) {
         return Ok(done);
     }
-    if first_look::may_wait(run, &bound, draft) && unkept.is_none() && was_applied(run, draft, &owned, &databases) {
+    if first_look::may_wait(run, &bound, &before, draft)
+        && unkept.is_none()
+        && was_applied(run, draft, &owned, &databases)
+    {
         return Ok(Done::InOrder { next: Some(first_look::wait(run, &before, draft, None)) });
     }
     first_look::is_over(run);
@@ -126,15 +129,12 @@ where
     let found = lease.session().await?.grant(&spec, &Selection::Detect).await.map_err(stop(bound.paths()))?;
     lease.rest();
     let ignores = applied_before && policy.0 == DriftMode::Ignore;
-    let changes = translated(&bound, &found);
+    let changes = translate::changes(&found.update.changes, bound.paths());
     let lacking = if ignores { Vec::new() } else { drift::lacking(&changes) };
     if !lacking.is_empty() {
-        // Once it is there, it is another than the rights were given on: nothing was applied to it yet.
-        if let Some(record) = &mut draft.ownership {
-            record.applied_generation = None;
-        }
+        managed::nothing_is_applied(draft);
         if is_all_that_is_possible(draft, &found) {
-            return Err(trouble::lacking(&lacking).into());
+            return Err(managed::waits_for(draft, &lacking));
         }
     }
     let applied_before = applied_before && (ignores || (lacking.is_empty() && !found.renewed));
@@ -157,7 +157,11 @@ where
         found
     };
     lease.rest();
-    let held = if ignores { rights::for_status(report.held.clone()) } else { rights::recorded(&report) };
+    // As it was when it was this one's turn.
+    let changes = translate::changes(&report.update.changes, bound.paths());
+    let lacking = if ignores { Vec::new() } else { drift::lacking(&changes) };
+    let given = rights::for_status(report.held.iter().cloned());
+    let held = if lacking.is_empty() { given.clone() } else { rights::recorded(&report) };
     rights::fits(&held)?;
     if applies || held != draft.held {
         draft.held = held;
@@ -166,14 +170,13 @@ where
     drop(turn);
 
     let failed = remain.len().saturating_add(lacking.len());
-    let given = rights::for_status(report.held);
     let numbers = told::numbers(&given, failed, bound.engine.serves(OperationGroup::Schema));
     if draft.applied_grants.clone().map(told::without_times).as_ref() != Some(&numbers) {
         draft.applied_grants = Some(told::at_time(numbers, &Time::from(run.now)));
     }
     draft.databases.clone_from(&databases);
     if !lacking.is_empty() {
-        return Err(trouble::lacking(&lacking).into());
+        return Err(managed::waits_for(draft, &lacking));
     }
     if let Some(record) = &mut draft.ownership {
         record.applied_generation = run.generation();
@@ -303,10 +306,6 @@ where
     }
     run.ctx.ledger.note(&run.uid, account, &draft.held);
     Ok(())
-}
-
-fn translated(bound: &Bound, found: &GrantReport) -> Vec<drift::Change> {
-    found.update.changes.iter().cloned().map(|change| translate::change(change, bound.paths())).collect()
 }
 
 /// Whether everything that lacks nothing is as it should be already, and recorded.

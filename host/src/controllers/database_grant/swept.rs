@@ -33,5 +33,5 @@ where
     if rights::for_status(found.held) != rights::for_status(rights::of_status(&status.held)) {
         return Ok(Glance::Differs);
     }
-    Ok(managed::compared(run, &bound, found.update.changes, run.object.drift_policy(), status.drift.as_ref()))
+    Ok(managed::compared(run, &bound, &found.update.changes, run.object.drift_policy(), status.drift.as_ref()))
 }

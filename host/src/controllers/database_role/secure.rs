@@ -8,7 +8,7 @@ use sandbox::contract::{ErrorKind, Selection};
 
 use super::super::managed::{self, Bound, Lease};
 use super::super::run::Run;
-use super::super::trouble::{self, Stop, stop};
+use super::super::trouble::{Stop, stop};
 use super::super::{report, rights, translate};
 use super::{RoleInputs, RoleResource, account, share};
 
@@ -42,22 +42,15 @@ pub(super) async fn record<R: RoleResource>(
     };
     if applied_before {
         let (mode, _) = managed::drift_policy(run, bound, run.object.drift_policy());
-        let changes = planned.update.changes.iter().cloned();
-        let changes: Vec<_> = changes.map(|change| translate::change(change, bound.paths())).collect();
+        let changes = translate::changes(&planned.update.changes, bound.paths());
         let lacking = drift::lacking(&changes);
-        let is_lacking = !lacking.is_empty();
-        if (is_lacking || planned.renewed) && mode != DriftMode::Ignore {
-            // What is made again is another than the rights were given on: nothing was applied to it yet.
-            if let Some(ownership) = &mut draft.ownership {
-                ownership.applied_generation = None;
-            }
-            let blocked = if is_lacking {
-                trouble::lacking(&lacking)
-            } else {
-                let message = "something that it has rights on was made again: they are given again";
-                Blocked::failed(reason::RECONCILING, message, Class::Transient)
-            };
-            return Err(blocked.into());
+        if !lacking.is_empty() && mode != DriftMode::Ignore {
+            return Err(managed::waits_for(draft, &lacking));
+        }
+        if planned.renewed && mode != DriftMode::Ignore {
+            managed::nothing_is_applied(draft);
+            let message = "something that it has rights on was made again: they are given again";
+            return Err(Blocked::failed(reason::RECONCILING, message, Class::Transient).into());
         }
         let allows_destructive = run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT);
         if drift::correct(mode, allows_destructive, &changes).apply.is_empty() {
@@ -78,7 +71,7 @@ pub(super) async fn record<R: RoleResource>(
     Ok(())
 }
 
-/// Where differences are detected, only the grantee's own absence is an error; see `wit/grant.wit`.
+/// Something is not there: the role itself, where rights are looked at (see `wit/grant.wit`), or one that it names.
 pub(super) fn is_absence(error: &CallError) -> bool {
     let CallError::Adapter(answer) = error else { return false };
     matches!(answer.kind, ErrorKind::DependencyMissing)

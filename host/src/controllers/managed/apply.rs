@@ -38,7 +38,7 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
         return Ok(done);
     }
     let mut lease = Lease::of(&live.server, &bound);
-    if first_look::may_wait(run, &bound, draft) && !K::is_new(&inputs) && is_worded(run, &wanted, draft) {
+    if first_look::may_wait(run, &bound, &before, draft) && !K::is_new(&inputs) && is_worded(run, &wanted, draft) {
         // The cluster is as it has to be, whatever the server is.
         K::secure(run, &bound, &mut lease, &wanted, &mut inputs, draft).await?;
         let look = look(run, &bound, &live, &K::fingerprint(&inputs));
@@ -84,10 +84,7 @@ async fn bring<K: Provisioned>(
     lease.rest();
     drop(turn);
     if !lacking.is_empty() {
-        if let Some(ownership) = draft.ownership() {
-            ownership.applied_generation = None;
-        }
-        return Err(trouble::lacking(&lacking).into());
+        return Err(drift::waits_for(draft, &lacking));
     }
     // As it is now: what this reconcile wrote itself is no news, and its absence later is.
     K::applied(inputs);

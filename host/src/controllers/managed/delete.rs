@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use crds::names::{annotation, reason};
 use crds::{DeletionPolicy, Instance as _, Ownership, ResourcePhase};
-use jiff::SignedDuration;
 use planning::claim::{self, Claim};
 use planning::deletion::{self, Deletion, Request};
 use planning::{Blocked, Class, conditions};
 use sandbox::contract::{ObjectKind, Proof};
 use sandbox::{Lane, Session};
 
+use super::super::memory::Moment;
 use super::super::run::Run;
 use super::super::status::StatusFields as _;
 use super::super::translate;
@@ -91,21 +91,19 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
 
 /// What may pass by itself is tried so long before a forced deletion leaves something behind: an instance that is
 /// not connected yet, a database that is dropped a moment before its owner can be.
-const FORCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
+const FORCED_AFTER: Duration = Duration::from_secs(10);
 
 /// Whether trying again is of no use; noted with its time, so it is asked whenever a deletion failed.
 pub(crate) fn is_hopeless<K: Reported>(run: &Run<K>, blocked: &Blocked, waits_its_turn: bool) -> bool {
-    let mut since = run.now;
-    run.ctx
-        .memory
-        .note(&run.uid, |remembered| since = **remembered.undeletable.get_or_insert_with(|| Box::new(run.now)));
+    let mut since = Moment::from(run.now);
+    run.ctx.memory.note(&run.uid, |remembered| since = *remembered.undeletable.get_or_insert(since));
     // Its turn has not come, or somebody else changed the same: neither says that it cannot be done.
     if blocked.reason == reason::RECONCILING {
         return false;
     }
     match blocked.class {
         Class::Transient | Class::Guest | Class::Waiting => {
-            run.now.duration_since(since) >= FORCED_AFTER && !waits_its_turn
+            since.age(run.now).is_some_and(|age| age >= FORCED_AFTER) && !waits_its_turn
         }
         Class::Invalid | Class::Refused | Class::Bug => true,
     }

@@ -9,8 +9,9 @@ use sandbox::Session;
 use sandbox::contract::{Mark, Selection};
 
 use super::super::run::Run;
+use super::super::status::StatusFields;
 use super::super::translate;
-use super::super::trouble::{Stop, stop};
+use super::super::trouble::{self, Stop, stop};
 use super::{Bound, Provisioned, Reported, Wanted};
 use crate::telemetry::labels::{Ending, Operation};
 use crate::telemetry::reconcile::mark_changed;
@@ -41,6 +42,19 @@ pub(super) struct Left {
     pub(super) lacking: Vec<String>,
 }
 
+/// The wait for what is lacking. Once it is there, it is another than what was applied to: nothing counts as applied.
+pub(crate) fn waits_for<S: StatusFields>(draft: &mut S, lacking: &[String]) -> Stop {
+    nothing_is_applied(draft);
+    trouble::lacking(lacking).into()
+}
+
+/// Everything is applied at the next look.
+pub(crate) fn nothing_is_applied<S: StatusFields>(draft: &mut S) {
+    if let Some(ownership) = draft.ownership() {
+        ownership.applied_generation = None;
+    }
+}
+
 /// Applies or compares.
 pub(super) async fn update<K: Provisioned>(
     run: &Run<K>,
@@ -58,8 +72,7 @@ pub(super) async fn update<K: Provisioned>(
         let ending = Ending::of(&outcome);
         K::count(&run.ctx.metrics, &bound.id, &bound.spec().engine, Operation::Update, ending, started);
         let report = outcome.map_err(call)?;
-        let changes: Vec<_> =
-            report.changes.into_iter().map(|change| translate::change(change, bound.paths())).collect();
+        let changes = translate::changes(&report.changes, bound.paths());
         if !report.applied.is_empty() {
             mark_changed();
         }
@@ -74,7 +87,7 @@ pub(super) async fn update<K: Provisioned>(
     if run.ctx.memory.recall(&run.uid).is_some_and(|remembered| remembered.looked.is_some()) {
         found.extend(K::probe(session, run.object.external_name(), inputs).await.map_err(&call)?);
     }
-    let changes: Vec<_> = found.into_iter().map(|change| translate::change(change, bound.paths())).collect();
+    let changes = translate::changes(&found, bound.paths());
     let (mode, _) = policy(run, bound, run.object.drift_policy());
     let allow_destructive = run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT);
     let correction = drift::correct(mode, allow_destructive, &changes);

@@ -167,9 +167,7 @@ pub(super) fn is_held_by_another<K: Reported>(run: &Run<K>, identity: &str, kind
 
 /// Everything that can be behind a name of this kind, with its kind.
 fn claimants(ctx: &Context, kind: NamedKind, mut consider: impl FnMut(&'static str, &dyn Claimant)) {
-    for candidate in candidates(&ctx.stores, kind) {
-        candidate.claimant(&mut consider);
-    }
+    each_candidate(&ctx.stores, kind, |candidate| candidate.claimant(&mut consider));
 }
 
 /// A resource that can be behind a name.
@@ -203,17 +201,17 @@ impl Candidate {
     }
 }
 
-/// Everything that can be behind a name of this kind.
-pub(super) fn candidates(stores: &Stores, kind: NamedKind) -> Vec<Candidate> {
+/// Calls with everything that can be behind a name of this kind.
+pub(super) fn each_candidate(stores: &Stores, kind: NamedKind, take: impl FnMut(Candidate)) {
     let databases = stores.databases.state().into_iter();
     match kind {
-        NamedKind::Database => databases.map(Candidate::Database).collect(),
+        NamedKind::Database => databases.map(Candidate::Database).for_each(take),
         // One namespace of names on many servers: a role may be a user's or a database's companion.
         NamedKind::User | NamedKind::Role => {
             let users = stores.users.state().into_iter().map(Candidate::User);
             let roles = stores.roles.state().into_iter().map(Candidate::Role);
             let cluster_roles = stores.cluster_roles.state().into_iter().map(Candidate::ClusterRole);
-            users.chain(roles).chain(cluster_roles).chain(databases.map(Candidate::CompanionsOf)).collect()
+            users.chain(roles).chain(cluster_roles).chain(databases.map(Candidate::CompanionsOf)).for_each(take);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use crds::InstanceId;
 use planning::references::NamedKind;
 
-use super::ownership::{Candidate, Holding, Standing, among, candidates};
+use super::ownership::{Candidate, Holding, Standing, among, each_candidate};
 use crate::context::Context;
 
 /// Who stands behind which name.
@@ -20,7 +20,11 @@ pub(crate) struct Standings {
 impl Standings {
     /// On the server with this identity.
     pub(crate) fn on(ctx: &Context, identity: &str) -> Self {
-        let index = |kind| Index::of(candidates(&ctx.stores, kind));
+        let index = |kind| {
+            let mut all = Vec::new();
+            each_candidate(&ctx.stores, kind, |candidate| all.push(candidate));
+            Index::of(all)
+        };
         let (databases, accounts) = (index(NamedKind::Database), index(NamedKind::Role));
         Self { identity: identity.to_owned(), databases, accounts }
     }

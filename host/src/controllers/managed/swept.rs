@@ -35,7 +35,7 @@ impl<K: Provisioned> Swept for K {
         let inputs = K::as_before(run, &bound, &wanted, &around.shares);
         let mark = translate::mark(&run.identity(), &recorded.nonce);
         let found = K::update(session, wanted.spec, &inputs, mark, Selection::Detect).await.map_err(&call)?;
-        Ok(compared(run, &bound, found.changes, run.object.drift_policy(), status.drift().as_ref()))
+        Ok(compared(run, &bound, &found.changes, run.object.drift_policy(), status.drift().as_ref()))
     }
 }
 
@@ -43,7 +43,7 @@ impl<K: Provisioned> Swept for K {
 pub(crate) fn compared<K: Reported>(
     run: &Run<K>,
     bound: &Bound,
-    found: Vec<Change>,
+    found: &[Change],
     policy: Option<&crds::DriftPolicy>,
     told: Option<&crds::DriftStatus>,
 ) -> Glance {
@@ -51,7 +51,7 @@ pub(crate) fn compared<K: Reported>(
     if mode == crds::DriftMode::Ignore {
         return Glance::AsBefore;
     }
-    let changes: Vec<_> = found.into_iter().map(|change| translate::change(change, bound.paths())).collect();
+    let changes = translate::changes(found, bound.paths());
     let correction = drift::correct(mode, run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT), &changes);
     if drift::is_news(&correction, told.map_or(&[], |told| told.diffs.as_slice())) {
         return Glance::Differs;

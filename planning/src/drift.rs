@@ -51,6 +51,8 @@ pub struct Change {
 pub struct Correction {
     /// Ids of the changes to make.
     pub apply: Vec<String>,
+    /// What others lack that would be made too, in sentences: it is waited for.
+    pub lacking: Vec<String>,
     /// What stays different, for the status.
     pub remain: Vec<DriftDiff>,
 }
@@ -63,15 +65,21 @@ pub fn is_new_password(id: &str) -> bool {
 
 /// Whether this is something else than what was told before.
 pub fn is_news(correction: &Correction, told: &[DriftDiff]) -> bool {
-    !correction.apply.is_empty() || correction.remain != told
+    !correction.apply.is_empty() || !correction.lacking.is_empty() || correction.remain != told
 }
 
 /// Selects the corrections. A change of the spec does not come here: it is always applied.
 pub fn correct(mode: DriftMode, allow_destructive: bool, changes: &[Change]) -> Correction {
-    let (apply, remain): (Vec<_>, Vec<_>) = changes.iter().partition(|change| {
+    let (chosen, remain): (Vec<_>, Vec<_>) = changes.iter().partition(|change| {
         mode == DriftMode::Correct && !change.impossible && (allow_destructive || !change.destructive)
     });
-    Correction { apply: apply.into_iter().map(|change| change.id.clone()).collect(), remain: told(&remain) }
+    let (lacking, apply): (Vec<&Change>, Vec<&Change>) =
+        chosen.into_iter().partition(|change| change.lacking.is_some());
+    Correction {
+        apply: apply.into_iter().map(|change| change.id.clone()).collect(),
+        lacking: each_once(lacking.into_iter()),
+        remain: told(&remain),
+    }
 }
 
 /// What stays different after everything that is possible was applied.
@@ -81,7 +89,11 @@ pub fn impossible(changes: &[Change]) -> Vec<DriftDiff> {
 
 /// What the differences lack, each thing once: while that is so, they are waited for.
 pub fn lacking(changes: &[Change]) -> Vec<String> {
-    changes.iter().filter_map(|change| change.lacking.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    each_once(changes.iter())
+}
+
+fn each_once<'told>(changes: impl Iterator<Item = &'told Change>) -> Vec<String> {
+    changes.filter_map(|change| change.lacking.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// More differences than this are only counted: rights on every table of a schema are thousands.
@@ -135,6 +147,21 @@ mod tests {
             assert!(correction.apply.is_empty());
             assert_eq!(correction.remain.len(), 3);
         }
+    }
+
+    #[test]
+    fn what_lacks_something_is_waited_for_while_the_rest_is_corrected() {
+        let lacking = |id| Change { lacking: Some("no role r".to_owned()), ..change(id, false, false) };
+        let found = [change("plain", false, false), lacking("member"), lacking("default role")];
+        let correction = correct(DriftMode::Correct, false, &found);
+        assert_eq!(
+            (correction.apply.as_slice(), correction.lacking.as_slice()),
+            (["plain".to_owned()].as_slice(), ["no role r".to_owned()].as_slice())
+        );
+        assert!(is_news(&correct(DriftMode::Correct, false, &found[1..]), &[]));
+        let detected = correct(DriftMode::Detect, false, &found);
+        assert!(detected.apply.is_empty() && detected.lacking.is_empty());
+        assert_eq!(detected.remain.len(), 3);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 mod output_secret;
 #[path = "users/passwords.rs"]
 mod passwords;
+#[path = "users/waiting.rs"]
+mod waiting;
 
 const ATTRIBUTES: &str = "SELECT rolconnlimit, rolsuper, rolcreatedb, rolcreaterole, rolinherit, rolcanlogin, \
      rolreplication, rolbypassrls, to_char(rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM pg_roles";

@@ -9,8 +9,6 @@ use crate::statements::Statement;
 pub(crate) struct Difference {
     pub(crate) change: Change,
     pub(crate) statements: Vec<Statement>,
-    /// Why it has to wait, while all the others are made.
-    pub(crate) waits: Option<String>,
     /// It is made only where it is chosen by its id.
     pub(crate) needs_consent: bool,
 }
@@ -33,7 +31,6 @@ impl Difference {
                 lacking: None,
             },
             statements: Vec::new(),
-            waits: None,
             needs_consent: false,
         }
     }
@@ -58,11 +55,6 @@ impl Difference {
 
     pub(crate) fn impossible_if(mut self, impossible: bool) -> Self {
         self.change.impossible = impossible;
-        self
-    }
-
-    pub(crate) fn waits(mut self, why: Option<String>) -> Self {
-        self.waits = why;
         self
     }
 

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dbprovision_sdk::adapter::users::{LoginOutcome, UserInfo, UserSpec};
 use dbprovision_sdk::mark::is_same_resource;
-use dbprovision_sdk::selection::{report, select};
+use dbprovision_sdk::selection::{report, select_possible};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
     Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Secret, Selection, UpdateReport,
@@ -24,7 +24,6 @@ use dbprovision_sdk::{
 };
 
 use crate::connect::{Session, Tracking};
-use crate::difference::Difference;
 use crate::observe::account::{self, Account};
 use crate::observe::marks::Kept;
 use crate::observe::reader::Reader;
@@ -115,11 +114,13 @@ impl Users for MySql {
             };
             let password = password.as_ref();
             let context = Context { facts, tracking, password, method: password, others: Some(&others) };
-            let found = differences(&wanted, &observed, &context)?;
-            let mut chosen = select(&found, selection)?;
+            let mut found = differences(&wanted, &observed, &context)?;
+            if *selection == Selection::All {
+                // Nobody waits for what nobody agreed to.
+                found.iter_mut().filter(|one| one.needs_consent).for_each(|one| one.change.lacking = None);
+            }
+            let mut chosen = select_possible(&found, selection)?;
             chosen.retain(|one| !one.needs_consent || *selection != Selection::All);
-            let (waiting, chosen): (Vec<&Difference>, Vec<&Difference>) =
-                chosen.into_iter().partition(|one| one.waits.is_some());
             apply::make(session, &chosen)?;
             if !facts.activates && chosen.iter().any(|one| one.change.id.starts_with("member:")) {
                 let name = &wanted.name;
@@ -131,10 +132,7 @@ impl Users for MySql {
                 let there = sessions::of_account(session, &wanted.name, host)?;
                 sessions::end_where_allowed(session, &there, &wanted.name)?;
             }
-            match waiting.into_iter().find_map(|one| one.waits.clone()) {
-                Some(why) => Err(Error::dependency_missing(why)),
-                None => Ok(report(&found, chosen)),
-            }
+            Ok(report(&found, chosen))
         })
     }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use dbprovision_sdk::adapter::users::{LoginOutcome, UserInfo, UserSpec};
 use dbprovision_sdk::mark::is_same_resource;
-use dbprovision_sdk::selection::{report, select};
+use dbprovision_sdk::selection::{report, select_possible};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
     Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Secret, Selection, UpdateReport,
@@ -32,7 +32,7 @@ use crate::observe::{self, membership, prove};
 use crate::server::{Connected, Facts};
 use crate::statements::user;
 use crate::{Postgres, apply, errors, names};
-use differences::{Observed, differences};
+use differences::{DEFAULT_ROLE, Observed, differences};
 use wanted::Wanted;
 
 /// The lock and the name of a role: users and roles share one namespace on the server.
@@ -176,22 +176,33 @@ pub(crate) fn update(
     connected.locked(&lock(&wanted.name), |session, facts| {
         let verifier = password.map(|password| session.verifier(password)).transpose()?;
         let found = compare(session, facts, wanted, verifier.as_deref(), Some(mark))?;
-        let chosen = select(&found, selection)?;
-        apply::make(session, facts, &chosen)?;
-        let sets_role = chosen.iter().any(|one| one.change.id == "defaultRole");
-        if let Some(role) = wanted.block.default_role.as_deref().filter(|_| sets_role)
-            && role != "none"
-            && !role::is_member(session, &wanted.name, role)?
-        {
-            // The server would take it, and ignore it with a warning at each login.
-            return Err(Error::dependency_missing(format!(
-                "{} is not a member of its default role {role}",
-                wanted.name
-            )));
+        let chosen = select_possible(&found, selection)?;
+        let (default_role, rest): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|one| one.change.id == DEFAULT_ROLE);
+        apply::make(session, facts, &rest)?;
+        // It may be a member only since then.
+        let lacking = if default_role.is_empty() { None } else { not_a_member(session, wanted)? };
+        if lacking.is_none() {
+            apply::make(session, facts, &default_role)?;
+        } else if let (Selection::Only(_), Some(why)) = (selection, &lacking) {
+            return Err(Error::dependency_missing(why));
         }
         note_given(session, facts, wanted)?;
-        Ok(report(&found, chosen))
+        let made = rest.into_iter().chain(default_role.into_iter().filter(|_| lacking.is_none()));
+        let mut report = report(&found, made);
+        if lacking.is_some() {
+            let told = report.changes.iter_mut().filter(|change| change.id == DEFAULT_ROLE);
+            told.for_each(|change| change.lacking.clone_from(&lacking));
+        }
+        Ok(report)
     })
+}
+
+/// Says why the default role cannot be set: the server would take one that the user is no member of, and ignore it with a
+/// warning at each login.
+fn not_a_member(session: &mut Session, wanted: &Wanted) -> Result<Option<String>> {
+    let Some(role) = wanted.block.default_role.as_deref().filter(|role| *role != "none") else { return Ok(None) };
+    let is_member = role::is_member(session, &wanted.name, role)?;
+    Ok((!is_member).then(|| format!("{} is not a member of its default role {role}", wanted.name)))
 }
 
 /// What differs on the role, which has to carry the mark where one is given: somebody may have dropped it since the last

@@ -104,19 +104,37 @@ pub(crate) async fn an_owner_is_not_dropped(candidate: &Candidate) {
     objects::drop(candidate, by, ObjectKind::User, &stated, &proof).await.unwrap();
 }
 
-/// A role that is not there is waited for, and told by the field that names it.
+/// A role that is not there is waited for, and told by the field that names it; the rest is made meanwhile.
 pub(crate) async fn a_missing_role_is_waited_for(candidate: &Candidate) {
     let by = By::Administrator;
     let kind = ObjectKind::User;
-    let stated = Stated { roles: vec!["late role".to_owned()], ..Stated::new("early", json!({})) };
+    let with = |roles: &[&str]| Stated {
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        ..Stated::new("early", json!({}))
+    };
     let ours = mark("early");
-    objects::create(candidate, by, kind, &stated, &ours).await.unwrap();
+    for role in ["first role", "other role"] {
+        objects::create(candidate, by, ObjectKind::Role, &Stated::new(role, json!({})), &mark(role)).await.unwrap();
+    }
+    let before = with(&["first role"]);
+    objects::create(candidate, by, kind, &before, &ours).await.unwrap();
+    objects::update(candidate, by, kind, &before, &ours, &Selection::All).await.unwrap();
+    let stated = with(&["late role", "other role"]);
     let found = objects::update(candidate, by, kind, &stated, &ours, &Selection::Detect).await.unwrap();
-    assert!(found.changes.iter().any(|change| change.field == "roles[0]"), "{found:?}");
-    let outcome = objects::update(candidate, by, kind, &stated, &ours, &Selection::All).await;
+    let late = found.changes.iter().find(|change| change.field == "roles[0]").unwrap();
+    assert!(late.lacking.as_ref().is_some_and(|lacking| lacking.contains("late role")), "{late:?}");
+    let outcome = objects::update(candidate, by, kind, &stated, &ours, &Selection::Only(vec![late.id.clone()])).await;
     assert_eq!(refused(outcome, "no such role"), ErrorKind::DependencyMissing);
-    let role = Stated::new("late role", json!({}));
-    objects::create(candidate, by, ObjectKind::Role, &role, &mark("late")).await.unwrap();
+    let mut session = candidate.session(by).await;
+    let new = UserSpec { roles: stated.roles.clone(), ..spec("early") };
+    let made = session.update_user(&new, &ours, Some(&secret(NEW)), &Selection::All).await.unwrap();
+    assert!(made.changes.contains(late) && !made.applied.contains(&late.id), "{made:?}");
+    assert!(lets_in(candidate, "early", NEW).await, "the password waits for nothing");
+    let found = objects::update(candidate, by, kind, &stated, &ours, &Selection::Detect).await.unwrap();
+    assert_eq!(found.changes.iter().map(|change| change.id.as_str()).collect::<Vec<_>>(), [late.id.as_str()]);
+    objects::create(candidate, by, ObjectKind::Role, &Stated::new("late role", json!({})), &mark("late"))
+        .await
+        .unwrap();
     objects::update(candidate, by, kind, &stated, &ours, &Selection::All).await.unwrap();
     let left = objects::update(candidate, by, kind, &stated, &ours, &Selection::Detect).await.unwrap();
     assert_eq!(left.changes, []);

@@ -64,7 +64,7 @@ pub(crate) fn differences(wanted: &Wanted, observed: &Observed, context: &Contex
     let mut found = Vec::new();
     for host in wanted.hosts.iter().filter(|host| !accounts.iter().any(|one| one.host == **host && is_complete(one))) {
         let begun = accounts.iter().copied().find(|one| one.host == *host);
-        found.push(new_host(wanted, host, &mark, begun, model, &observed.rights, context));
+        found.push(new_host(wanted, host, &mark, begun, model, observed, context));
     }
     let kept: Vec<&&Account> = accounts.iter().filter(|one| wanted.hosts.contains(&one.host)).collect();
     // One that was just created is as the spec has it.
@@ -106,13 +106,13 @@ fn old_host(wanted: &Wanted, now: &Account, observed: &Observed, context: &Conte
         metadata::remove(context.tracking, Kind::User, &wanted.name, Some(&now.host)),
     ];
     let defined = observed.defined.get(&now.host).filter(|defined| !defined.is_empty());
-    let waits = defined.map(|defined| keeps(&format!("{}@{}", wanted.name, now.host), defined));
-    let actual = waits.as_ref().map_or_else(|| "allowed".to_owned(), |why| format!("allowed: {why}"));
+    let lacking = defined.map(|defined| keeps(&format!("{}@{}", wanted.name, now.host), defined));
+    let actual = lacking.as_ref().map_or_else(|| "allowed".to_owned(), |why| format!("allowed: {why}"));
     Difference::new(format!("{HOST}{}", now.host), "options.allowedHosts", "not allowed", actual)
         .by_all(gone)
         .destructive_if(true)
         .needs_consent_if(now.kept.adopted)
-        .waits(waits)
+        .lacking(lacking)
 }
 
 /// What is written beside an account.
@@ -134,14 +134,16 @@ fn new_host(
     mark: &Mark,
     begun: Option<&Account>,
     sibling: Option<&Account>,
-    rights: &BTreeSet<Right>,
+    observed: &Observed,
     context: &Context<'_>,
 ) -> Difference {
     let facts = context.facts;
+    // What is missing is given to every host when it is there.
+    let own = || wanted.roles.iter().filter(|role| !observed.missing_roles.contains(*role));
     let kept = Kept {
         mark: Some(mark.clone()),
         words: wanted.comment.clone(),
-        roles: wanted.roles.clone(),
+        roles: own().cloned().collect(),
         adopted: false,
         finished: false,
     };
@@ -162,13 +164,13 @@ fn new_host(
     };
     let (joined, active) =
         others.map_or_else(Default::default, |(all, active, own)| (given(all, own), given(active, own)));
-    let roles = wanted.roles.iter().chain(&joined).map(|role| grant::join(role, &member, facts.dialect));
-    let defaults: Vec<String> = wanted.roles.iter().chain(&active).cloned().collect();
+    let roles = own().chain(&joined).map(|role| grant::join(role, &member, facts.dialect));
+    let defaults: Vec<String> = own().chain(&active).cloned().collect();
     let defaults = (!defaults.is_empty() && facts.activates)
         .then(|| grant::default_roles(&defaults, &wanted.name, host, facts.dialect));
     let made = if begun.is_some() { difference } else { difference.by_all(first.into_iter().chain(created)) };
     // One by one: what is gone takes nothing along.
-    let given = rights.iter().flat_map(|right| grant::give(&BTreeSet::from([right.clone()]), &member));
+    let given = observed.rights.iter().flat_map(|right| grant::give(&BTreeSet::from([right.clone()]), &member));
     let made = made.by_all(given.map(|sql| Statement::own(sql).unless_outlived()));
     let complete = keep(&wanted.name, host, &Kept { finished: true, ..kept }, facts, context.tracking);
     roles.chain(defaults).fold(made, Difference::by).by_all([complete])
@@ -262,11 +264,12 @@ fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Co
     };
     let before: BTreeSet<String> = now.kept.roles.iter().cloned().collect();
     let stated: BTreeSet<String> = wanted.roles.iter().cloned().collect();
+    let there: BTreeSet<String> = stated.difference(&observed.missing_roles).cloned().collect();
     for (at, role) in wanted.roles.iter().enumerate().filter(|(_, role)| !now.roles.contains(*role)) {
         let lacking = observed.missing_roles.contains(role).then(|| format!("the role {role} is not there"));
         found.push(
             Difference::new(format!("member:{role}{suffix}"), format!("roles[{at}]"), "member", "no member")
-                .by_all([recorded(before.union(&stated).cloned().collect())])
+                .by_all([recorded(before.union(&there).cloned().collect())])
                 .by(grant::join(role, &member, dialect))
                 .lacking(lacking),
         );
@@ -274,7 +277,7 @@ fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Co
     let (shared, own): (BTreeSet<String>, BTreeSet<String>) =
         before.difference(&stated).cloned().partition(|role| wanted.shared_roles.contains(role));
     // Each change records what is left after it and those before it.
-    let mut left: BTreeSet<String> = before.difference(&shared).chain(&stated).cloned().collect();
+    let mut left: BTreeSet<String> = before.difference(&shared).chain(&there).cloned().collect();
     if !shared.is_empty() {
         // Only the record changes: from now on they are the others' to take away.
         let names = shared.iter().cloned().collect::<Vec<_>>().join(", ");
@@ -292,7 +295,7 @@ fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Co
                 .destructive_if(true),
         );
     }
-    let expected = wanted.default_roles(context.facts);
+    let expected = wanted.default_roles(context.facts, &observed.missing_roles);
     // Default roles that others chose stay, as long as they are not ours to choose.
     let is_ours = |role: &&String| stated.contains(*role) || own.contains(*role);
     let ours: BTreeSet<String> = now.default_roles.iter().filter(is_ours).cloned().collect();
@@ -305,7 +308,7 @@ fn memberships(wanted: &Wanted, observed: &Observed, now: &Account, context: &Co
     if differs {
         let words = |roles: &BTreeSet<String>| roles.iter().cloned().collect::<Vec<_>>().join(", ");
         let all: Vec<String> = if context.facts.is_mariadb() {
-            wanted.roles.iter().take(1).cloned().collect()
+            expected.iter().cloned().collect()
         } else {
             let others = now.default_roles.difference(&ours);
             expected.iter().chain(others).cloned().collect()

@@ -144,9 +144,9 @@ impl Wanted {
     }
 
     /// Roles that are active from the login on: all of them where the server can, otherwise the first.
-    pub(crate) fn default_roles(&self, facts: &Facts) -> BTreeSet<String> {
+    pub(crate) fn default_roles(&self, facts: &Facts, missing: &BTreeSet<String>) -> BTreeSet<String> {
         let most = if facts.is_mariadb() { 1 } else { usize::MAX };
-        self.roles.iter().take(most).cloned().collect()
+        self.roles.iter().filter(|role| !missing.contains(*role)).take(most).cloned().collect()
     }
 
     /// The clauses of creation that differ from what the server does by itself.

@@ -188,6 +188,9 @@ fn settings(wanted: &Wanted, role: &Role) -> Vec<Difference> {
     found
 }
 
+/// The id of the change of the role that is active from the login on.
+pub(crate) const DEFAULT_ROLE: &str = "defaultRole";
+
 fn default_role(wanted: &Wanted, observed: &Observed) -> Option<Difference> {
     let actual = observed.role.settings.iter().find_map(|one| one.strip_prefix("role="));
     let expected = wanted.block.default_role.as_deref();
@@ -201,7 +204,7 @@ fn default_role(wanted: &Wanted, observed: &Observed) -> Option<Difference> {
     let lacking =
         expected.filter(|_| observed.default_role_is_missing).map(|role| format!("the role {role} is not there"));
     Some(
-        Difference::new("defaultRole", "options.defaultRole", expected.unwrap_or_default(), actual.unwrap_or_default())
+        Difference::new(DEFAULT_ROLE, "options.defaultRole", expected.unwrap_or_default(), actual.unwrap_or_default())
             .by(statement)
             .lacking(lacking),
     )

@@ -84,7 +84,8 @@ async fn bring<K: Provisioned>(
     lease.rest();
     drop(turn);
     if !lacking.is_empty() {
-        return Err(drift::waits_for(draft, &lacking));
+        // What was applied once is corrected as the policy says when it can be: nothing else is applied again.
+        return Err(if is_as_before { trouble::lacking(&lacking).into() } else { drift::waits_for(draft, &lacking) });
     }
     // As it is now: what this reconcile wrote itself is no news, and its absence later is.
     K::applied(inputs);

@@ -122,7 +122,7 @@ pub(super) async fn update<K: Provisioned>(
             }
         }
     }
-    Ok(Left { remain: correction.remain, lacking: Vec::new() })
+    Ok(Left { remain: correction.remain, lacking: correction.lacking })
 }
 
 /// The drift for the status. Under the mode ignore nothing is said.

@@ -20,6 +20,9 @@ pub const CAP: Duration = Duration::from_secs(30);
 /// What is wrong in a spec is wrong until it changes, but for what depends on the server: its version, say.
 const RARELY: Duration = Duration::from_mins(5);
 
+/// What an object waits for may come in a moment, where everything was applied at once. Then nobody needs a warning.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// The part of a pause that is left to chance.
 const JITTER: f64 = 0.2;
 
@@ -35,6 +38,8 @@ struct Failures {
     count: u32,
     /// The first of all classes.
     since: Instant,
+    /// What it waits for is news that nobody was told yet.
+    untold: bool,
 }
 
 impl Backoff {
@@ -42,7 +47,12 @@ impl Backoff {
     pub fn failed(&self, key: &ObjectKey, class: Class) -> Duration {
         let count = {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-            let entry = failures.entry(key.clone()).or_insert(Failures { class, count: 0, since: Instant::now() });
+            let entry = failures.entry(key.clone()).or_insert(Failures {
+                class,
+                count: 0,
+                since: Instant::now(),
+                untold: false,
+            });
             // Another class is another problem, which deserves its own first quick try.
             if entry.class != class {
                 *entry = Failures { class, count: 0, ..*entry };
@@ -51,6 +61,14 @@ impl Backoff {
             entry.count
         };
         pause(class, count, rand::rng().random())
+    }
+
+    /// Whether to warn of the object's last failure: of what is new, and of what it waits for only after a while.
+    pub fn warns(&self, key: &ObjectKey, is_new: bool) -> bool {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(entry) = failures.get_mut(key).filter(|entry| entry.class == Class::Waiting) else { return is_new };
+        entry.untold |= is_new;
+        entry.since.elapsed() >= GRACE && std::mem::take(&mut entry.untold)
     }
 
     /// For how long the object has done nothing but fail.
@@ -132,6 +150,21 @@ mod tests {
         }
         backoff.failed(&key(), Class::Waiting);
         assert_eq!(backoff.failures(&key()), 1);
+    }
+
+    #[test]
+    fn what_is_waited_for_is_warned_of_once_and_only_after_a_while() {
+        let backoff = Backoff::default();
+        assert!(backoff.warns(&key(), true), "of what never failed everything is news");
+        backoff.failed(&key(), Class::Waiting);
+        assert!(!backoff.warns(&key(), true) && !backoff.warns(&key(), false));
+        let long_ago = Instant::now().checked_sub(GRACE).unwrap();
+        backoff.failures.lock().unwrap().get_mut(&key()).unwrap().since = long_ago;
+        assert!(backoff.warns(&key(), false));
+        assert!(!backoff.warns(&key(), false));
+        assert!(backoff.warns(&key(), true), "another thing");
+        backoff.failed(&key(), Class::Transient);
+        assert!(backoff.warns(&key(), true) && !backoff.warns(&key(), false));
     }
 
     #[test]

@@ -100,9 +100,14 @@ async fn its_log_is_json_and_every_line_of_a_reconcile_has_its_id_and_object() -
         }
     }
     ensure!(of_the_reconcile > 0, "no line of the reconcile {id} that the status names");
-    // The event names it too, so that a person finds the lines.
-    let events = stage.namespace().state().await?;
-    ensure!(events.contains("ReconcileFailed: ["), "{events}");
+    // The event names one too, so that a person finds the lines. There is none at once: the role might have come.
+    stage
+        .eventually("there is an event", PATIENCE, &operator, async || {
+            let events = stage.namespace().state().await?;
+            ensure!(events.contains("ReconcileFailed: ["), "{events}");
+            Ok(())
+        })
+        .await?;
     for secret in [&server.administrator.password, &server.superuser.password] {
         ensure!(!operator.log_text().contains(secret), "the log holds a password");
     }

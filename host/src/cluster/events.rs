@@ -66,6 +66,8 @@ impl Events {
 
     /// Something went as it should.
     pub fn normal<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, text: &str) {
+        // Warnings are logged by whoever failed.
+        tracing::info!(reason, "{text}");
         self.publish(object.object_ref(&()), EventType::Normal, reason, text, None);
     }
 

@@ -21,7 +21,7 @@ use tracing::Instrument as _;
 use self::discovery::Discovery;
 use super::failure::Failure;
 use super::run::Run;
-use super::trouble::Stop;
+use super::trouble::{self, Stop};
 use crate::cluster::patches::Ours;
 use crate::context::Context;
 use crate::servers::BoundServer;
@@ -206,9 +206,11 @@ async fn in_order<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, done: 
 }
 
 async fn stopped<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, blocked: &Blocked) -> Result<Action, Failure> {
-    tracing::info!(reason = blocked.reason, class = blocked.class.as_str(), "{}", blocked.message);
     report::stopped(run, draft, blocked);
-    if report::write(run, draft).await? {
+    let is_new = report::write(run, draft).await?;
+    trouble::log(blocked, is_new);
+    let pause = run.ctx.backoff.failed(&run.key, blocked.class);
+    if run.ctx.backoff.warns(&run.key, is_new) {
         let reason = match (run.deleting(), blocked.gate) {
             (true, _) if blocked.reason == reason::CASCADE_DELETING => None,
             (true, _) if blocked.reason == reason::PENDING_DELETION_CONFIRMATION => Some("ForceDeletePending"),
@@ -220,7 +222,7 @@ async fn stopped<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, blocked
             run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message);
         }
     }
-    Ok(Action::requeue(run.ctx.backoff.failed(&run.key, blocked.class)))
+    Ok(Action::requeue(pause))
 }
 
 /// Whether a person asked for a forced deletion.

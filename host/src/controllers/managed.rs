@@ -41,7 +41,7 @@ use super::report;
 use super::run::Run;
 use super::status::StatusFields as _;
 use super::translate::Paths;
-use super::trouble::Stop;
+use super::trouble::{self, Stop};
 use crate::backoff::CAP;
 use crate::context::Context;
 
@@ -168,19 +168,22 @@ fn newly_found<K: Reported>(run: &Run<K>, draft: &mut K::Status) -> Option<Strin
 }
 
 async fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked: &Blocked) -> Result<Action, Failure> {
-    tracing::info!(reason = blocked.reason, class = blocked.class.as_str(), "{}", blocked.message);
-    if !report::is_told_by_the_instance(run, blocked) {
+    let is_new = if report::is_told_by_the_instance(run, blocked) {
+        false
+    } else {
         report::stopped(run, draft, blocked);
-        let waits_for_the_instance = blocked.about_the_instance && blocked.class == Class::Waiting;
-        // A cascade that a person confirmed is on its way, and is told by the status alone.
-        let cascades = blocked.reason == reason::CASCADE_DELETING;
-        if report::write(run, draft).await? && !waits_for_the_instance && !cascades {
-            let reason = event_reason::<K>(run.deleting(), blocked);
-            run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message);
-        }
+        report::write(run, draft).await?
+    };
+    trouble::log(blocked, is_new);
+    let pause = run.ctx.backoff.failed(&run.key, blocked.class);
+    let waits_for_the_instance = blocked.about_the_instance && blocked.class == Class::Waiting;
+    // A cascade that a person confirmed is on its way, and is told by the status alone.
+    let cascades = blocked.reason == reason::CASCADE_DELETING;
+    if !waits_for_the_instance && !cascades && run.ctx.backoff.warns(&run.key, is_new) {
+        let reason = event_reason::<K>(run.deleting(), blocked);
+        run.ctx.events.warning_with_id(run.object.as_ref(), reason, &blocked.message);
     }
     run.ctx.memory.note(&run.uid, |remembered| remembered.looked = None);
-    let pause = run.ctx.backoff.failed(&run.key, blocked.class);
     // No watch tells that somebody corrected a Secret of their own.
     let is_unwatched = !run.deleting() && run.object.names_what_nobody_watches();
     Ok(Action::requeue(if is_unwatched { pause.min(CAP) } else { pause }))

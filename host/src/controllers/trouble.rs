@@ -56,6 +56,17 @@ pub(crate) fn lacking(what: &[String]) -> Blocked {
     Blocked::waiting(reason::DEPENDENCY_MISSING, message)
 }
 
+/// One line for what stopped a reconcile. What is so since before is for those who look closer.
+pub(crate) fn log(blocked: &Blocked, is_new: bool) {
+    let Blocked { gate: _, reason, message, class, about_the_instance: _ } = blocked;
+    let class = class.as_str();
+    if is_new {
+        tracing::info!(reason, class, "{message}");
+    } else {
+        tracing::debug!(reason, class, "{message}");
+    }
+}
+
 /// What a failed call means for the resource. The private half goes to the log here, and nowhere else.
 pub(crate) fn blocked(error: &CallError, paths: Paths<'_>) -> Blocked {
     let class = Classified::class(error);

@@ -358,7 +358,10 @@ where
     if !report.update.applied.is_empty() {
         mark_changed();
         let (reason, text) = if corrects { ("DriftCorrected", "corrected") } else { ("Applied", "applied") };
-        let text = format!("{text} {} differences", report.update.applied.len());
+        let text = match report.update.applied.len() {
+            1 => format!("{text} one difference"),
+            several => format!("{text} {several} differences"),
+        };
         run.ctx.events.normal(run.object.as_ref(), reason, &text);
     }
     Ok(report)

@@ -1,15 +1,21 @@
-//! The manifests of `deploy/` as kustomize puts them together, as far as ours ask it to: files in their order, and
-//! patches that add or replace at a path. Deliberately absent: everything else that kustomize can.
+//! The manifests of `deploy/`, put together as a person does it: by the kustomize that is part of kubectl.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use testkit::cluster::parse_yaml_values;
+use testkit::scratch::Scratch;
+use testkit::toolchain::control_plane;
 use testkit::workspace;
 
 /// The id that the manifests of a partition use for an example.
 const EXAMPLE: &str = "team-a";
+
+/// What an installation may leave out.
+const OPTIONAL: &str = "  - rbac/watch_output_secrets.yaml\n";
 
 /// The folder.
 pub fn folder() -> PathBuf {
@@ -18,12 +24,12 @@ pub fn folder() -> PathBuf {
 
 /// The documents of a file below the folder.
 pub fn documents(path: &str) -> Result<Vec<Value>> {
-    let text = std::fs::read_to_string(folder().join(path)).with_context(|| format!("read deploy/{path}"))?;
+    let text = fs::read_to_string(folder().join(path)).with_context(|| format!("read deploy/{path}"))?;
     parse_yaml_values(&text).with_context(|| format!("parse deploy/{path}"))
 }
 
 /// The installation's description.
-pub fn kustomization() -> Result<Value> {
+fn kustomization() -> Result<Value> {
     documents("kustomization.yaml")?.into_iter().next().context("deploy/kustomization.yaml is empty")
 }
 
@@ -36,50 +42,59 @@ pub fn listed() -> Result<Vec<String>> {
 
 /// All objects of an installation.
 pub fn objects() -> Result<Vec<Value>> {
-    let mut objects = Vec::new();
-    for path in listed()? {
-        objects.extend(documents(&path)?);
+    built(&folder())
+}
+
+/// All objects of an installation that serves the resources of this id, beside others. Its namespace and the end of its
+/// names are the id too. `watches`: with the right to watch output Secrets.
+pub fn partition(id: &str, watches: bool) -> Result<Vec<Value>> {
+    let scratch = Scratch::new("installation")?;
+    let copy = scratch.path().join("deploy");
+    copy_folder(&folder(), &copy)?;
+    edit(&copy.join("partition/kustomization.yaml"), EXAMPLE, id)?;
+    if !watches {
+        edit(&copy.join("kustomization.yaml"), OPTIONAL, "")?;
     }
-    Ok(objects)
+    let own = scratch.path().join("own");
+    fs::create_dir(&own).context("make a folder")?;
+    let text =
+        format!("resources: [../deploy]\ncomponents: [../deploy/partition]\nnamespace: {id}\nnameSuffix: -{id}\n");
+    fs::write(own.join("kustomization.yaml"), text).context("write a kustomization")?;
+    built(&own)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to).with_context(|| format!("make {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("list {}", from.display()))? {
+        let entry = entry.context("list a folder")?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_folder(&source, &target)?;
+        } else {
+            fs::copy(&source, &target).with_context(|| format!("copy {}", source.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn edit(path: &Path, from: &str, to: &str) -> Result<()> {
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    ensure!(text.contains(from), "{} says nothing of {from:?}", path.display());
+    fs::write(path, text.replace(from, to)).with_context(|| format!("write {}", path.display()))
+}
+
+fn built(folder: &Path) -> Result<Vec<Value>> {
+    let kubectl = control_plane::binaries()?.kubectl;
+    let output = Command::new(&kubectl).arg("kustomize").arg(folder).output();
+    let output = output.with_context(|| format!("run {}", kubectl.display()))?;
+    if !output.status.success() {
+        bail!("kubectl kustomize {}: {}", folder.display(), String::from_utf8_lossy(&output.stderr));
+    }
+    parse_yaml_values(&String::from_utf8_lossy(&output.stdout)).context("parse what kustomize made")
 }
 
 /// What an object is, for comparisons.
 pub fn identity(object: &Value) -> (&str, &str) {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     (text("/kind"), text("/metadata/name"))
-}
-
-/// Changes objects as `deploy/partition` does for an operator of this id. A patch that is about none of them is an
-/// error where `all` of an installation's are there.
-pub fn partition(objects: &mut [Value], id: &str, all: bool) -> Result<()> {
-    let component = documents("partition/kustomization.yaml")?.into_iter().next().context("the component is empty")?;
-    let patches = component.get("patches").and_then(Value::as_array).context("the component has no patches")?;
-    for patch in patches {
-        let text = |pointer: &str| patch.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let target = (text("/target/kind"), text("/target/name"));
-        let operations = parse_yaml_values(&text("/patch").replace(EXAMPLE, id))?.into_iter().next();
-        let operations = operations.as_ref().and_then(Value::as_array).context("a patch is no list")?;
-        let mut found = 0;
-        for object in objects.iter_mut().filter(|object| identity(object) == target) {
-            found += 1;
-            operations.iter().try_for_each(|operation| make(object, operation))?;
-        }
-        ensure!(found == 1 || !all, "the patch of {target:?} is about {found} objects");
-    }
-    Ok(())
-}
-
-fn make(object: &mut Value, operation: &Value) -> Result<()> {
-    let text = |key: &str| operation.get(key).and_then(Value::as_str).unwrap_or_default();
-    let (path, value) = (text("path"), operation.get("value").context("an operation has no value")?.clone());
-    match text("op") {
-        "replace" => *object.pointer_mut(path).with_context(|| format!("there is nothing at {path}"))? = value,
-        "add" => {
-            let list = path.strip_suffix("/-").with_context(|| format!("{path} is no end of a list"))?;
-            let list = object.pointer_mut(list).and_then(Value::as_array_mut);
-            list.with_context(|| format!("there is no list at {path}"))?.push(value);
-        }
-        other => bail!("nobody taught the tests the operation {other:?}"),
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use dbprovision_tests::installation::{documents, folder, identity, kustomization, listed, objects, partition};
+use dbprovision_tests::installation::{documents, folder, identity, listed, objects, partition};
 use dbprovision_tests::stage::{PATIENCE, Stage, Subject};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::Pod;
@@ -15,7 +15,10 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, RoleBinding};
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
+use testkit::control_plane::{ControlPlane, StartOptions};
+use testkit::workspace::root;
 use testkit::world::eventually;
+use tokio::process::Command;
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
@@ -47,15 +50,13 @@ fn every_file_is_listed_once_and_is_there() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn what_the_manifests_refer_to_is_there() -> Result<()> {
-    let (kustomization, objects) = (kustomization()?, objects()?);
-    let namespace = text(only(&objects, "Namespace")?, "/metadata/name");
-    ensure!(text(&kustomization, "/namespace") == namespace, "the objects go into another namespace");
+/// What the objects of an installation name is among them, and they are in its namespace.
+fn check(objects: &[Value]) -> Result<()> {
+    let namespace = text(only(objects, "Namespace")?, "/metadata/name");
     let known: BTreeSet<(&str, &str)> = objects.iter().map(identity).collect();
     ensure!(known.len() == objects.len(), "an object is there twice");
-    let account = text(only(&objects, "ServiceAccount")?, "/metadata/name");
-    for object in &objects {
+    let account = text(only(objects, "ServiceAccount")?, "/metadata/name");
+    for object in objects {
         let (kind, name) = identity(object);
         let own = text(object, "/metadata/namespace");
         ensure!(own.is_empty() || own == namespace, "{kind} {name} is in the namespace {own}");
@@ -72,19 +73,47 @@ fn what_the_manifests_refer_to_is_there() -> Result<()> {
             }
         }
     }
-    let deployment = only(&objects, "Deployment")?;
+    let deployment = only(objects, "Deployment")?;
     let pod = deployment.pointer("/spec/template").context("the Deployment has no Pod")?;
     ensure!(text(pod, "/spec/serviceAccountName") == account, "the Pod has another account");
     ensure!(deployment.pointer("/spec/selector/matchLabels") == pod.pointer("/metadata/labels"), "it selects others");
     let image = text(pod, "/spec/containers/0/image");
-    ensure!(text(&kustomization, "/images/0/name") == image, "the image {image} gets no tag");
-    let version = text(&kustomization, "/images/0/newTag");
-    ensure!(version == env!("CARGO_PKG_VERSION"), "the image is of version {version}");
+    ensure!(image == concat!("db-provision-operator:", env!("CARGO_PKG_VERSION")), "the image is {image}");
+    Ok(())
+}
 
-    let mut changed = objects.clone();
-    partition(&mut changed, "blue", true)?;
-    let arguments = only(&changed, "Deployment")?.pointer("/spec/template/spec/containers/0/args");
+#[test]
+fn what_the_manifests_refer_to_is_there() -> Result<()> {
+    check(&objects()?)?;
+    let objects = partition("blue", true)?;
+    check(&objects)?;
+    for object in &objects {
+        let (kind, name) = identity(object);
+        // Two installations share the kinds, and nothing else.
+        ensure!(kind == "CustomResourceDefinition" || name.ends_with("blue"), "{kind} {name} is of every installation");
+    }
+    let arguments = only(&objects, "Deployment")?.pointer("/spec/template/spec/containers/0/args");
     ensure!(arguments.is_some_and(|list| list.to_string().contains("\"--instance-id=blue\"")), "{arguments:?}");
+    let lease = only(&objects, "Role")?.pointer("/rules/1/resourceNames");
+    ensure!(lease == Some(&json!(["db-provision-operator.blue.dbops.dbprovision.io"])), "{lease:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_command_of_the_guide_installs_everything() -> Result<()> {
+    let control_plane = ControlPlane::start(StartOptions::default()).await?;
+    let kubectl = async |arguments: &[&str]| {
+        let mut command = Command::new(control_plane.kubectl());
+        command.args(arguments).env("KUBECONFIG", control_plane.kubeconfig_path()).current_dir(root());
+        let output = command.output().await.context("run kubectl")?;
+        ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        anyhow::Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let told = kubectl(&["apply", "--server-side", "-k", "deploy"]).await?;
+    let objects = objects()?;
+    ensure!(told.lines().count() == objects.len(), "{} objects, and it says\n{told}", objects.len());
+    // The kinds are served after a moment.
+    eventually("the kinds are served", PATIENCE, async || kubectl(&["get", "dbops", "-A"]).await.map(drop)).await?;
     Ok(())
 }
 

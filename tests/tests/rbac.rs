@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use dbprovision_tests::catalogue::Catalogue;
-use dbprovision_tests::installation;
 use dbprovision_tests::manifests::{credentials, database, instance, secret, user, with};
 use dbprovision_tests::stage::{PATIENCE, Stage, Subject, ready};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, DynamicObject, ObjectMeta, Patch, PatchParams};
+use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use serde_json::{Value, json};
 use testkit::cluster::Cluster;
 use testkit::control_plane::{ControlPlane, StartOptions};
@@ -148,11 +147,8 @@ async fn its_token_cannot_have_the_cluster_write_another_accounts_token() -> Res
     };
     write("before", TOKEN).await.context("without the policy it is the rights that keep it")?;
 
-    let policy: Vec<DynamicObject> = installation::documents("admission/secret_types.yaml")?
-        .into_iter()
-        .map(|object| serde_json::from_value(object).context("read a policy"))
-        .collect::<Result<_>>()?;
-    cluster.apply(&policy, stage.name()).await?;
+    let policy = Installed::policy(stage.name())?;
+    policy.put(cluster).await?;
     let mut attempt = 0;
     stage
         .namespace()
@@ -171,6 +167,7 @@ async fn its_token_cannot_have_the_cluster_write_another_accounts_token() -> Res
     stage
         .put(with(secret("people", json!({ "username": "x" })), json!({ "type": "bootstrap.kubernetes.io/token" })))
         .await?;
+    policy.remove(cluster).await?;
     Installed::new(stage.name(), false)?.remove(cluster).await
 }
 

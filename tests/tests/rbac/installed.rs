@@ -1,26 +1,25 @@
-//! The rights of an installation, in a namespace of a test: the very rules of `deploy/rbac`, under names of its own,
-//! so that installations with different rights stand side by side in one cluster.
+//! The rights of an installation, in a namespace of a test and under names of its own, so that installations with
+//! different rights stand side by side in one cluster.
 
 #![expect(clippy::indexing_slicing, reason = "an index that is not there is null, and fails the test with it")]
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use dbprovision_tests::installation;
 use dbprovision_tests::stage::Stage;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use testkit::cluster::{Cluster, kind_of, read_yaml_dir};
+use testkit::cluster::{Cluster, kind_of};
 use testkit::proxy::ApiProxy;
-use testkit::workspace;
 use testkit::world::Operator;
 
-/// Where the manifests of an installation say that it is.
-const NAMESPACE: &str = "db-provision-operator-system";
+/// The kinds that say what the operator may do.
+const RIGHTS: [&str; 5] = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
 
-/// The file that an installation may leave out, by the names in it.
-const OPTIONAL: &str = "db-provision-operator-watch-output-secrets";
+/// The kinds that say what it may not, whatever its rights are.
+const POLICY: [&str; 2] = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
 
 /// The objects of an installation's rights.
 pub(crate) struct Installed {
@@ -29,21 +28,20 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    /// Those of `deploy/rbac`, moved.
+    /// The operator's own: what people may do is not among them.
     pub(crate) fn new(namespace: &str, watches: bool) -> Result<Self> {
-        let read = read_yaml_dir(&workspace::root().join("deploy/rbac"))?;
-        let optional = read.iter().filter(|object| object.name_any() == OPTIONAL).count();
-        ensure!(optional == 2, "the optional role and its binding are called otherwise");
-        let mut objects: Vec<Value> = read
-            .into_iter()
-            .filter(|object| watches || object.name_any() != OPTIONAL)
-            // What people may do is not the operator's.
-            .filter(|object| !object.labels().keys().any(|key| key.contains("aggregate-to-")))
-            .map(|object| moved(&object, namespace))
-            .collect::<Result<_>>()?;
-        // The operator of a stage serves an id of its own.
-        installation::partition(&mut objects, namespace, false)?;
+        let objects = of_kinds(namespace, watches, &RIGHTS)?;
+        let is_for_people = |object: &Value| {
+            let labels = object["metadata"]["labels"].as_object().into_iter().flatten();
+            labels.into_iter().any(|(key, _)| key.contains("aggregate-to-"))
+        };
+        let objects = objects.into_iter().filter(|object| !is_for_people(object)).collect();
         Ok(Self { namespace: namespace.to_owned(), objects })
+    }
+
+    /// The policy about what it writes.
+    pub(crate) fn policy(namespace: &str) -> Result<Self> {
+        Ok(Self { namespace: namespace.to_owned(), objects: of_kinds(namespace, false, &POLICY)? })
     }
 
     /// The same with one right less.
@@ -80,18 +78,24 @@ impl Installed {
 
     /// Applies them, and returns a kubeconfig of the account that has them.
     pub(crate) async fn apply(&self, cluster: &Cluster) -> Result<PathBuf> {
+        self.put(cluster).await?;
         let objects = self.dynamic()?;
-        cluster.apply(&objects, &self.namespace).await?;
         let kind = |object: &&DynamicObject| object.types.as_ref().is_some_and(|types| types.kind == "ServiceAccount");
-        let account = objects.iter().find(kind).context("deploy/rbac declares no ServiceAccount")?;
+        let account = objects.iter().find(kind).context("there is no ServiceAccount")?;
         cluster.service_account_kubeconfig(&self.namespace, &account.name_any()).await
+    }
+
+    /// Applies them.
+    pub(crate) async fn put(&self, cluster: &Cluster) -> Result<()> {
+        cluster.apply(&self.dynamic()?, &self.namespace).await
     }
 
     /// Removes what is not in the namespace, which no test takes along.
     pub(crate) async fn remove(&self, cluster: &Cluster) -> Result<()> {
         for object in self.dynamic()? {
-            if object.namespace().is_none() {
-                cluster.discard(&kind_of(&object)?, "", &object.name_any()).await?;
+            let kind = kind_of(&object)?;
+            if kind.kind.starts_with("Cluster") || POLICY.contains(&kind.kind.as_str()) {
+                cluster.discard(&kind, "", &object.name_any()).await?;
             }
         }
         Ok(())
@@ -103,26 +107,9 @@ impl Installed {
     }
 }
 
-fn moved(object: &DynamicObject, namespace: &str) -> Result<Value> {
-    let mut object = serde_json::to_value(object).context("read a manifest")?;
-    let own = |name: &str| format!("{name}-{namespace}");
-    let kind = object["kind"].as_str().unwrap_or_default().to_owned();
-    if kind.starts_with("Cluster") {
-        let name = object["metadata"]["name"].as_str().context("a role has no name")?.to_owned();
-        object["metadata"]["name"] = json!(own(&name));
-    } else {
-        ensure!(object["metadata"]["namespace"] == NAMESPACE, "{kind} is in no namespace of the installation");
-        object["metadata"]["namespace"] = json!(namespace);
-    }
-    if kind == "ClusterRoleBinding" {
-        let role = object["roleRef"]["name"].as_str().context("a binding names no role")?.to_owned();
-        object["roleRef"]["name"] = json!(own(&role));
-    }
-    for subject in object.get_mut("subjects").and_then(Value::as_array_mut).into_iter().flatten() {
-        ensure!(subject["namespace"] == NAMESPACE, "a binding is about another namespace");
-        subject["namespace"] = json!(namespace);
-    }
-    Ok(object)
+fn of_kinds(namespace: &str, watches: bool, kinds: &[&str]) -> Result<Vec<Value>> {
+    let objects = installation::partition(namespace, watches)?;
+    Ok(objects.into_iter().filter(|object| kinds.contains(&installation::identity(object).0)).collect())
 }
 
 /// An operator with an installation's rights, seen by a proxy.

@@ -59,7 +59,6 @@ lint:
 fmt:
     cargo fmt --all
 
-# Checks licences, advisories, sources and who may depend on what. Installs cargo-deny where it is missing.
+# Checks licences, advisories, sources and who may depend on what.
 deny:
-    cargo deny --version >/dev/null 2>&1 || { echo "installing: cargo-deny (built by cargo install, some minutes, once)"; cargo install cargo-deny --locked; }
-    cargo deny check
+    cargo xtask deny bans licenses sources advisories

@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use testkit::toolchain;
 use testkit::toolchain::rust::{WASM_TARGET, wasm_target};
 use testkit::workspace;
 use wit_component::ComponentEncoder;
@@ -101,6 +102,23 @@ pub(crate) fn bench(arguments: &[String]) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What `cargo deny` checks with what cargo has downloaded.
+const LOCAL_CHECKS: [&str; 3] = ["bans", "licenses", "sources"];
+
+/// Checks what the workspace depends on.
+pub(crate) fn deny(checks: &[String]) -> Result<ExitCode> {
+    toolchain::rust::deny()?;
+    let mut command = cargo();
+    command.args(["deny", "check", "--hide-inclusion-graph"]);
+    if checks.is_empty() {
+        command.args(LOCAL_CHECKS);
+    } else {
+        command.args(checks);
+    }
+    let status = command.status().context("run cargo deny")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Cargo, in this workspace, with the environment that a person's shell would give it.

@@ -37,11 +37,16 @@ enum Chore {
         arguments: Vec<String>,
     },
     /// Run the conformance suite against every other version of every server that can be had: PostgreSQL 13, 14, 16, 17
-    /// and 18, MariaDB 11.8, MySQL 9.7. The distribution's own are part of `test`.
+    /// and 18, MariaDB 10.5 and 11.8, MySQL 9.7. The distribution's own are part of `test`.
     Matrix {
         /// Arguments for `cargo nextest run`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
+    },
+    /// Check licences, sources and who may depend on what; and with `advisories`, which needs the network, known faults.
+    Deny {
+        /// What `cargo deny check` checks, instead of all that needs no network.
+        checks: Vec<String>,
     },
     /// Build the engines and the hostile guests as components.
     Engines,
@@ -84,6 +89,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
         Chore::Demo { action: None, context } => runtime()?.block_on(demo::run(context))?,
         Chore::Test { arguments } => return runtime()?.block_on(run_tests::run(&arguments)),
         Chore::Matrix { arguments } => return run_tests::matrix(&arguments),
+        Chore::Deny { checks } => return build::deny(&checks),
         Chore::Engines => {
             build::components(build::ENGINES)?;
             build::components(build::GUESTS)?;

@@ -24,16 +24,26 @@ pub fn wasm_target() -> Result<()> {
 
 /// Makes sure that the test runner is there.
 pub fn nextest() -> Result<()> {
-    let _lock = lock("nextest")?;
-    let present = Command::new("cargo").args(["nextest", "--version"]).output();
+    // Unoptimised, and without what updates it: it does nothing but start tests, and is ready in a third of the time.
+    subcommand("nextest", &["--debug", "--no-default-features", "--features", "default-no-update"])
+}
+
+/// Makes sure that what is depended on can be checked.
+pub fn deny() -> Result<()> {
+    subcommand("deny", &["--debug"])
+}
+
+/// Makes sure that cargo knows a subcommand.
+fn subcommand(name: &str, arguments: &[&str]) -> Result<()> {
+    let _lock = lock(name)?;
+    let present = Command::new("cargo").args([name, "--version"]).output();
     if present.is_ok_and(|output| output.status.success()) {
         return Ok(());
     }
-    announce("cargo-nextest (built by cargo install, some minutes, once)");
-    // Unoptimised, and without what updates it: it does nothing but start tests, and is ready in a third of the time.
-    let lean = ["--debug", "--no-default-features", "--features", "default-no-update"];
+    let package = format!("cargo-{name}");
+    announce(&format!("{package} (built by cargo install, some minutes, once)"));
     let mut install = Command::new("cargo");
     // Whoever lints what is ours with the compiler does not mean this.
-    install.env_remove("RUSTC_WORKSPACE_WRAPPER").args(["install", "cargo-nextest", "--locked"]).args(lean);
+    install.env_remove("RUSTC_WORKSPACE_WRAPPER").args(["install", &package, "--locked"]).args(arguments);
     run(&mut install)
 }

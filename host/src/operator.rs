@@ -152,7 +152,8 @@ pub async fn run_on(cluster: &kube::Config, config: Config, stop: CancellationTo
         () = stop.cancelled() => return Ok(()),
     };
     background.spawn(folder.follow());
-    readiness.engines_loaded();
+    let known = Arc::clone(&registry);
+    readiness.engines_loaded(move || known.counts().0);
     tokio::select! {
         ready = stores.ready() => ready.map_err(RunError::Cache)?,
         () = stop.cancelled() => return Ok(()),

@@ -52,6 +52,31 @@ async fn it_is_alive_at_once_and_ready_only_with_engines_loaded_and_caches_synce
 }
 
 #[tokio::test]
+async fn it_is_ready_only_with_an_engine() -> Result<()> {
+    let stage = Stage::open("process-empty").await?;
+    let folder = Scratch::new("engines")?;
+    let mut options = stage.options();
+    options.engines = folder.path().to_owned();
+    let operator = Operator::launch(options)?;
+    eventually("it says what is missing", PATIENCE, async || {
+        let (status, text) = operator.health("/readyz").await?;
+        ensure!(status == 503 && text == "there is no engine that can be used: the log says why", "{status} {text}");
+        Ok(())
+    })
+    .await?;
+    // As who installs it: whole, or not at all.
+    let (source, partial) = (testkit::workspace::engines().join("postgres.wasm"), folder.path().join("partial"));
+    std::fs::copy(&source, &partial)?;
+    std::fs::rename(&partial, folder.path().join("postgres.wasm"))?;
+    eventually("it is ready", PATIENCE, async || {
+        let (status, text) = operator.health("/readyz").await?;
+        ensure!(status == 200, "{status} {text}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn it_does_not_start_without_a_folder_of_engines_and_says_why() -> Result<()> {
     let stage = Stage::open("process-engines").await?;
     let folder = Scratch::new("absent")?;

@@ -1,12 +1,12 @@
 //! The two small HTTP servers: metrics for a scraper, probes for the kubelet.
 //!
 //! Decided here: alive means that the process answers; ready means that the caches are synced and the engines
-//! loaded, whether or not this replica leads. Deliberately absent: TLS and authentication; nothing secret is
-//! served, and a cluster's network policy says who may connect.
+//! loaded, at least one of them, whether or not this replica leads. Deliberately absent: TLS and authentication;
+//! nothing secret is served, and a cluster's network policy says who may connect.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -22,11 +22,14 @@ use crate::telemetry::metrics::Metrics;
 /// What `OpenMetrics` calls itself.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// How many engines can be used now.
+type Count = Box<dyn Fn() -> usize + Send + Sync>;
+
 /// What must be true before the operator is ready.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Readiness {
     caches: AtomicBool,
-    engines: AtomicBool,
+    engines: OnceLock<Count>,
 }
 
 impl Readiness {
@@ -35,15 +38,21 @@ impl Readiness {
         self.caches.store(true, Ordering::Relaxed);
     }
 
-    /// The engines were loaded.
-    pub fn engines_loaded(&self) {
-        self.engines.store(true, Ordering::Relaxed);
+    /// The engines were loaded, as far as they can be used.
+    pub fn engines_loaded(&self, usable: impl Fn() -> usize + Send + Sync + 'static) {
+        self.engines.get_or_init(|| Box::new(usable));
     }
 
     /// What is still missing.
     pub fn missing(&self) -> Vec<&'static str> {
-        let parts = [(&self.caches, "caches are not synced"), (&self.engines, "engines are not loaded")];
-        parts.into_iter().filter(|(part, _)| !part.load(Ordering::Relaxed)).map(|(_, word)| word).collect()
+        let caches = (!self.caches.load(Ordering::Relaxed)).then_some("caches are not synced");
+        let engines = match self.engines.get() {
+            None => Some("engines are not loaded"),
+            // It could not do anything for anybody.
+            Some(usable) if usable() == 0 => Some("there is no engine that can be used: the log says why"),
+            Some(_) => None,
+        };
+        caches.into_iter().chain(engines).collect()
     }
 }
 
@@ -109,6 +118,7 @@ async fn scrape(State(metrics): State<Arc<Metrics>>) -> Response {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::sync::atomic::AtomicUsize;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpStream;
@@ -135,7 +145,12 @@ mod tests {
         assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("caches") && refused.contains("engines"));
         readiness.caches_synced();
         assert!(answer(address, "/readyz").await.starts_with("HTTP/1.1 503"));
-        readiness.engines_loaded();
+        let usable = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&usable);
+        readiness.engines_loaded(move || count.load(Ordering::Relaxed));
+        let refused = answer(address, "/readyz").await;
+        assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("no engine"), "{refused}");
+        usable.store(1, Ordering::Relaxed);
         assert!(answer(address, "/readyz").await.starts_with("HTTP/1.1 200"));
         stop.cancel();
     }

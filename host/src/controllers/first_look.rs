@@ -15,7 +15,7 @@ use rand::RngExt as _;
 
 use super::database_grant::GrantResource as _;
 use super::managed::{Bound, Reported};
-use super::memory::{Look, Moment, Remembered};
+use super::memory::{Look, Memory, Moment, Remembered};
 use super::run::Run;
 use super::status::StatusFields as _;
 use crate::cluster::stores::Stores;
@@ -70,7 +70,12 @@ fn left<K: Reported>(run: &Run<K>, waits: Option<Moment>) -> Option<Duration> {
 
 /// The first look is decided about: from now on the object is looked at like any other.
 pub(crate) fn is_over<K: Reported>(run: &Run<K>) {
-    run.ctx.memory.note(&run.uid, |remembered| remembered.waits = Some(Moment::NEVER));
+    is_over_of(&run.ctx.memory, &run.uid);
+}
+
+/// The same of an object by its uid.
+pub(crate) fn is_over_of(memory: &Memory, uid: &str) {
+    memory.note(uid, |remembered| remembered.waits = Some(Moment::NEVER));
 }
 
 /// Leaves the object to a sweep, and says how long it may take. `look` is what everything is like now.

@@ -174,7 +174,7 @@ pub(crate) async fn sweep(ctx: Arc<Context>, id: InstanceId, mut items: Vec<Item
     let engine = ctx.stores.instance(&id).map(|instance| crds::Instance::instance_spec(&instance).engine.clone());
     ctx.metrics.swept(&id, &engine.unwrap_or_default(), &looked, started.elapsed());
     let looked: u64 = looked.values().sum();
-    let milliseconds = started.elapsed().as_millis();
+    let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(instance = %id, objects = looked, different, milliseconds, "looked for drift");
 }
 

@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use super::relations::Relations;
 use crate::context::Context;
 use crate::controllers::database_grant::GrantResource;
-use crate::controllers::managed;
 use crate::controllers::memory::{Look, Moment};
 use crate::controllers::run::Run;
 use crate::controllers::sweep::{Item, LONGEST_WAIT, Object, sweep};
+use crate::controllers::{first_look, managed};
 
 /// So long after the start objects that were in order before it wait for their first sweep.
 const START: Duration = Duration::from_mins(3);
@@ -41,17 +41,27 @@ pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
             let Plan::Many { together, alone, again } = plan(due) else { continue };
             many.insert(id.clone());
             wait = wait.min(again.unwrap_or(wait));
+            let is_busy = busy.contains(&id);
+            let is_idle = !is_busy && !resting.contains_key(&id) && ctx.servers.get(&id).is_some();
+            // Who finds no room is asked again when a sweep has ended.
+            let begins = !together.is_empty() && is_idle && under_way.len() < most;
             for Item { object, look } in alone {
-                // Once: where its look fails, it is tried again like everything that failed.
                 let uid = object.uid();
-                if queued.get(&uid) != Some(&look) {
+                let is_queued = queued.get(&uid) == Some(&look);
+                // Who is left to an own look is decided when a sweep begins, or others would be each time; and while it
+                // goes on, nobody knows whom it is still going to take.
+                if !is_queued && (is_busy || !(begins || together.is_empty())) {
+                    continue;
+                }
+                // Once: where its look fails, it is tried again like everything that failed.
+                if !is_queued {
+                    // No sweep takes it: it does not wait for its first any longer.
+                    first_look::is_over_of(&ctx.memory, &uid);
                     relations.look_at(&object);
                 }
                 due_alone.insert(uid, look);
             }
-            let is_idle = !busy.contains(&id) && !resting.contains_key(&id) && ctx.servers.get(&id).is_some();
-            // Who finds no room is asked again when a sweep has ended.
-            if !together.is_empty() && is_idle && under_way.len() < most {
+            if begins {
                 busy.insert(id.clone());
                 let (ctx, relations) = (Arc::clone(&ctx), relations.clone());
                 under_way.spawn(async move {

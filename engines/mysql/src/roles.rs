@@ -6,7 +6,7 @@
 mod wanted;
 
 use dbprovision_sdk::adapter::roles::{RoleInfo, RoleSpec};
-use dbprovision_sdk::selection::{report, select};
+use dbprovision_sdk::selection::{report, select_possible};
 use dbprovision_sdk::types::Listed;
 use dbprovision_sdk::{
     Error, ErrorKind, Examination, Listing, Mark, OwnedObject, Page, Proof, Result, Roles, Selection, Standing,
@@ -84,7 +84,7 @@ impl Roles for MySql {
         }
         self.connected()?.locked(&users::lock(&wanted.name), |session, facts, tracking| {
             let found = compare(session, facts, tracking, &wanted, Some(mark))?;
-            let chosen = select(&found, selection)?;
+            let chosen = select_possible(&found, selection)?;
             apply::make(session, &chosen)?;
             Ok(report(&found, chosen))
         })

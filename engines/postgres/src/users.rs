@@ -201,8 +201,12 @@ pub(crate) fn update(
 /// warning at each login.
 fn not_a_member(session: &mut Session, wanted: &Wanted) -> Result<Option<String>> {
     let Some(role) = wanted.block.default_role.as_deref().filter(|role| *role != "none") else { return Ok(None) };
-    let is_member = role::is_member(session, &wanted.name, role)?;
-    Ok((!is_member).then(|| format!("{} is not a member of its default role {role}", wanted.name)))
+    let is_member = role::is_member(session, &[wanted.name.as_str()], role)?;
+    Ok((!is_member).then(|| no_member_of(wanted, role)))
+}
+
+fn no_member_of(wanted: &Wanted, role: &str) -> String {
+    format!("{} is not a member of its default role {role}", wanted.name)
 }
 
 /// What differs on the role, which has to carry the mark where one is given: somebody may have dropped it since the last
@@ -282,10 +286,29 @@ fn observe(reader: &mut dyn Reader, facts: &Facts, wanted: &Wanted) -> Result<Op
     named.retain(|role| !memberships.iter().any(|held| held.role == *role));
     named.extend(wanted.block.default_role.iter().filter(|role| *role != "none").cloned());
     let there = role::existing(reader, &named)?;
-    let default_role_is_missing =
-        wanted.block.default_role.as_ref().is_some_and(|role| role != "none" && !there.contains(role));
     let missing_roles = named.difference(&there).cloned().collect();
-    Ok(Some(Observed { role, memberships, validity, default_role_is_missing, missing_roles }))
+    let default_role_lacks = default_role_lacks(reader, wanted, &role, &there)?;
+    Ok(Some(Observed { role, memberships, validity, default_role_lacks, missing_roles }))
+}
+
+/// What the stated default role lacks, where it is not set: it has to be there, and the user a member of it at least by
+/// what is stated.
+fn default_role_lacks(
+    reader: &mut dyn Reader,
+    wanted: &Wanted,
+    now: &Role,
+    there: &BTreeSet<String>,
+) -> Result<Option<String>> {
+    let Some(stated) = wanted.block.default_role.as_deref().filter(|role| *role != "none") else { return Ok(None) };
+    if now.settings.iter().any(|one| one.strip_prefix("role=") == Some(stated)) {
+        return Ok(None);
+    }
+    if !there.contains(stated) {
+        return Ok(Some(format!("the role {stated} is not there")));
+    }
+    let joined = wanted.memberships.iter().map(|(role, _)| role.as_str()).filter(|role| there.contains(*role));
+    let members: Vec<&str> = joined.chain([wanted.name.as_str()]).collect();
+    Ok((!role::is_member(reader, &members, stated)?).then(|| no_member_of(wanted, stated)))
 }
 
 /// The server could not read the stated time.

@@ -66,17 +66,18 @@ impl Events {
 
     /// Something went as it should.
     pub fn normal<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, text: &str) {
-        // Warnings are logged by whoever failed.
         tracing::info!(reason, "{text}");
         self.publish(object.object_ref(&()), EventType::Normal, reason, text, None);
     }
 
     /// Something needs attention.
     pub fn warning<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, text: &str) {
+        tracing::warn!(reason, "{text}");
         self.publish(object.object_ref(&()), EventType::Warning, reason, text, None);
     }
 
-    /// The same, with the id of the running reconcile before the text, by which the log can be searched.
+    /// The same, with the id of the running reconcile before the text, by which the log can be searched: whoever failed
+    /// has logged it.
     pub fn warning_with_id<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, text: &str) {
         self.publish(object.object_ref(&()), EventType::Warning, reason, text, Some(&current_id()));
     }

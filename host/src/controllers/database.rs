@@ -94,6 +94,7 @@ impl Provisioned for Database {
     type Inputs = DatabaseInputs;
 
     const OPTIONS: BlockOwner = BlockOwner::Database;
+    const INDEPENDENT: bool = false;
     const OBJECT: ObjectKind = ObjectKind::Database;
     const NAME_FIELD: &'static str = "name";
 

@@ -126,6 +126,7 @@ impl<R: RoleResource> Provisioned for R {
     type Inputs = RoleInputs;
 
     const OPTIONS: BlockOwner = BlockOwner::Role;
+    const INDEPENDENT: bool = true;
     const OBJECT: ObjectKind = ObjectKind::Role;
     const NAME_FIELD: &'static str = "roleName";
 
@@ -225,18 +226,9 @@ impl<R: RoleResource> Provisioned for R {
     ) -> Result<UpdateReport, CallError> {
         let (own, of_rights) = divided(selection);
         let role = RoleSpec { shared_roles: inputs.shared_roles.clone(), ..spec.role };
-        let updated = session.update_role(&role, &mark, &own).await;
-        // A role that it is to be a member of may not be there: what left the spec does not wait for it.
-        let goes_on = match &updated {
-            Ok(_) => true,
-            Err(error) => own == Selection::All && secure::is_absence(error),
-        };
-        let of_rights = match inputs.rights.as_ref().filter(|_| goes_on) {
-            Some(rights) => Some(session.grant(rights, &of_rights).await?.update),
-            None => None,
-        };
-        let mut report = updated?;
-        if let Some(UpdateReport { changes, applied, details: _ }) = of_rights {
+        let mut report = session.update_role(&role, &mark, &own).await?;
+        if let Some(rights) = &inputs.rights {
+            let UpdateReport { changes, applied, details: _ } = session.grant(rights, &of_rights).await?.update;
             let change = |change: Change| Change { id: format!("{OF_RIGHTS}{}", change.id), ..change };
             report.changes.extend(changes.into_iter().map(change));
             report.applied.extend(applied.into_iter().map(|id| format!("{OF_RIGHTS}{id}")));

@@ -90,6 +90,7 @@ impl Provisioned for DatabaseUser {
     type Inputs = UserInputs;
 
     const OPTIONS: BlockOwner = BlockOwner::User;
+    const INDEPENDENT: bool = true;
     const OBJECT: ObjectKind = ObjectKind::User;
     const NAME_FIELD: &'static str = "username";
 
@@ -252,7 +253,8 @@ impl Provisioned for DatabaseUser {
             Selection::Only(ids) => ids.contains(id),
             Selection::Detect => false,
         };
-        let left = |change: &&Change| is_chosen(&change.id) && !report.applied.contains(&change.id);
+        // Another login method cannot be given without the password (see `wit/user.wit`).
+        let left = |change: &&Change| change.impossible && is_chosen(&change.id);
         let left: Vec<String> = report.changes.iter().filter(left).map(|change| change.id.clone()).collect();
         match inputs.password.as_ref().filter(|_| passed.is_none() && !left.is_empty()) {
             Some(password) => password::with_the_password(session, &spec, &mark, password, report, left).await,

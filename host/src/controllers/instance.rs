@@ -207,8 +207,9 @@ async fn in_order<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, done: 
 
 async fn stopped<I: Connected>(run: &Run<I>, draft: &mut InstanceStatus, blocked: &Blocked) -> Result<Action, Failure> {
     report::stopped(run, draft, blocked);
-    let is_new = report::write(run, draft).await?;
-    trouble::log(blocked, is_new);
+    let written = report::write(run, draft).await;
+    trouble::log(blocked, !matches!(written, Ok(false)));
+    let is_new = written?;
     let pause = run.ctx.backoff.failed(&run.key, blocked.class);
     if run.ctx.backoff.warns(&run.key, is_new) {
         let reason = match (run.deleting(), blocked.gate) {

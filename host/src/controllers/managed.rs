@@ -146,6 +146,7 @@ async fn in_order<K: Reported>(run: &Run<K>, draft: &mut K::Status, done: Done) 
         Done::Stuck { blocked, next } => {
             report::stopped(run, draft, &blocked);
             if report::write(run, draft).await? {
+                trouble::log(&blocked, true);
                 run.ctx.events.warning_with_id(
                     run.object.as_ref(),
                     event_reason::<K>(false, &blocked),
@@ -168,13 +169,14 @@ fn newly_found<K: Reported>(run: &Run<K>, draft: &mut K::Status) -> Option<Strin
 }
 
 async fn stopped<K: Reported>(run: &Run<K>, draft: &mut K::Status, blocked: &Blocked) -> Result<Action, Failure> {
-    let is_new = if report::is_told_by_the_instance(run, blocked) {
-        false
+    let written = if report::is_told_by_the_instance(run, blocked) {
+        Ok(false)
     } else {
         report::stopped(run, draft, blocked);
-        report::write(run, draft).await?
+        report::write(run, draft).await
     };
-    trouble::log(blocked, is_new);
+    trouble::log(blocked, !matches!(written, Ok(false)));
+    let is_new = written?;
     let pause = run.ctx.backoff.failed(&run.key, blocked.class);
     let waits_for_the_instance = blocked.about_the_instance && blocked.class == Class::Waiting;
     // A cascade that a person confirmed is on its way, and is told by the status alone.

@@ -2,12 +2,14 @@
 //! itself comes in over TLS, and checks the server.
 
 use anyhow::{Result, ensure};
-use dbprovision_tests::manifests::{mysql_credentials, mysql_instance, secret, user, with};
-use dbprovision_tests::stage::{Stage, Subject, ready};
+use crds::names::{annotation, reason};
+use dbprovision_tests::manifests::{mysql_credentials, mysql_instance, role, secret, user, with};
+use dbprovision_tests::stage::{PATIENCE, Stage, Subject, becomes, ready};
 use serde_json::{Value, json};
 use testkit::certificates::{Algorithm, Authority, Leaf};
 use testkit::mysql::{MysqlServer, Options, ServerTls, Version};
 use testkit::scratch::Scratch;
+use testkit::world::Operator;
 
 async fn accounts(purpose: &str, version: Version, engine: &str) -> Result<()> {
     let stage = Stage::open(purpose).await?;
@@ -76,12 +78,16 @@ async fn accounts(purpose: &str, version: Version, engine: &str) -> Result<()> {
         }
     };
     ensure!(server.query(lifetime)? == "30", "{}", server.query(lifetime)?);
-    stage.change(&Subject::user("moving"), json!({ "spec": { "mysql": { "authPlugin": method } } })).await?;
-    stage.until(&operator, &Subject::user("moving"), ready()).await?;
+    let moving_user = Subject::user("moving");
+    stage.change(&moving_user, json!({ "spec": { "roles": ["late"], "mysql": { "authPlugin": method } } })).await?;
+    stage.until(&operator, &moving_user, becomes("Ready", "False", reason::DEPENDENCY_MISSING).saying("late")).await?;
     let plugin = server.query("SELECT plugin FROM mysql.user WHERE user = 'moving'")?;
     ensure!(plugin == method, "{plugin}");
     server.query_over_tls("moving", moving, "SELECT 1")?;
     ensure!(stage.secret_value(&Subject::secret("moving"), "password").await? == *moving, "the password changed");
+    stage.put(role("late", "late")).await?;
+    stage.until(&operator, &moving_user, ready()).await?;
+    adopted(&stage, &operator, &server).await?;
     for name in ["covered", "certified", "placed", "moving"] {
         stage.delete(&Subject::user(name)).await?;
         stage.until_gone(&operator, &Subject::user(name)).await?;
@@ -90,6 +96,31 @@ async fn accounts(purpose: &str, version: Version, engine: &str) -> Result<()> {
         server.query("SELECT user FROM mysql.user WHERE user IN ('covered', 'certified', 'placed', 'moving')")?;
     ensure!(left.is_empty(), "left behind: {left}");
     Ok(())
+}
+
+/// To adopt a user is not to say that nobody comes from its other hosts.
+async fn adopted(stage: &Stage, operator: &Operator, server: &MysqlServer) -> Result<()> {
+    server.query("CREATE USER 'theirs'@'%' IDENTIFIED BY 'x'; CREATE USER 'theirs'@'10.%' IDENTIFIED BY 'x'")?;
+    let hosts = || server.query("SELECT group_concat(host ORDER BY host) FROM mysql.user WHERE user = 'theirs'");
+    let theirs = Subject::user("theirs");
+    stage.annotate(&Subject::instance("main"), json!({ annotation::ADOPT_USERS: "theirs" })).await?;
+    let stated = json!({ "spec": { "adoptionPolicy": "Adopt", "mysql": { "allowedHosts": ["%"] } } });
+    stage.put(with(user("theirs", "theirs"), stated)).await?;
+    stage.until(operator, &theirs, ready()).await?;
+    // A change that asks for nothing of the kind.
+    stage.change(&theirs, json!({ "spec": { "mysql": { "maxUserConnections": 3 } } })).await?;
+    stage.until(operator, &theirs, ready()).await?;
+    ensure!(hosts()? == "%,10.%", "{}", hosts()?);
+    stage.annotate(&theirs, json!({ annotation::ALLOW_DESTRUCTIVE_DRIFT: "true" })).await?;
+    stage.change(&theirs, json!({ "spec": { "driftPolicy": { "mode": "correct", "interval": "2s" } } })).await?;
+    stage
+        .eventually("somebody agreed", PATIENCE, operator, async || {
+            ensure!(hosts()? == "%", "{}", hosts()?);
+            Ok(())
+        })
+        .await?;
+    stage.delete(&theirs).await?;
+    stage.until_gone(operator, &theirs).await
 }
 
 #[tokio::test]

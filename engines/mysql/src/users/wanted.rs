@@ -143,7 +143,7 @@ impl Wanted {
         .map(|(field, word, stated)| (field, word, u64::from(stated.unwrap_or(0))))
     }
 
-    /// Roles that are active from the login on: all of them where the server can, otherwise the first.
+    /// Roles that are active from the login on, of those that are there: all where the server can, otherwise the first.
     pub(crate) fn default_roles(&self, facts: &Facts, missing: &BTreeSet<String>) -> BTreeSet<String> {
         let most = if facts.is_mariadb() { 1 } else { usize::MAX };
         self.roles.iter().filter(|role| !missing.contains(*role)).take(most).cloned().collect()

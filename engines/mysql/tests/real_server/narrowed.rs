@@ -39,9 +39,11 @@ fn a_host_that_is_the_definer_of_something_stays_and_all_the_rest_is_made() {
         let told = look(adapter, &narrowed);
         let gone = told.iter().find(|one| one.id == "host:%").unwrap();
         assert!(gone.destructive && gone.actual.contains(&format!("view {place}.v")), "{gone:?}");
-        let error = update_user(adapter, &narrowed, None, &Selection::All).unwrap_err();
+        let error = update_user(adapter, &narrowed, None, &Selection::Only(vec![gone.id.clone()])).unwrap_err();
         assert_eq!(error.kind, ErrorKind::DependencyMissing);
         assert!(error.message.contains(&format!("view {place}.v")), "{error:?}");
+        let made = update_user(adapter, &narrowed, None, &Selection::All).unwrap();
+        assert!(made.changes.contains(gone) && !made.applied.contains(&gone.id), "{made:?}");
         assert_eq!(hosts(server, &name), "%\n10.%");
         server.query(&format!("DROP VIEW {place}.v")).unwrap();
         update_user(adapter, &narrowed, None, &Selection::All).unwrap();

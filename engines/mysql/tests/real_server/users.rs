@@ -346,8 +346,10 @@ fn a_missing_role_is_waited_for_and_a_membership_of_others_stays() {
         let (name, role, theirs) = (format!("member_{tag}"), format!("late_{tag}"), format!("their_{tag}"));
         let stated = spec(&name, &[&role], &json!({}));
         Users::create(adapter, &stated, Some(&password()), &mark("m")).unwrap();
-        let error = update_user(adapter, &stated, None, &Selection::All).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
+        let made = update_user(adapter, &stated, None, &Selection::All).unwrap();
+        assert_eq!(made.applied, [""; 0]);
+        let told = made.changes.first().and_then(|change| change.lacking.clone());
+        assert_eq!(told, Some(format!("the role {role} is not there")), "{made:?}");
         server
             .query(&format!("CREATE ROLE '{role}'; CREATE ROLE '{theirs}'; GRANT '{theirs}' TO '{name}'@'%'"))
             .unwrap();

@@ -214,7 +214,8 @@ fn observe_companions(
         }
     };
     let (role, user) = (ours(&companions.role)?, ours(&companions.user)?);
-    let is_member = role.is_some() && user.is_some() && role::is_member(reader, &companions.user, &companions.role)?;
+    let is_member =
+        role.is_some() && user.is_some() && role::is_member(reader, &[companions.user.as_str()], &companions.role)?;
     let session_role = database::session_role(reader, database_id, &companions.user)?;
     Ok(Found { role, user, is_member, session_role })
 }

@@ -143,9 +143,9 @@ pub(crate) fn names_of(session: &mut Session, ids: &[&str]) -> Result<BTreeMap<S
     session.rows(query, &[&quote::array(ids)])?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Whether the first is a member of the second, in whichever way: as `pg_has_role` means it, but for superusers, who
+/// Whether one of the first is a member of the second or the second itself, in whichever way: as `pg_has_role` means it, but for superusers, who
 /// count as members of every role there.
-pub(crate) fn is_member(reader: &mut dyn Reader, member: &str, role: &str) -> Result<bool> {
+pub(crate) fn is_member(reader: &mut dyn Reader, members: &[&str], role: &str) -> Result<bool> {
     let question = Question {
         query: "\
 SELECT g.rolname::pg_catalog.text, u.rolname::pg_catalog.text
@@ -154,8 +154,8 @@ SELECT g.rolname::pg_catalog.text, u.rolname::pg_catalog.text
         subjects: "u.rolname = ANY ($1::pg_catalog.name[])",
         parameters: &[],
     };
-    let mut known = BTreeSet::from([member.to_owned()]);
-    let mut next = vec![member.to_owned()];
+    let mut next: Vec<String> = members.iter().map(|member| (*member).to_owned()).collect();
+    let mut known: BTreeSet<String> = next.iter().cloned().collect();
     while !next.is_empty() && !known.contains(role) {
         let subjects: Vec<&str> = next.iter().map(String::as_str).collect();
         let above: Vec<String> =

@@ -26,8 +26,8 @@ pub(crate) struct Observed {
     pub(crate) memberships: Vec<Membership>,
     /// Where a time is stated: whether it is the role's, and how the server reads it.
     pub(crate) validity: Option<(bool, String)>,
-    /// The default role is stated and there is no such role.
-    pub(crate) default_role_is_missing: bool,
+    /// What the stated default role lacks to be set, in a sentence.
+    pub(crate) default_role_lacks: Option<String>,
     /// Roles to be a member of that are not there.
     pub(crate) missing_roles: BTreeSet<String>,
 }
@@ -201,11 +201,9 @@ fn default_role(wanted: &Wanted, observed: &Observed) -> Option<Difference> {
         Some(role) => user::set(&wanted.name, "role", role),
         None => user::reset(&wanted.name, "role"),
     };
-    let lacking =
-        expected.filter(|_| observed.default_role_is_missing).map(|role| format!("the role {role} is not there"));
     Some(
         Difference::new(DEFAULT_ROLE, "options.defaultRole", expected.unwrap_or_default(), actual.unwrap_or_default())
             .by(statement)
-            .lacking(lacking),
+            .lacking(observed.default_role_lacks.clone()),
     )
 }

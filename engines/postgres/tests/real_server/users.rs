@@ -304,8 +304,14 @@ fn a_selection_makes_exactly_its_changes() {
         let error = update_user(adapter, &stated, None, &only).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict);
         let missing = UserSpec { roles: vec!["no such role".to_owned()], ..spec(&name, &json!({})) };
-        let error = update_user(adapter, &missing, None, &Selection::All).unwrap_err();
+        let only = Selection::Only(vec!["member:no such role".to_owned()]);
+        let error = update_user(adapter, &missing, None, &only).unwrap_err();
         assert_eq!(error.kind, ErrorKind::DependencyMissing, "{error:?}");
+        let made = update_user(adapter, &missing, None, &Selection::All).unwrap();
+        let told = made.changes.iter().find(|change| change.id == "member:no such role");
+        assert!(told.is_some_and(|change| change.lacking.is_some()), "{made:?}");
+        // What the spec does not state any more.
+        assert_eq!(made.applied, ["inherit"]);
         for (options, path) in [
             (json!({"validUntil": "no time"}), "options.validUntil"),
             (json!({"validUntil": "tomorrow"}), "options.validUntil"),

@@ -72,7 +72,7 @@ pub(super) async fn record<R: RoleResource>(
 }
 
 /// Something is not there: the role itself, where rights are looked at (see `wit/grant.wit`), or one that it names.
-pub(super) fn is_absence(error: &CallError) -> bool {
+fn is_absence(error: &CallError) -> bool {
     let CallError::Adapter(answer) = error else { return false };
     matches!(answer.kind, ErrorKind::DependencyMissing)
 }

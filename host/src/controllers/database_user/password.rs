@@ -136,7 +136,7 @@ pub(super) async fn fingerprinted(
     Ok(())
 }
 
-/// What was left may only have lacked the password, without which another login method cannot be given.
+/// Makes what was impossible without the password.
 pub(super) async fn with_the_password(
     session: &mut Session,
     spec: &UserSpec,

@@ -41,8 +41,11 @@ pub(super) async fn run<K: Provisioned>(run: &Run<K>, draft: &mut K::Status) -> 
     if first_look::may_wait(run, &bound, &before, draft) && !K::is_new(&inputs) && is_worded(run, &wanted, draft) {
         // The cluster is as it has to be, whatever the server is.
         K::secure(run, &bound, &mut lease, &wanted, &mut inputs, draft).await?;
-        let look = look(run, &bound, &live, &K::fingerprint(&inputs));
-        return Ok(Done::InOrder { next: Some(first_look::wait(run, &look, draft, K::size(draft))) });
+        // A password that was made just now is one that the server has not heard of.
+        if !K::is_new(&inputs) {
+            let look = look(run, &bound, &live, &K::fingerprint(&inputs));
+            return Ok(Done::InOrder { next: Some(first_look::wait(run, &look, draft, K::size(draft))) });
+        }
     }
     first_look::is_over(run);
     run.ensure_finalizer(K::FINALIZER).await?;

@@ -84,7 +84,8 @@ pub(super) async fn update<K: Provisioned>(
     let (wished, mut found): (Vec<_>, Vec<_>) =
         report.changes.into_iter().partition(|change| drift::is_new_password(&change.id));
     // A probe may open a session of its own: not for everything at once when the operator starts.
-    if run.ctx.memory.recall(&run.uid).is_some_and(|remembered| remembered.looked.is_some()) {
+    let remembered = run.ctx.memory.recall(&run.uid).unwrap_or_default();
+    if remembered.looked.is_some() || remembered.drifts.is_some() {
         found.extend(K::probe(session, run.object.external_name(), inputs).await.map_err(&call)?);
     }
     let changes = translate::changes(&found, bound.paths());
@@ -92,6 +93,12 @@ pub(super) async fn update<K: Provisioned>(
     let allow_destructive = run.switch(annotation::ALLOW_DESTRUCTIVE_DRIFT);
     let correction = drift::correct(mode, allow_destructive, &changes);
     run.drift_looked(!changes.is_empty());
+    let correction = if K::INDEPENDENT || correction.lacking.is_empty() {
+        correction
+    } else {
+        // What the others need may be what is lacking.
+        drift::Correction { apply: Vec::new(), ..correction }
+    };
     let sets_password = !wished.is_empty() || correction.apply.iter().any(|id| drift::is_new_password(id));
     let mut apply: Vec<String> = wished.into_iter().map(|change| change.id).collect();
     apply.extend(correction.apply.iter().cloned());

@@ -58,6 +58,8 @@ pub(crate) trait Provisioned: Managed + Reported {
 
     /// Whose option block it has.
     const OPTIONS: BlockOwner;
+    /// Whether what it can be asked to change needs none of its other changes: while something lacks, the rest is made.
+    const INDEPENDENT: bool;
     /// What its objects are.
     const OBJECT: ObjectKind;
     /// The field of the spec that holds the object's name.

@@ -200,8 +200,8 @@ pub(crate) fn update(
 /// Says why the default role cannot be set: the server would take one that the user is no member of, and ignore it with a
 /// warning at each login.
 fn not_a_member(session: &mut Session, wanted: &Wanted) -> Result<Option<String>> {
-    let Some(role) = wanted.block.default_role.as_deref().filter(|role| *role != "none") else { return Ok(None) };
-    let is_member = role::is_member(session, &[wanted.name.as_str()], role)?;
+    let Some(role) = wanted.default_role() else { return Ok(None) };
+    let is_member = wanted.is_superuser() || role::is_member(session, &[wanted.name.as_str()], role)?;
     Ok((!is_member).then(|| no_member_of(wanted, role)))
 }
 
@@ -299,7 +299,7 @@ fn default_role_lacks(
     now: &Role,
     there: &BTreeSet<String>,
 ) -> Result<Option<String>> {
-    let Some(stated) = wanted.block.default_role.as_deref().filter(|role| *role != "none") else { return Ok(None) };
+    let Some(stated) = wanted.default_role() else { return Ok(None) };
     if now.settings.iter().any(|one| one.strip_prefix("role=") == Some(stated)) {
         return Ok(None);
     }
@@ -308,7 +308,8 @@ fn default_role_lacks(
     }
     let joined = wanted.memberships.iter().map(|(role, _)| role.as_str()).filter(|role| there.contains(*role));
     let members: Vec<&str> = joined.chain([wanted.name.as_str()]).collect();
-    Ok((!role::is_member(reader, &members, stated)?).then(|| no_member_of(wanted, stated)))
+    let is_member = wanted.is_superuser() || role::is_member(reader, &members, stated)?;
+    Ok((!is_member).then(|| no_member_of(wanted, stated)))
 }
 
 /// The server could not read the stated time.

@@ -143,8 +143,8 @@ pub(crate) fn names_of(session: &mut Session, ids: &[&str]) -> Result<BTreeMap<S
     session.rows(query, &[&quote::array(ids)])?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Whether one of the first is a member of the second or the second itself, in whichever way: as `pg_has_role` means it, but for superusers, who
-/// count as members of every role there.
+/// Whether one of the first is a member of the second or the second itself, in whichever way: as `pg_has_role` means it,
+/// but for superusers, who count as members of every role there.
 pub(crate) fn is_member(reader: &mut dyn Reader, members: &[&str], role: &str) -> Result<bool> {
     let question = Question {
         query: "\

@@ -82,6 +82,16 @@ pub(crate) const FLAGS: [Flag; 7] = [
 const MOVING_TIMES: &[&str] = &["now", "today", "tomorrow", "yesterday", "allballs"];
 
 impl Wanted {
+    /// The role that is active from the login on, where one is stated.
+    pub(crate) fn default_role(&self) -> Option<&str> {
+        self.block.default_role.as_deref().filter(|role| *role != "none")
+    }
+
+    /// A superuser may become any role.
+    pub(crate) fn is_superuser(&self) -> bool {
+        self.block.superuser == Some(true)
+    }
+
     /// Reads a user's spec; every problem is named at once.
     pub(crate) fn read(spec: &UserSpec) -> Result<Self> {
         let block: PostgresUserConfig = options::parse(spec.options.as_deref())?;

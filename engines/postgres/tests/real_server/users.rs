@@ -82,6 +82,18 @@ fn after_applying_all_nothing_is_different_for_every_field() {
             "SELECT rolsuper, rolcreatedb, rolinherit, rolcanlogin, rolconnlimit, rolvaliduntil, rolconfig FROM pg_roles WHERE rolname = '{name}'"
         ));
         assert_eq!(row, "f|f|t|t|-1|infinity|", "no setting is left");
+        // A superuser may become any role; whoever else is no member of it has to wait.
+        let apart = spec(&name, &json!({"defaultRole": group, "superuser": tag == "s"}));
+        let made = update_user(adapter, &apart, None, &Selection::All).unwrap();
+        let told = made.changes.iter().find(|change| change.id == "defaultRole").unwrap();
+        assert_eq!(
+            (told.lacking.is_none(), made.applied.len()),
+            (tag == "s", if tag == "s" { 2 } else { 0 }),
+            "{made:?}"
+        );
+        let becomes = if tag == "s" { &group } else { &name };
+        assert_eq!(server.sql_as(&name, PASSWORD, "postgres", "SELECT current_user").unwrap(), *becomes);
+        update_user(adapter, &spec(&name, &json!({})), None, &Selection::All).unwrap();
         let with_role = UserSpec { roles: vec![group.clone()], ..spec(&name, &json!({"defaultRole": group})) };
         let changes = ids(adapter, &with_role, &Selection::All);
         assert_eq!(changes, [format!("member:{group}"), "defaultRole".to_owned()]);

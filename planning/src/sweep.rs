@@ -53,8 +53,10 @@ pub enum Plan<T> {
     Many {
         /// Look at these together.
         together: Vec<T>,
-        /// The time of these has come, and they are in no sweep.
+        /// Those that this sweep leaves, or whose time has come and that are in none.
         alone: Vec<T>,
+        /// A sweep should have taken these along for some time: where it cannot begin now either, look at them too.
+        forgotten: Vec<T>,
         /// Ask again after this time.
         again: Option<Duration>,
     },
@@ -68,19 +70,21 @@ pub fn plan<T: Clone>(objects: Vec<Due<T>>) -> Plan<T> {
         return Plan::Never;
     }
     let begins = begins_in(&objects);
-    let (mut near, mut rest) = match begins {
+    let (mut near, rest) = match begins {
         Some(Duration::ZERO) => objects.into_iter().partition(|one| one.is_near_in().is_zero()),
         Some(_) | None => (Vec::new(), objects),
     };
     near.sort_by_key(|one: &Due<T>| std::cmp::Reverse(one.alone));
     let swept = near.split_off(BY_THEMSELVES.min(near.len()));
-    rest.append(&mut near);
-    let times = rest.iter().map(|one| (one.interval.saturating_sub(one.age), one));
-    let times = times.chain(swept.iter().filter_map(|one| Some((one.is_forgotten_in()?, one))));
-    let (come, to_come): (Vec<_>, Vec<_>) = times.partition(|(wait, _)| wait.is_zero());
-    let again = to_come.iter().map(|(wait, _)| *wait).chain(begins).filter(|wait| !wait.is_zero()).min();
-    let alone = come.into_iter().map(|(_, one)| one.object.clone()).collect();
-    Plan::Many { together: swept.into_iter().map(|one| one.object).collect(), alone, again }
+    // Who waits for the first sweep goes on waiting where none begins.
+    let left = || near.iter().chain(rest.iter().filter(|one| !one.is_first));
+    let taken = || near.iter().chain(&swept).filter_map(|one| Some((one.is_forgotten_in()?, one)));
+    let own = |one: &Due<T>| one.interval.saturating_sub(one.age);
+    let waits = left().map(own).chain(taken().map(|(wait, _)| wait)).chain(begins);
+    let again = waits.filter(|wait| !wait.is_zero()).min();
+    let alone = left().filter(|one| own(one).is_zero()).map(|one| one.object.clone()).collect();
+    let forgotten = taken().filter(|(wait, _)| wait.is_zero()).map(|(_, one)| one.object.clone()).collect();
+    Plan::Many { together: swept.into_iter().map(|one| one.object).collect(), alone, forgotten, again }
 }
 
 /// When a sweep has to begin, if nothing else happens.
@@ -105,8 +109,14 @@ mod tests {
 
     /// Who is swept, and who is looked at alone.
     fn planned(objects: Vec<Due<usize>>) -> (Vec<usize>, Vec<usize>, Option<Duration>) {
-        let Plan::Many { together, alone, again } = plan(objects) else { panic!("they are too few") };
+        let Plan::Many { together, alone, forgotten: _, again } = plan(objects) else { panic!("they are too few") };
         (together, alone, again)
+    }
+
+    /// Who is looked at where no sweep can begin.
+    fn forgotten(objects: Vec<Due<usize>>) -> usize {
+        let Plan::Many { forgotten, .. } = plan(objects) else { panic!("they are too few") };
+        forgotten.len()
     }
 
     fn later(objects: Vec<Due<usize>>) -> Option<Duration> {
@@ -176,15 +186,26 @@ mod tests {
 
     #[test]
     fn whoever_no_sweep_took_is_looked_at_by_itself_a_tenth_later() {
-        let mut objects: Vec<_> = (0..40u32).map(|at| due(usize::try_from(at).unwrap(), 11, 11)).collect();
-        let (swept, mut alone, again) = planned(objects.clone());
-        alone.sort_unstable();
-        assert_eq!((swept.len(), alone, again), (40 - BY_THEMSELVES, (0..40).collect(), None));
+        let of_age = |age| -> Vec<_> { (0..40u32).map(|at| due(usize::try_from(at).unwrap(), age, age)).collect() };
+        assert_eq!(forgotten(of_age(10)), 0);
+        let mut objects = of_age(11);
+        let (swept, alone, again) = planned(objects.clone());
+        assert_eq!((swept.len(), alone.len(), again), (40 - BY_THEMSELVES, BY_THEMSELVES, None));
+        assert_eq!(forgotten(objects.clone()), 40);
         // But for those that wait for their first sweep.
         for one in &mut objects {
             one.is_first = true;
         }
-        let (swept, alone, _) = planned(objects);
-        assert_eq!((swept.len(), alone.len()), (40 - BY_THEMSELVES, BY_THEMSELVES));
+        let (swept, alone, _) = planned(objects.clone());
+        assert_eq!((swept.len(), alone.len(), forgotten(objects)), (40 - BY_THEMSELVES, BY_THEMSELVES, 0));
+    }
+
+    #[test]
+    fn who_waits_for_the_first_sweep_waits_while_there_are_too_few_for_one() {
+        let mut objects: Vec<_> = (0..40).map(|at| due(at, 1, 1)).collect();
+        for one in objects.iter_mut().take(NEAR - 1) {
+            *one = Due { age: MINUTE * 1_000, is_first: true, ..one.clone() };
+        }
+        assert_eq!(later(objects), Some(MINUTE * 4));
     }
 }

@@ -28,7 +28,7 @@ const REST: Duration = Duration::from_secs(3);
 /// Sweeps instances, each by a task of its own, to the end of the process.
 pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
     let mut under_way = JoinSet::new();
-    let mut busy: HashSet<InstanceId> = HashSet::new();
+    let mut busy: HashMap<tokio::task::Id, InstanceId> = HashMap::new();
     let mut resting: HashMap<InstanceId, Instant> = HashMap::new();
     let mut queued: HashMap<String, Look> = HashMap::new();
     let most = usize::from(ctx.config.max_concurrent_sweeps.get());
@@ -38,36 +38,32 @@ pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
         resting.retain(|_, since| since.elapsed() < REST);
         let (mut many, mut due_alone) = (HashSet::new(), HashMap::new());
         for (id, due) in due(&ctx) {
-            let Plan::Many { together, alone, again } = plan(due) else { continue };
+            let Plan::Many { together, alone, forgotten, again } = plan(due) else { continue };
             many.insert(id.clone());
             wait = wait.min(again.unwrap_or(wait));
-            let is_busy = busy.contains(&id);
-            let is_idle = !is_busy && !resting.contains_key(&id) && ctx.servers.get(&id).is_some();
-            // Who finds no room is asked again when a sweep has ended.
-            let begins = !together.is_empty() && is_idle && under_way.len() < most;
-            for Item { object, look } in alone {
+            if busy.values().any(|busy| *busy == id) {
+                // Whom this sweep leaves, nobody knows before its end.
+                continue;
+            }
+            let begins = under_way.len() < most && !resting.contains_key(&id) && ctx.servers.get(&id).is_some();
+            let own = if begins || together.is_empty() { alone } else { forgotten };
+            for Item { object, look } in own {
                 let uid = object.uid();
-                let is_queued = queued.get(&uid) == Some(&look);
-                // Who is left to an own look is decided when a sweep begins, or others would be each time; and while it
-                // goes on, nobody knows whom it is still going to take.
-                if !is_queued && (is_busy || !(begins || together.is_empty())) {
-                    continue;
-                }
                 // Once: where its look fails, it is tried again like everything that failed.
-                if !is_queued {
+                if queued.get(&uid) != Some(&look) {
                     // No sweep takes it: it does not wait for its first any longer.
                     first_look::is_over_of(&ctx.memory, &uid);
                     relations.look_at(&object);
                 }
                 due_alone.insert(uid, look);
             }
-            if begins {
-                busy.insert(id.clone());
-                let (ctx, relations) = (Arc::clone(&ctx), relations.clone());
-                under_way.spawn(async move {
-                    sweep(ctx, id.clone(), together, |object| relations.look_at(object)).await;
-                    id
+            // Who finds no room is asked again when a sweep has ended.
+            if begins && !together.is_empty() {
+                let (ctx, relations, id_of_task) = (Arc::clone(&ctx), relations.clone(), id.clone());
+                let task = under_way.spawn(async move {
+                    sweep(ctx, id_of_task, together, |object| relations.look_at(object)).await;
                 });
+                busy.insert(task.id(), id);
             }
         }
         queued = due_alone;
@@ -79,16 +75,15 @@ pub(super) async fn follow(ctx: Arc<Context>, relations: Relations) {
         let pause = tokio::time::sleep(wait.max(SHORTEST_WAIT));
         tokio::select! {
             () = pause => {}
-            Some(ended) = under_way.join_next() => match ended {
-                Ok(id) => {
-                    busy.remove(&id);
-                    resting.insert(id, Instant::now());
-                }
-                // Which instance it was is not known any more.
-                Err(error) => {
-                    tracing::error!(%error, "a sweep broke off");
-                    busy.clear();
-                }
+            Some(ended) = under_way.join_next_with_id() => {
+                let task = match ended {
+                    Ok((task, ())) => task,
+                    Err(error) => {
+                        tracing::error!(%error, "a sweep broke off");
+                        error.id()
+                    }
+                };
+                resting.extend(busy.remove(&task).map(|id| (id, Instant::now())));
             },
         }
     }

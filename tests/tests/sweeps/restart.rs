@@ -12,7 +12,7 @@ use testkit::proxy::tcp::{Protocol, TcpProxy};
 
 use super::{USERS, reader, subject};
 
-/// Those that come after the sweep has begun, and are too few for another, wait three minutes for their own look.
+/// Those that come after the sweep has begun and are too few for another wait three minutes for their own look.
 const SEEN: Duration = Duration::from_mins(5);
 
 /// What is swept at least, of some sixty objects.

@@ -84,8 +84,7 @@ pub(super) async fn update<K: Provisioned>(
     let (wished, mut found): (Vec<_>, Vec<_>) =
         report.changes.into_iter().partition(|change| drift::is_new_password(&change.id));
     // A probe may open a session of its own: not for everything at once when the operator starts.
-    let remembered = run.ctx.memory.recall(&run.uid).unwrap_or_default();
-    if remembered.looked.is_some() || remembered.drifts.is_some() {
+    if run.ctx.memory.recall(&run.uid).is_some_and(|remembered| remembered.looked.is_some()) {
         found.extend(K::probe(session, run.object.external_name(), inputs).await.map_err(&call)?);
     }
     let changes = translate::changes(&found, bound.paths());

@@ -39,7 +39,8 @@ async fn an_unknown_engine_is_named_and_served_once_its_adapter_is_installed() -
     let stage = Stage::open("engine-unknown").await?;
     let server = stage.postgres().await?;
     let folder = Scratch::new("engines")?;
-    let operator = Operator::start(with_engines(&stage, &folder)).await?;
+    // Without an engine it works, and is not ready.
+    let operator = Operator::launch(with_engines(&stage, &folder))?;
     stage.put_all([credentials("main-admin", server), instance("main", server)]).await?;
     let main = Subject::instance("main");
     let wanted = becomes("Ready", "False", reason::UNKNOWN_ENGINE).saying("`postgres`");
@@ -55,7 +56,7 @@ async fn a_component_is_replaced_while_the_operator_runs_and_a_broken_one_replac
     let server = stage.postgres().await?;
     let folder = Scratch::new("engines")?;
     put(&folder, b"\0asm, but not really")?;
-    let operator = Operator::start(with_engines(&stage, &folder)).await?;
+    let operator = Operator::launch(with_engines(&stage, &folder))?;
     stage.put_all([credentials("main-admin", server), instance("main", server)]).await?;
     let main = Subject::instance("main");
     stage.until(&operator, &main, becomes("Ready", "False", reason::ENGINE_REFUSED)).await?;

@@ -134,7 +134,7 @@ where
     if !lacking.is_empty() {
         managed::nothing_is_applied(draft);
         if is_all_that_is_possible(draft, &found) {
-            return Err(managed::waits_for(draft, &lacking));
+            return Err(trouble::lacking(&lacking).into());
         }
     }
     let applied_before = applied_before && (ignores || (lacking.is_empty() && !found.renewed));
